@@ -1,0 +1,119 @@
+"""Executes a notebook on the embedded model, and writes it as a page under build/."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import bleach
+import nbformat
+from bleach.css_sanitizer import ALLOWED_CSS_PROPERTIES, CSSSanitizer
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+
+ROOT = Path(__file__).resolve().parent.parent
+
+RUNS = """
+import json, nbchat.session
+print(json.dumps([
+    [run.text, run.model, run.usage.completion_tokens] for run in nbchat.session.runs
+]))
+"""
+
+# nbconvert's own list knows neither paragraphs nor headings
+TAGS = {
+    *bleach.ALLOWED_TAGS,
+    *("p", "div", "span", "pre", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "del", "sup"),
+    *("bdi", "bdo", "wbr", "mark", "kbd", "samp", "u", "s", "ins", "q", "cite"),
+    *("sub", "small", "img", "figure", "figcaption", "details", "summary", "dl", "dt", "dd"),
+    *("table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "td", "th"),
+}
+ATTRIBUTES = {
+    *("class", "id", "style", "title", "role", "alt", "colspan", "rowspan", "scope", "lang"),
+    *("tabindex", "dir"),
+}
+SIDES = ("top", "right", "bottom", "left")
+STYLES = {
+    *ALLOWED_CSS_PROPERTIES,
+    *(f"{box}-{side}" for box in ("margin", "padding") for side in SIDES),
+    *(f"border-{side}" for side in SIDES),
+    *("margin", "padding", "border", "border-radius", "max-width", "opacity", "outline"),
+    *("overflow-x", "overflow-wrap", "box-shadow", "flex-wrap", "gap", "color-scheme"),
+}
+
+
+def main(path: Path) -> None:
+    # the promise is the embedded model, whatever the shell that calls this is set up for
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        os.environ.pop(name, None)
+    # a kernel called python3 in the user's own folder must not be taken for this one
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    notebook = nbformat.read(path, as_version=4)
+    runs = execute(notebook, path.parent)
+    if not runs:
+        sys.exit(f"{path.name} made no request.")
+    text, model, tokens = runs[0]
+    page = write_page(notebook, path.stem)
+    print(f"{text}\n\n{tokens} tokens from {model}. The whole notebook: {page}")
+
+
+def execute(notebook: Any, folder: Path) -> list[tuple[str, str, int]]:
+    """Runs all cells in place, and returns text, model and token count of each request."""
+    asking = nbformat.v4.new_code_cell(RUNS)
+    notebook.cells.append(asking)
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],  # or it warns of its own transport
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        sys.exit(str(error))
+    notebook.cells.remove(asking)
+    runs: list[tuple[str, str, int]] = json.loads(asking.outputs[0]["text"])
+    return runs
+
+
+def write_page(notebook: Any, name: str) -> Path:
+    exporter = HTMLExporter(sanitize_html=True)
+    exporter.register_filter("clean_html", clean)
+    body, _ = exporter.from_notebook_node(notebook)
+    # nbconvert sets code blocks in Markdown outputs in the font of the text
+    font = "<style>.highlight pre { font-family: var(--jp-code-font-family) }</style>"
+    body = body.replace("</head>", f"{font}</head>", 1)
+    page = ROOT / "build" / f"{name}.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text(body, encoding="utf-8")
+    return page
+
+
+def clean(html: str) -> str:
+    # the cleaner drops the tags of these two and would keep what stands between them as text
+    html = re.sub(r"(?is)<(style|script)\b.*?</\1\s*>", "", str(html))
+    return bleach.clean(
+        html,
+        tags=TAGS,
+        attributes=is_allowed,
+        protocols=["http", "https", "mailto", "data"],
+        css_sanitizer=CSSSanitizer(allowed_css_properties=STYLES),
+    )
+
+
+def is_allowed(tag: str, name: str, value: str) -> bool:
+    if name == "href":
+        return tag == "a" and not value.strip().lower().startswith("data:")
+    if name == "src":  # a picture from elsewhere would tell its server who reads the page
+        return tag == "img" and value.startswith("data:image/")
+    return name in ATTRIBUTES or name.startswith("aria-")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve())

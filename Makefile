@@ -1,0 +1,58 @@
+# Needs Python 3.11 or newer, and fetches everything else: make help
+
+.DEFAULT_GOAL := help
+.PHONY: help env lab demo test bench clean check-python
+
+works = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+PYTHON := $(or $(PYTHON),$(shell \
+	for name in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+		$(call works,$$name) && { echo $$name; break; }; \
+	done))
+
+VENV_PYTHON := .venv/bin/python
+NOTEBOOK ?= notebooks/01_quickstart.ipynb
+PYTEST_ARGS ?=
+
+help:
+	@echo "make lab    JupyterLab on the quickstart, with the embedded model"
+	@echo "make demo   the quickstart without a browser, as a page: build/01_quickstart.html"
+	@echo "make test   everything that has to pass: ruff, mypy, pytest (PYTEST_ARGS=... narrows it)"
+	@echo "make bench  what things cost, beside the openai client"
+	@echo "make env    .venv with everything for development"
+	@echo "make clean  removes .venv, build/ and caches; the weights stay"
+
+check-python:
+	@test -n "$(PYTHON)" || { \
+		echo "nbchat needs Python 3.11 or newer, and there is none on the PATH." >&2; \
+		echo "Name one: make lab PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(call works,$(PYTHON)) || { \
+		echo "nbchat needs Python 3.11 or newer; $(PYTHON) is not." >&2; exit 1; }
+
+env: check-python
+	@$(PYTHON) .ci/env.py dev
+
+lab: check-python
+	@$(PYTHON) .ci/env.py lab,local
+	@$(VENV_PYTHON) -m nbchat.local download
+	@$(VENV_PYTHON) .ci/lab.py
+
+demo: check-python
+	@$(PYTHON) .ci/env.py lab,local
+	@$(VENV_PYTHON) -m nbchat.local download
+	@$(VENV_PYTHON) .ci/demo.py $(NOTEBOOK)
+
+test: env
+	@$(VENV_PYTHON) .ci/chromium.py
+	@$(VENV_PYTHON) -m nbchat.local download
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m ruff format --check
+	$(VENV_PYTHON) -m mypy
+	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+bench: env
+	@$(VENV_PYTHON) -m nbchat.local download
+	$(VENV_PYTHON) -m tests.benchmarks
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

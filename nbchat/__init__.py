@@ -1,0 +1,110 @@
+"""Chat models in notebooks: ask with ``%%chat``, explore parameters, look at probabilities.
+
+``%load_ext nbchat`` brings the magics. Everything heavy is imported on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nbchat.version import __version__ as __version__
+
+#: public name -> the module that has it (None: it is the module nbchat.NAME) and its name there
+_HOMES: dict[str, tuple[str | None, str]] = {
+    "chat": ("nbchat.session", "chat"),
+    "stream": ("nbchat.session", "stream"),
+    "configure": ("nbchat.session", "configure"),
+    "probe": ("nbchat.session.probing", "probe"),
+    "repeat": ("nbchat.session.repeating", "repeat"),
+    "runs": ("nbchat.session", "runs_frame"),
+    "Thread": ("nbchat.session", "Thread"),
+    "Run": ("nbchat.run", "Run"),
+    "ChatParams": ("nbchat.api.params", "ChatParams"),
+    "Client": ("nbchat.client", "Client"),
+    "Profile": ("nbchat.client", "Profile"),
+    "parameters": ("nbchat.frames.parameters", "parameters"),
+    "choices": ("nbchat.frames", "choices"),
+    "tokens": ("nbchat.frames", "tokens"),
+    "alternatives": ("nbchat.frames", "alternatives"),
+    "usage": ("nbchat.frames", "usage"),
+    "api": (None, "api"),
+    "client": (None, "client"),
+    "errors": (None, "errors"),
+    "local": (None, "local"),
+    "measures": (None, "measures"),
+    "plots": (None, "plots"),
+    "tools": (None, "tools"),
+    "structured": (None, "structured"),
+}
+
+__all__ = [
+    "ChatParams",
+    "Client",
+    "Profile",
+    "Run",
+    "Thread",
+    "alternatives",
+    "api",
+    "chat",
+    "choices",
+    "client",
+    "configure",
+    "errors",
+    "local",
+    "measures",
+    "parameters",
+    "plots",
+    "probe",
+    "repeat",
+    "runs",
+    "stream",
+    "structured",
+    "tokens",
+    "tools",
+    "usage",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'nbchat' has no attribute {name!r}")
+    module, attribute = home
+    if module is None:
+        return importlib.import_module(f"nbchat.{name}")
+    found = getattr(importlib.import_module(module), attribute)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Bring ``%chat`` and ``%%chat`` into IPython: ``%load_ext nbchat``."""
+    from nbchat import magics
+
+    magics.load_ipython_extension(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away again: ``%unload_ext nbchat``."""
+    from nbchat import magics
+
+    magics.unload_ipython_extension(shell)
+
+
+if TYPE_CHECKING:
+    from nbchat import api, client, errors, local, measures, plots, structured, tools
+    from nbchat.api.params import ChatParams
+    from nbchat.client import Client, Profile
+    from nbchat.frames import alternatives, choices, tokens, usage
+    from nbchat.frames.parameters import parameters
+    from nbchat.run import Run
+    from nbchat.session import chat, configure, stream
+    from nbchat.session import runs_frame as runs
+    from nbchat.session.probing import probe
+    from nbchat.session.repeating import repeat
+    from nbchat.session.threads import Thread

@@ -1,0 +1,158 @@
+"""`check`: the only door to a request."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from nbchat.api.explain import Offence, did_you_mean, error_of, nearest, offences, wrong_value
+from nbchat.api.fields import FIELDS
+from nbchat.api.params import ChatParams
+from nbchat.api.rules import broken_rules
+from nbchat.api.values import NotJsonError, plain, read_flag, read_flags
+from nbchat.errors import CheckError
+
+_CREDENTIALS = {"api_key", "apikey", "openai_api_key", "authorization", "bearer"}
+
+
+def check(
+    mapping: Mapping[str, Any] | ChatParams,
+    *,
+    strict: bool = True,
+    extra: Mapping[str, Any] | None = None,
+) -> ChatParams:
+    """Give the params that a mapping of request fields describes.
+
+    A value of `msgspec.UNSET` counts as not given, None as null. With ``strict=False``
+    texts are read as flags are written: ``"0.2"``, ``"true"``, ``"null"``, JSON. numpy
+    scalars and arrays are taken. `extra` (or the key of that name) carries fields that
+    the reference does not have, and declared ones to be sent unchecked.
+
+    Raises UnknownFieldError for a name that the reference does not have, and CheckError
+    for a value or a combination that breaks a rule; both name field, value and rule.
+    Rules: Chat Completions reference, request fields and rules between fields.
+    """
+    given, unchecked = _apart(mapping, extra)
+    found = [*_credentials([*given, *unchecked]), *_unknown(given)]
+    values: dict[str, Any] = {}
+    for name in [name for name in given if name in FIELDS()]:
+        try:
+            values[name] = _read(name, given[name], strict=strict)
+        except NotJsonError as error:
+            found.append(wrong_value(error.path, error.value, error.rule))
+    found.extend(_clashes(given, unchecked))
+    try:
+        plain_extra = plain(unchecked, "extra")
+    except NotJsonError as error:
+        found.append(wrong_value(error.path, error.value, error.rule))
+    if not found:
+        try:
+            params = msgspec.convert({**values, "extra": plain_extra}, ChatParams)
+        except msgspec.ValidationError as error:
+            found.extend(_wrong(values))
+            if not found:  # the words are msgspec's where our own walk sees nothing
+                raise CheckError(str(error)) from error
+        else:
+            found.extend(broken_rules(values, plain_extra.keys()))
+            if not found:
+                return params
+    else:
+        found.extend(_wrong(values))
+    raise _error(found)
+
+
+def _apart(
+    mapping: Mapping[str, Any] | ChatParams, extra: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    if isinstance(mapping, ChatParams):
+        mapping = {**mapping.given(), "extra": mapping.extra}
+    if not isinstance(mapping, Mapping):
+        raise _error([wrong_value("params", mapping, "a mapping of field names to values")])
+    given = {name: value for name, value in mapping.items() if value is not UNSET}
+    unchecked: dict[str, Any] = {}
+    for more in (given.pop("extra", None), extra):
+        if more is not None and not isinstance(more, Mapping):
+            raise _error([wrong_value("extra", more, "a mapping of field names to values")])
+        unchecked.update(more or {})
+    return given, unchecked
+
+
+def _credentials(names: Iterable[Any]) -> Iterator[Offence]:
+    for name in names:
+        if str(name).lower().replace("-", "_") in _CREDENTIALS:
+            rule = "belongs to the profile and never into a request"
+            sentence = f"{name} {rule}: it would be shown and recorded with it."
+            # the value stays out of the error, which a notebook may keep
+            yield Offence(path=str(name), value=None, rule=rule, sentence=sentence, is_unknown=True)
+
+
+def _unknown(given: Mapping[str, Any]) -> Iterator[Offence]:
+    for name in given:
+        if name in FIELDS():
+            continue
+        if name == "messages":
+            sentence = "messages stand beside the params, not among them."
+            near: tuple[str, ...] = ()
+        else:
+            near = nearest(name, FIELDS())
+            sentence = (
+                f"{name} is not a field of the request.{did_you_mean(near)}"
+                " A field that only this server knows goes into extra={...}."
+            )
+        yield Offence(
+            path=str(name),
+            value=given[name],
+            rule="unknown name",
+            sentence=sentence,
+            is_unknown=True,
+            nearest=near,
+        )
+
+
+def _clashes(given: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[Offence]:
+    for name in extra:
+        if name == "messages" or name in given:
+            rule = "cannot be given a second time through extra"
+            sentence = f"{name} {rule}."
+            yield Offence(path=f"extra.{name}", value=extra[name], rule=rule, sentence=sentence)
+
+
+def _read(name: str, value: Any, *, strict: bool) -> Any:
+    field = FIELDS()[name]
+    if not strict and isinstance(value, str):
+        value = read_flag(value, field)
+    elif not strict and isinstance(value, list) and all(isinstance(text, str) for text in value):
+        value = read_flags(value, field)
+    value = plain(value, name)
+    if name == "logit_bias" and isinstance(value, dict):  # token ids are numbers to most people
+        return {str(token_id): _bias(bias, strict=strict) for token_id, bias in value.items()}
+    return value
+
+
+def _bias(bias: Any, *, strict: bool) -> Any:
+    return read_flag(bias, FIELDS()["n"]) if isinstance(bias, str) and not strict else bias
+
+
+def _wrong(values: Mapping[str, Any]) -> Iterator[Offence]:
+    for name, value in values.items():
+        field = FIELDS()[name]
+        if value is None and field.nullable:
+            continue
+        for offence in offences(value, field.hint, name):
+            if field.kind != "choice" or not isinstance(value, str):
+                yield offence
+                continue
+            more = (
+                f"{offence.sentence} A value that only this server knows goes into extra={{...}}."
+            )
+            yield msgspec.structs.replace(offence, sentence=more)
+
+
+def _error(found: list[Offence]) -> CheckError:
+    _first, *rest = dict.fromkeys(_name(offence) for offence in found)
+    return error_of(found[0], rest)
+
+
+def _name(offence: Offence) -> str:
+    return offence.path.split(".")[0].split("[")[0]

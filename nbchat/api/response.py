@@ -1,0 +1,208 @@
+"""What comes back: the whole answer (`Completion`), and one event of a stream (`Chunk`).
+
+The names are those of the API. Keys that a server adds are kept in `extra`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from nbchat.api.logprobs import ChoiceLogprobs, TokenTable, WireToken
+
+
+class Usage(msgspec.Struct):
+    """Token counts of one request; None where the server did not say.
+
+    `completion_tokens` includes reasoning tokens and rejected prediction tokens.
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: dict[str, Any] = {}
+    completion_tokens_details: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+
+    @property
+    def cached_tokens(self) -> int | None:
+        """Prompt tokens that the server had in its cache."""
+        return _count(self.prompt_tokens_details, "cached_tokens")
+
+    @property
+    def reasoning_tokens(self) -> int | None:
+        """Completion tokens that were spent on reasoning."""
+        return _count(self.completion_tokens_details, "reasoning_tokens")
+
+    @property
+    def audio_tokens(self) -> int | None:
+        """Audio tokens, of prompt and completion together."""
+        counts = [
+            _count(self.prompt_tokens_details, "audio_tokens"),
+            _count(self.completion_tokens_details, "audio_tokens"),
+        ]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known else None
+
+    @property
+    def accepted_prediction_tokens(self) -> int | None:
+        """Tokens of the prediction that appear in the completion."""
+        return _count(self.completion_tokens_details, "accepted_prediction_tokens")
+
+    @property
+    def rejected_prediction_tokens(self) -> int | None:
+        """Tokens of the prediction that do not, and are paid for all the same."""
+        return _count(self.completion_tokens_details, "rejected_prediction_tokens")
+
+
+def summed(usages: list[Usage]) -> Usage:
+    """Give the counts of several requests together; a count that one lacks is unknown."""
+    if len(usages) == 1:
+        return usages[0]
+    totals: dict[str, int | None] = {}
+    for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        counts = [getattr(usage, name) for usage in usages]
+        totals[name] = None if None in counts else sum(counts)
+    return Usage(
+        **totals,  # type: ignore[arg-type]
+        prompt_tokens_details=_summed_details([u.prompt_tokens_details for u in usages]),
+        completion_tokens_details=_summed_details([u.completion_tokens_details for u in usages]),
+    )
+
+
+def _summed_details(details: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        name: sum(each[name] for each in details)
+        for name in details[0]
+        if all(isinstance(each.get(name), int) for each in details)
+    }
+
+
+def _count(details: dict[str, Any], name: str) -> int | None:
+    value = details.get(name)
+    return value if isinstance(value, int) else None
+
+
+class ResponseMessage(msgspec.Struct):
+    """The message of a choice. `reasoning` is what some servers call `reasoning_content`."""
+
+    role: str = "assistant"
+    content: str | None = None
+    refusal: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[dict[str, Any]] = []
+    function_call: dict[str, Any] | None = None
+    annotations: list[Any] = []
+    audio: dict[str, Any] | None = None
+    extra: dict[str, Any] = {}
+
+
+class Choice(msgspec.Struct):
+    """One of the `n` answers. `finish_reason` is None where it is not finished."""
+
+    index: int
+    message: ResponseMessage
+    finish_reason: str | None = None
+    logprobs: ChoiceLogprobs | None = None
+    extra: dict[str, Any] = {}
+
+
+class Completion(msgspec.Struct):
+    """The server's answer, whole, whether it was streamed or not.
+
+    `created` is in seconds since 1970. Log probabilities are in nats, as sent.
+    Source: the response object of the Chat Completions API.
+    """
+
+    id: str | None = None
+    object: str = "chat.completion"
+    created: int | None = None
+    model: str | None = None
+    choices: list[Choice] = []
+    usage: Usage | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    metadata: dict[str, Any] | None = None
+    moderation: dict[str, Any] | None = None
+    extra: dict[str, Any] = {}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain builtins, with logprobs as lists in the shape of the API."""
+        built: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_plain_logprobs)
+        return built
+
+
+def _plain_logprobs(value: Any) -> Any:
+    if isinstance(value, ChoiceLogprobs):
+        return {
+            "content": None if value.content is None else value.content.builtins(),
+            "refusal": None if value.refusal is None else value.refusal.builtins(),
+        }
+    if isinstance(value, TokenTable):
+        return value.builtins()
+    raise TypeError(f"{type(value).__name__} has no plain form")
+
+
+class ChunkLogprobs(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """The log probabilities that came with one chunk."""
+
+    content: list[WireToken] | None = None
+    refusal: list[WireToken] | None = None
+
+
+# In the three structs below `extra` is filled by nbchat.api.deviations, never by the wire:
+# its name there, with the space, is one that no server uses.
+
+
+class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What one chunk adds to a message (or, in a whole answer, the message)."""
+
+    role: str | None = None
+    content: str | None = None
+    refusal: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    function_call: dict[str, Any] | None = None
+    audio: dict[str, Any] | None = None
+    annotations: list[Any] | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    extra: dict[str, Any] | None = msgspec.field(default=None, name=" extra")
+
+
+class ChunkChoice(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What one chunk adds to a choice. A whole answer has `message` in the place of `delta`."""
+
+    index: int | None = None
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: str | None = None
+    logprobs: ChunkLogprobs | None = None
+    extra: dict[str, Any] | None = msgspec.field(default=None, name=" extra")
+
+
+class Chunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """One decoded event of a stream; a whole answer is one chunk, too."""
+
+    id: str | None = None
+    object: str | None = None
+    created: int | None = None
+    model: str | None = None
+    choices: list[ChunkChoice] | None = None
+    usage: dict[str, Any] | None = None
+    service_tier: str | None = None
+    system_fingerprint: str | None = None
+    metadata: dict[str, Any] | None = None
+    moderation: dict[str, Any] | None = None
+    obfuscation: str | None = None
+    error: Any = None
+    extra: dict[str, Any] | None = msgspec.field(default=None, name=" extra")
+
+    @property
+    def text(self) -> str:
+        """The text that this chunk adds to the first choice."""
+        return "".join(
+            choice.delta.content
+            for choice in self.choices or ()
+            if choice.delta and choice.delta.content and not choice.index
+        )

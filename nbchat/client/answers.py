@@ -1,0 +1,248 @@
+"""HTTP answers read with requests: their bytes as they come, and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import requests
+import urllib3
+
+from nbchat.client.profiles import LOCAL, Profile
+from nbchat.errors import (
+    ApiError,
+    ConnectError,
+    ConnectTimeout,
+    FirstByteTimeout,
+    NbchatError,
+    TransportError,
+    api_error_class,
+)
+
+#: what the HTTP libraries raise, of their own and of Python's, where no answer comes
+FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+_MOST_ERROR_BYTES = 1_000_000
+
+
+def pieces(response: requests.Response, between_bytes_s: float) -> Iterator[bytes]:
+    """Give the bytes of an answer at once as they come.
+
+    `between_bytes_s` is the longest silence, in seconds, after the first piece.
+    """
+    raw = response.raw
+    # read_chunked is the cheapest where the body is chunked; where it is not, stream() would
+    # wait for a whole read, and read1 gives what there is
+    chunked = bool(getattr(raw, "chunked", False))
+    source = raw.stream(None, decode_content=True) if chunked else _read1(raw)
+    is_first = True
+    for piece in source:
+        if is_first:
+            is_first = False
+            _set_timeout(raw, between_bytes_s)
+        yield piece
+
+
+def _read1(raw: Any) -> Iterator[bytes]:
+    while piece := raw.read1(65_536, decode_content=True):
+        yield piece
+
+
+def set_timeout(response: requests.Response | None, seconds: float) -> None:
+    """Set how long the rest of an answer may be silent, in seconds."""
+    if response is not None:
+        _set_timeout(response.raw, seconds)
+
+
+def _set_timeout(raw: Any, seconds: float) -> None:
+    connection = getattr(raw, "connection", None)
+    sock = getattr(connection, "sock", None)
+    if sock is None:
+        # after "Connection: close" only the bound method of the socket is left
+        sock = getattr(getattr(raw, "_sock_shutdown", None), "__self__", None)
+    if sock is not None:
+        sock.settimeout(seconds)
+
+
+def request_id(response: requests.Response) -> str | None:
+    """Give the server's name for a request."""
+    headers = response.headers
+    return headers.get("x-request-id") or headers.get("apim-request-id")
+
+
+def token_pieces(response: requests.Response) -> list[tuple[int, str]]:
+    """Read the tokens that llama.cpp's /tokenize gives, with or without their texts.
+
+    Raise `ApiError` where it is another answer.
+    """
+    try:
+        listed = response.json()["tokens"]
+        return [
+            (token, "") if isinstance(token, int) else (int(token["id"]), _piece(token["piece"]))
+            for token in listed
+        ]
+    except (ValueError, TypeError, KeyError):
+        raise ApiError("The server did not answer with tokens.") from None
+
+
+def _piece(piece: str | list[int]) -> str:
+    return piece if isinstance(piece, str) else bytes(piece).decode("utf-8", "backslashreplace")
+
+
+def api_error(response: requests.Response, profile: Profile) -> ApiError:
+    """Make the exception for an error status, whatever its body looks like."""
+    status = response.status_code
+    body = _body(response)
+    error = body.get("error", body) if isinstance(body, dict) else body
+    fields: dict[str, Any] = error if isinstance(error, dict) else {}
+    message = profile.redact(_message(status, error, fields))
+    if 300 <= status < 400:
+        target = profile.redact(response.headers.get("location", "elsewhere"))
+        message = f"The server redirects to {target}: set the base URL to where it is."
+    if fields.get("type") == "exceed_context_size_error":
+        message += _context_hint(profile)
+    if status == 401:
+        source = f" The key comes from {profile.key_variable}." if profile.key_variable else ""
+        message += source if profile.key is not None else f" No key was sent.{source}"
+    code = fields.get("code")
+    made = api_error_class(status)(
+        message,
+        status=status,
+        code=str(code) if code is not None and code != status else None,
+        param=_text_or_none(fields.get("param")),
+        type=_text_or_none(fields.get("type")),
+        request_id=request_id(response),
+        body=_redacted(error, profile),
+    )
+    kept = ("retry-after", "retry-after-ms", "x-should-retry")
+    made.headers = {name: response.headers[name] for name in kept if name in response.headers}
+    return made
+
+
+def redact(error: NbchatError, profile: Profile) -> None:
+    """Take the key out of an error, wherever a server may have repeated it."""
+    for name, value in vars(error).items():
+        if name not in ("run", "completion", "headers"):
+            setattr(error, name, _redacted(value, profile))
+    error.args = tuple(_redacted(argument, profile) for argument in error.args)
+
+
+def model_names(response: requests.Response) -> list[str]:
+    """Read a list of models; empty where it is none."""
+    try:
+        listed = response.json()
+    except (ValueError, RecursionError):
+        return []
+    rows = listed.get("data") if isinstance(listed, dict) else listed
+    if not isinstance(rows, list):
+        return []
+    return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
+
+
+def _context_hint(profile: Profile) -> str:
+    serve = ", or nbchat.local.serve(context=8192)" if profile.name == LOCAL else ""
+    return f" A new conversation is shorter (--thread NEW or --stateless){serve}."
+
+
+def headers_of(error: ApiError) -> Mapping[str, str]:
+    """Give the headers that an error came with."""
+    return error.headers or {}
+
+
+def _message(status: int, error: Any, fields: dict[str, Any]) -> str:
+    message = fields.get("message") or fields.get("detail")
+    if isinstance(message, str) and message.strip():
+        return message.strip()
+    if message:  # FastAPI: a list of what is wrong
+        return _shortened(msgspec.json.encode(message).decode())
+    if isinstance(error, str) and error.strip():
+        if error.lstrip().startswith("<"):
+            return f"The server answered {status} with an HTML page: is the base URL right?"
+        return _shortened(error.strip())
+    return f"The server answered {status} and gave no reason."
+
+
+def _body(response: requests.Response) -> Any:
+    try:
+        data = response.raw.read(_MOST_ERROR_BYTES, decode_content=True)
+    except (urllib3.exceptions.HTTPError, OSError):
+        return ""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return data.decode("utf-8", "replace")
+
+
+def _redacted(value: Any, profile: Profile) -> Any:
+    if isinstance(value, str):
+        return profile.redact(value)
+    if isinstance(value, list):
+        return [_redacted(item, profile) for item in value]
+    if isinstance(value, dict):
+        return {_redacted(key, profile): _redacted(item, profile) for key, item in value.items()}
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return str(value) if value is not None else None
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 500 else text[:499] + "…"
+
+
+def is_timeout(error: Exception) -> bool:
+    """Tell whether an error of reading is a time-out."""
+    return isinstance(
+        error, (TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError)
+    ) or "Read timed out" in str(error)
+
+
+def is_stale_connection(error: Exception, pool: urllib3.connectionpool.ConnectionPool) -> bool:
+    """Tell whether a kept-alive connection was found closed before any answer.
+
+    The server had closed it while it was idle, which shows only when it is used again. That
+    is no failed request, so it is sent again at once on a new connection.
+    """
+    reason = error.args[0] if error.args else None
+    is_broken = isinstance(reason, urllib3.exceptions.ProtocolError)
+    is_reused = (
+        isinstance(pool, urllib3.HTTPConnectionPool) and pool.num_requests > pool.num_connections
+    )
+    return is_broken and is_reused
+
+
+def transport_error(
+    error: Exception, profile: Profile, timeout: tuple[float, float]
+) -> TransportError:
+    """Make the exception for a request that got no answer."""
+    where = profile.base_url
+    if isinstance(error, requests.ConnectTimeout):
+        return ConnectTimeout(f"No connection to {where} within {timeout[0]:g} s.")
+    if isinstance(error, requests.Timeout) or is_timeout(error):
+        return FirstByteTimeout(f"The server at {where} sent nothing for {timeout[1]:g} s.")
+    if isinstance(error, requests.exceptions.ProxyError):
+        return ConnectError(f"The proxy on the way to {where} did not answer.")
+    if isinstance(error, requests.exceptions.SSLError):
+        return ConnectError(f"The certificate of {where} was not accepted: {_cause(error)}.")
+    if isinstance(error, ValueError) or "proxy" in type(error).__name__.lower():
+        # InvalidURL, InvalidProxyURL and the like; their words may show a proxy's password
+        return ConnectError(f"The address {where}, or that of the proxy, cannot be used.")
+    if "NameResolutionError" in repr(error) or "getaddrinfo" in repr(error):
+        return ConnectError(
+            f"The host of {where} is not known here: is there a network? The embedded model needs "
+            'none: profile="local".'
+        )
+    return ConnectError(f"No connection to {where}: {_cause(error)}. Is the server running there?")
+
+
+def _cause(error: BaseException) -> str:
+    """Give the words of the operating system, without the libraries that carried them."""
+    reason = error.args[0] if error.args else error
+    reason = getattr(reason, "reason", reason)
+    innermost: BaseException | Any = reason
+    while isinstance(innermost, BaseException) and (innermost.__cause__ or innermost.__context__):
+        innermost = innermost.__cause__ or innermost.__context__
+    if isinstance(innermost, OSError) and innermost.strerror:
+        return str(innermost.strerror).lower()
+    return "the connection was closed" if "RemoteDisconnected" in repr(error) else str(innermost)

@@ -1,0 +1,252 @@
+"""The client: requests out, chunks and completions in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import msgspec
+import requests
+
+from nbchat.api.check import check
+from nbchat.api.messages import check_messages
+from nbchat.api.params import ChatParams, request_body
+from nbchat.api.response import Completion
+from nbchat.client import answers, retry
+from nbchat.client.answers import FAILED
+from nbchat.client.profiles import Profile, resolve
+from nbchat.client.stream import Stream, Timeouts
+from nbchat.errors import (
+    ProfileError,
+)
+from nbchat.version import __version__
+
+
+class Client:
+    """A connection to the server of one profile, kept open between requests.
+
+    `profile` is a `Profile`, or what `nbchat.client.resolve` takes: a name or a base URL.
+    `max_retries` is how often a request is tried again, at most, before the first content
+    has come. `on_wait` is told of each pause before a retry. Safe to use from several
+    threads at once.
+    """
+
+    def __init__(
+        self,
+        profile: Profile | str,
+        *,
+        timeout: float | Timeouts | None = None,
+        max_retries: int = 4,
+        max_wait_s: float = 600.0,
+        on_wait: Callable[[retry.Wait], None] | None = None,
+    ):
+        self.profile = resolve(profile) if isinstance(profile, str) else profile
+        self.timeouts = Timeouts.of(timeout)
+        self.max_retries = max_retries
+        self.max_wait_s = max_wait_s
+        self.on_wait = on_wait
+        self.refuses_stream_options = False
+        self._session = requests.Session()
+        self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=64)
+        self._session.mount(self.profile.base_url, self._adapter)
+        # once for the session, not for each request: it costs more than sending does
+        settings = self._session.merge_environment_settings(
+            self.profile.url, {}, stream=True, verify=None, cert=None
+        )
+        self._verify = settings["verify"] or True
+        self._cert = settings["cert"]
+        self._proxies = dict(settings["proxies"])
+        self._session.trust_env = False  # no .netrc in the place of the key
+        self._template = self._prepared("POST", self.profile.url)
+
+    def complete(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        params: ChatParams | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Completion:
+        """Send a request and wait for the whole answer.
+
+        Raise `CheckError` before anything is sent, `ApiError` and `TransportError` after.
+        """
+        with self.start(messages, _checked(params, fields), streams=False) as stream:
+            for _ in stream:
+                pass
+            return stream.completion
+
+    def stream(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        params: ChatParams | Mapping[str, Any] | None = None,
+        **fields: Any,
+    ) -> Stream:
+        """Prepare a streamed request: iterate over the result for its chunks.
+
+        Nothing is sent before the first chunk is asked for. Use it in a ``with`` statement,
+        so that the connection is closed when the loop is left early.
+        """
+        return self.start(messages, _checked(params, fields), streams=True)
+
+    def start(
+        self,
+        messages: str | Sequence[Mapping[str, Any]],
+        params: ChatParams,
+        *,
+        streams: bool,
+        timeout: float | Timeouts | None = None,
+        max_retries: int | None = None,
+        on_wait: Callable[[retry.Wait], None] | None = None,
+    ) -> Stream:
+        """Prepare a request whose params are checked already, with settings of its own."""
+        return Stream(
+            self,
+            self.body(messages, params, streams=streams),
+            timeouts=self.timeouts if timeout is None else Timeouts.of(timeout),
+            max_retries=self.max_retries if max_retries is None else max_retries,
+            on_wait=on_wait or self.on_wait,
+            adds_usage="stream_options" not in params.given(),
+        )
+
+    def body(
+        self, messages: str | Sequence[Mapping[str, Any]], params: ChatParams, *, streams: bool
+    ) -> dict[str, Any]:
+        """Give the body exactly as it is sent."""
+        return wire_body(
+            self.profile,
+            messages,
+            params,
+            streams=streams,
+            asks_usage=not self.refuses_stream_options,
+        )
+
+    def models(self, timeout_s: float = 5.0) -> list[str]:
+        """Ask the server for the names of its models."""
+        request = self._prepared("GET", self.profile.models_url)
+        response = self._sent(request, (timeout_s, timeout_s), stream=False)
+        with response:
+            if response.status_code >= 300:
+                raise answers.api_error(response, self.profile)
+            return answers.model_names(response)
+
+    def tokenize(self, text: str, timeout_s: float = 10.0) -> list[tuple[int, str]]:
+        """Ask a llama.cpp server for the tokens of a text: their ids and their texts.
+
+        Raise `ApiError` where the server has no such address. Bytes that are not whole
+        characters stand as ``\\xNN``.
+        """
+        root = self.profile.base_url.rstrip("/").removesuffix("/v1")
+        request = self._prepared("POST", f"{root}/tokenize")
+        asked = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
+        request.body = msgspec.json.encode(asked)
+        request.headers["Content-Length"] = str(len(request.body))
+        with self._sent(request, (timeout_s, timeout_s), stream=False) as response:
+            if response.status_code >= 300:
+                raise answers.api_error(response, self.profile)
+            return answers.token_pieces(response)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Client({self.profile!r})"
+
+    def send(
+        self, body: Mapping[str, Any], timeouts: Timeouts, *, streams: bool
+    ) -> requests.Response:
+        """Send one request, once, and give the answer with its body unread.
+
+        Raise `ApiError` for an error status, `TransportError` where no answer came.
+        """
+        data = msgspec.json.encode(body)
+        request = self._template.copy()
+        request.body = data
+        request.headers["Content-Length"] = str(len(data))
+        if streams:
+            request.headers["Accept"] = "text/event-stream"
+            request.headers["Accept-Encoding"] = "identity"  # compression holds tokens back
+        response = self._sent(request, (timeouts.connect_s, timeouts.first_byte_s), stream=True)
+        if response.status_code >= 300:
+            with response:
+                raise answers.api_error(response, self.profile)
+        return response
+
+    def _prepared(self, method: str, url: str) -> requests.PreparedRequest:
+        headers = {
+            "User-Agent": f"nbchat/{__version__}",
+            "Content-Type": "application/json",
+            **self.profile.headers,
+        }
+        key = self.profile.key
+        if key is not None:
+            is_bearer = self.profile.key_header == "Authorization"
+            headers[self.profile.key_header] = f"{'Bearer ' * is_bearer}{key.reveal()}"
+        try:
+            return self._session.prepare_request(requests.Request(method, url, headers=headers))
+        except (requests.RequestException, ValueError):
+            # the libraries' own words may show the key that stands in the headers
+            raise ProfileError(f"{self.profile!r} has an address that cannot be used.") from None
+
+    def _sent(
+        self, request: requests.PreparedRequest, timeout: tuple[float, float], *, stream: bool
+    ) -> requests.Response:
+        try:
+            return self._adapter_send(request, timeout, stream=stream)
+        except FAILED as error:
+            if not isinstance(error, requests.ConnectionError):
+                raise answers.transport_error(error, self.profile, timeout) from None
+            pool = self._adapter.get_connection_with_tls_context(
+                request, self._verify, self._proxies, self._cert
+            )
+            if not answers.is_stale_connection(error, pool):
+                raise answers.transport_error(error, self.profile, timeout) from None
+        try:
+            return self._adapter_send(request, timeout, stream=stream)
+        except FAILED as error:
+            raise answers.transport_error(error, self.profile, timeout) from None
+
+    def _adapter_send(
+        self, request: requests.PreparedRequest, timeout: tuple[float, float], *, stream: bool
+    ) -> requests.Response:
+        return self._adapter.send(
+            request,
+            stream=stream,
+            timeout=timeout,
+            verify=self._verify,
+            cert=self._cert,
+            proxies=self._proxies,
+        )
+
+
+def wire_body(
+    profile: Profile,
+    messages: str | Sequence[Mapping[str, Any]],
+    params: ChatParams,
+    *,
+    streams: bool,
+    asks_usage: bool = True,
+) -> dict[str, Any]:
+    """Give the body of a request: what was asked, the profile's model, and how it comes."""
+    body: dict[str, Any] = request_body(check_messages(messages), params)
+    if "model" not in body and profile.model:
+        body = {"model": profile.model, **body}
+    if not streams:
+        return {n: v for n, v in body.items() if n not in ("stream", "stream_options")}
+    body["stream"] = True
+    if asks_usage and profile.includes_usage:
+        body.setdefault("stream_options", {"include_usage": True})
+    return body
+
+
+def _checked(params: ChatParams | Mapping[str, Any] | None, fields: dict[str, Any]) -> ChatParams:
+    if isinstance(params, ChatParams) and not fields:
+        return params
+    given = params.given() if isinstance(params, ChatParams) else dict(params or {})
+    extra = {**(params.extra if isinstance(params, ChatParams) else {}), **fields.pop("extra", {})}
+    return check({**given, **fields}, extra=extra)

@@ -1,0 +1,237 @@
+"""One request and its answer as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+import requests
+
+from nbchat.api.response import Chunk, Completion
+from nbchat.client import answers, retry
+from nbchat.client.answers import FAILED
+from nbchat.client.fold import Fold
+from nbchat.client.reader import Reader, error_of
+from nbchat.errors import (
+    ApiError,
+    BadRequestError,
+    BetweenBytesTimeout,
+    ConnectError,
+    FirstByteTimeout,
+    NbchatError,
+    StreamCutError,
+    StreamError,
+    TransportError,
+)
+
+if TYPE_CHECKING:
+    from nbchat.client.client import Client
+
+#: seconds that a server has, after ``[DONE]``, to end its answer so that the connection is kept
+_AFTER_DONE_S = 0.5
+
+
+class Timeouts(msgspec.Struct, frozen=True):
+    """How long a server may be silent, in seconds: to connect, to begin, and between bytes."""
+
+    connect_s: float = 10.0
+    first_byte_s: float = 600.0
+    between_bytes_s: float = 120.0
+
+    @classmethod
+    def of(cls, timeout: float | Timeouts | None) -> Timeouts:
+        """Read a number as the longest silence of any kind, None as the defaults."""
+        if timeout is None:
+            return cls()
+        if isinstance(timeout, Timeouts):
+            return timeout
+        seconds = float(timeout)
+        if not seconds > 0:
+            raise NbchatError(
+                f"timeout is {timeout!r}, but it must be a number of seconds above 0."
+            )
+        return cls(min(seconds, 10.0), seconds, seconds)
+
+
+class Stream:
+    """One request and its answer as it comes: iterate for the `Chunk`s.
+
+    - `completion`: what has come so far, whole once the loop has ended
+    - `ttft_s`, `elapsed_s`: seconds from sending to the first content, and to the last byte
+    - `tries`: requests sent; `request_id`: the server's name for the last one
+    - `was_cancelled`: whether `cancel()` ended it
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        body: dict[str, Any],
+        *,
+        timeouts: Timeouts,
+        max_retries: int,
+        on_wait: Callable[[retry.Wait], None] | None,
+        adds_usage: bool,
+    ):
+        self.body = body
+        self.tries = 0
+        self.request_id: str | None = None
+        self.ttft_s: float | None = None
+        self.elapsed_s: float | None = None
+        self._client = client
+        self._timeouts = timeouts
+        self._max_retries = max_retries
+        self._on_wait = on_wait
+        self._adds_usage = adds_usage
+        self._fold = Fold()
+        self._response: requests.Response | None = None
+        self._cancelled = threading.Event()
+        self._chunks = self._run()
+
+    @property
+    def completion(self) -> Completion:
+        """What has come so far."""
+        return self._fold.completion()
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether `cancel()` was called."""
+        return self._cancelled.is_set()
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self._chunks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection at once, so that the server stops working."""
+        self._chunks.close()
+        self._close_response()
+
+    def cancel(self) -> None:
+        """End the stream from another thread: the loop over it ends at once, with no error."""
+        self._cancelled.set()
+        response = self._response
+        if response is not None:
+            # it may end by itself in this very moment
+            with contextlib.suppress(ValueError, RuntimeError, OSError):
+                response.raw.shutdown()
+
+    def _run(self) -> Generator[Chunk]:
+        retries = 0
+        while not self._cancelled.is_set():
+            try:
+                yield from self._attempt()
+            except (ApiError, TransportError) as error:
+                if self._cancelled.is_set():
+                    return
+                if self._drops_stream_options(error):
+                    continue
+                pause = self._pause_before_retry(error, retries)
+                if pause is None:
+                    error.completion = self.completion
+                    answers.redact(error, self._client.profile)
+                    raise
+                retries += 1
+                if self._on_wait is not None:
+                    self._on_wait(pause)
+                self._cancelled.wait(pause.seconds)
+            else:
+                return
+
+    def _attempt(self) -> Iterator[Chunk]:
+        self._fold = fold = Fold()
+        reader = Reader()
+        self.ttft_s = self.elapsed_s = None
+        self.tries += 1
+        started = time.perf_counter()
+        try:
+            self._response = self._client.send(
+                self.body, self._timeouts, streams="stream" in self.body
+            )
+            self.request_id = answers.request_id(self._response)
+            for piece in self._pieces(self._response):
+                arrival_s = time.perf_counter() - started
+                for chunk in reader.feed(piece):
+                    fold.add(chunk, arrival_s)
+                    if self.ttft_s is None and fold.has_content:
+                        self.ttft_s = arrival_s
+                    yield chunk
+                if reader.is_done:
+                    answers.set_timeout(self._response, _AFTER_DONE_S)
+            for chunk in reader.end():
+                fold.add(chunk)
+                yield chunk
+        finally:
+            self.elapsed_s = time.perf_counter() - started
+            self._close_response()
+        if not self._cancelled.is_set() and (error_ := error_of(fold)) is not None:
+            raise error_
+
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        try:
+            yield from answers.pieces(response, self._timeouts.between_bytes_s)
+        except FAILED as error:
+            if self._fold.is_empty or self._fold.unfinished:
+                raise self._broken(error) from None
+            # every choice is finished: a server that then forgets to end, or ends rudely, has
+            # answered all the same
+
+    def _broken(self, error: Exception) -> TransportError:
+        if answers.is_timeout(error):
+            if self._fold.is_empty:
+                return FirstByteTimeout(
+                    f"The server sent nothing for {self._timeouts.first_byte_s:g} s."
+                )
+            return BetweenBytesTimeout(
+                f"The answer stood still for {self._timeouts.between_bytes_s:g} s and was given up."
+            )
+        return StreamCutError("The connection was lost before the answer was complete.")
+
+    def _close_response(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+
+    def _drops_stream_options(self, error: NbchatError) -> bool:
+        """Take back the option for usage, which nbchat added, where a server refuses it."""
+        if not (self._adds_usage and "stream_options" in self.body):
+            return False
+        if not isinstance(error, BadRequestError):
+            return False
+        if "stream_options" not in f"{error.param} {error.message}":
+            return False
+        self._client.refuses_stream_options = True
+        del self.body["stream_options"]
+        return True
+
+    def _pause_before_retry(self, error: NbchatError, retries: int) -> retry.Wait | None:
+        if retries >= self._max_retries or self._fold.has_content:
+            return None
+        if isinstance(error, ApiError) and not isinstance(error, StreamError):
+            headers = answers.headers_of(error)
+            if not retry.is_retryable(error.status or 0, headers, error.code):
+                return None
+            reason = retry.reason_of(error.status or 0)
+            asked = retry.asked_delay_s(headers, time.time())
+        elif isinstance(error, ConnectError):
+            reason, asked = "no connection", None
+        elif isinstance(error, StreamCutError):
+            reason, asked = "connection lost", None
+        elif isinstance(error, StreamError) and error.status is not None:
+            if not retry.is_retryable(error.status, {}, error.code):
+                return None
+            reason, asked = retry.reason_of(error.status), None
+        else:
+            return None
+        if asked is not None and asked > self._client.max_wait_s:
+            return None
+        seconds = retry.backoff_s(retries) if asked is None else asked
+        return retry.Wait(seconds, reason, retries + 2, self._max_retries + 1)

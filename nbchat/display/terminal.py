@@ -1,0 +1,103 @@
+"""A reply as plain text, for terminals and for Python outside a notebook."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Self
+
+from nbchat.display.calls import rounds_plain
+from nbchat.display.pace import PAINTER, Cost, Painter
+from nbchat.display.shown import caption, grey_line, shown_text, visible
+
+if TYPE_CHECKING:
+    from nbchat.run import Run
+
+
+class PlainReply:
+    """Watches one run and writes its text to standard output as it comes.
+
+    Of several choices the first is written live, the others follow when they are whole.
+    Lines about what is waited for go to standard error.
+    """
+
+    def __init__(self, *, painter: Painter = PAINTER):
+        self.dirty = False
+        self.run: Run | None = None
+        self._out = sys.stdout
+        self._is_terminal = self._out.isatty()
+        self._painter = painter
+        self._written = 0
+        self._n_rounds = 0
+        self._lock = threading.Lock()
+        self._is_finished = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def status(self, line: str) -> None:
+        """Write a line about what is waited for."""
+        if line:
+            print(line, file=sys.stderr, flush=True)
+
+    def update(self, run: Run) -> None:
+        """Take note that there is more."""
+        self.run = run
+        if not self.dirty:
+            self._painter.want(self)
+
+    def paint(self) -> Cost:
+        """Write what has come since the last time. The painter calls it."""
+        with self._lock:
+            self.dirty = False
+            if self._is_finished or self.run is None:
+                return Cost(0, 0)
+            if self._write_rounds(self.run, is_end=False):
+                return Cost(1, 0)
+            size = self._write_rest(self.run.text)
+            return Cost(1, size)
+
+    def finish(self, run: Run) -> None:
+        """Write the rest of the reply, the other choices, and a line of facts."""
+        self.run = run
+        with self._lock:
+            self._is_finished = True
+        self._painter.drop(self)
+        self._write_rounds(run, is_end=True)
+        completion = None if run.ends_in_calls else run.completion
+        choices = sorted(completion.choices, key=lambda c: c.index) if completion else []
+        for choice in choices:
+            if choice.index:
+                self._write(f"\n\n{caption(choice.index)}\n")
+                self._written = 0
+            self._write_rest(shown_text(choice.message))
+        if choices or run.rounds or run.status == "complete":
+            line = grey_line(run)
+            self._write(f"\n\x1b[2m{line}\x1b[0m\n" if self._is_terminal else f"\n{line}\n")
+
+    def _write_rounds(self, run: Run, *, is_end: bool) -> bool:
+        """Write the rounds of tool calls that have ended; tell whether one still goes on."""
+        while self._n_rounds < len(run.rounds):
+            asked = run.rounds[self._n_rounds]
+            if not is_end and not asked.is_answered:
+                return True
+            self._write_rest(asked.text)
+            lead = "\n" if self._written else ""
+            self._write(f"{lead}{rounds_plain([asked])}\n")
+            self._written = 0
+            self._n_rounds += 1
+        return False
+
+    def _write_rest(self, text: str) -> int:
+        rest = text[self._written :]
+        self._written = len(text)
+        if rest:
+            # in a terminal the text could give orders: change the title, fill the clipboard
+            self._write(visible(rest) if self._is_terminal else rest)
+        return len(rest)
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()

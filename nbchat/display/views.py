@@ -1,0 +1,149 @@
+"""Views of a run that are asked for: choices beside one another, and what was predicted."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from nbchat.display.calls import escaped
+from nbchat.display.folded import reasoning_html, sources_html
+from nbchat.display.safe import as_html
+from nbchat.display.shown import caption, grey_html, reply_markdown, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from nbchat.api.response import Choice
+    from nbchat.run import Run
+
+_GRID = (
+    "display: grid; gap: 0.8em; "
+    "grid-template-columns: repeat(auto-fit, minmax(min(100%, 18em), 1fr))"
+)
+_COLUMN = (
+    "min-width: 0; overflow-wrap: anywhere; overflow-x: auto; "
+    "border: 1px solid #7f7f7f; border-radius: 4px; padding: 0.3em 0.8em"
+)
+_TAKEN = (
+    "text-decoration: underline; text-decoration-thickness: 2px; text-underline-offset: 3px; "
+    "background-color: rgba(127, 127, 127, 0.2)"
+)
+_TEXT = "margin: 0.3em 0; white-space: pre-wrap; overflow-wrap: anywhere"
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+# words of the prediction times words of the reply, where they differ: more takes too long
+_MOST_PAIRS = 4_000_000
+
+
+class View:
+    """A piece of static HTML that a notebook shows. `html` (or str) gives it as text."""
+
+    def __init__(self, html: str, summary: str):
+        self.html = html
+        self._summary = summary
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def __str__(self) -> str:
+        return self.html
+
+    def __repr__(self) -> str:
+        return f"<View: {self._summary}>"
+
+
+def side_by_side(run: Run) -> View:
+    """Give the choices of a run as columns, which stand below one another on a narrow page."""
+    completion = run.completion
+    choices = sorted(completion.choices, key=lambda c: c.index) if completion else []
+    if not choices:
+        return View("<p>This run has no reply.</p>", "no reply")
+    columns = "".join(f'<div style="{_COLUMN}">{_column(choice)}</div>' for choice in choices)
+    count = f"{len(choices)} choice{'' if len(choices) == 1 else 's'}"
+    return View(f'<div style="{_GRID}">{columns}</div>', count)
+
+
+def _column(choice: Choice) -> str:
+    ending = visible(choice.finish_reason or "not finished")
+    sources = sources_html([choice])
+    return "".join(
+        [
+            grey_html(f"{caption(choice.index)} · {ending}"),
+            reasoning_html([choice.message]),
+            as_html(reply_markdown(choice.message)),
+            grey_html("", sources) if sources else "",
+        ]
+    )
+
+
+def taken_over(run: Run, choice: int = 0) -> View:
+    """Give the text of a choice with what it took over unchanged from the prediction marked.
+
+    Words are compared (difflib); what the two have in common is underlined on a grey ground.
+    Raise ValueError where no prediction was sent or there is no such choice.
+    """
+    predicted = _predicted(run)
+    if predicted is None:
+        raise ValueError("no prediction was sent with this run: chat(…, prediction=text) sends one")
+    choices = run.completion.choices if run.completion else []
+    found = next((c for c in choices if c.index == choice), None)
+    if found is None:
+        raise ValueError(f"this run has no choice {choice}")
+    text = found.message.content or ""
+    parts, count = [], 0
+    for part, is_taken in _marked(predicted, text):
+        count += len(part) if is_taken else 0
+        parts.append(f'<u style="{_TAKEN}">{escaped(part)}</u>' if is_taken else escaped(part))
+    share = f" ({count / len(text):.0%})" if text else ""
+    said = f"{count:,} of {len(text):,} characters{share}"
+    legend = grey_html(" · ".join([f"underlined: taken over unchanged, {said}", *_counted(run)]))
+    return View(f'<div>{legend}<pre style="{_TEXT}">{"".join(parts)}</pre></div>', said)
+
+
+def _predicted(run: Run) -> str | None:
+    fields = {**run.params.given(), **run.params.extra}
+    prediction: Any = fields.get("prediction")
+    if not isinstance(prediction, dict):
+        return None
+    content = prediction.get("content")
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else None
+
+
+def _counted(run: Run) -> list[str]:
+    usage: Any = run.usage
+    counts = (usage.accepted_prediction_tokens, usage.rejected_prediction_tokens)
+    words = ("accepted", "rejected")
+    return [f"{n:,} tokens {word}" for n, word in zip(counts, words, strict=True) if n is not None]
+
+
+def _marked(before: str, after: str) -> Iterator[tuple[str, bool]]:
+    """Give the pieces of `after` and whether each stands in `before`, neighbours joined."""
+    pieces = [piece for piece in _pieces(before, after) if piece[0]]
+    ends = [0, *(k for k, (a, b) in enumerate(pairwise(pieces), 1) if a[1] != b[1]), len(pieces)]
+    for start, stop in pairwise(ends):
+        if start < stop:
+            yield "".join(text for text, _ in pieces[start:stop]), pieces[start][1]
+
+
+def _pieces(before: str, after: str) -> Iterator[tuple[str, bool]]:
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield "".join(new[k:m]), True
+        elif tag == "replace":
+            yield from _words("".join(old[i:j]), "".join(new[k:m]))
+        else:
+            yield "".join(new[k:m]), False
+
+
+def _words(before: str, after: str) -> Iterator[tuple[str, bool]]:
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    is_long = len(old) * len(new) > _MOST_PAIRS
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=is_long)
+    for tag, _, _, k, m in matcher.get_opcodes():
+        text = "".join(new[k:m])
+        # blanks alone are in every text: that they match says nothing
+        yield text, tag == "equal" and not text.isspace()

@@ -1,0 +1,28 @@
+"""Runs as DataFrames, one function for each frame.
+
+Each takes a run, an iterable of runs, or anything with `.runs`. `nbchat.frames.columns`
+declares what the columns are.
+"""
+
+from __future__ import annotations
+
+from nbchat.frames.per_alternative import alternatives
+from nbchat.frames.per_choice import choices
+from nbchat.frames.per_citation import citations
+from nbchat.frames.per_run import runs, usage
+from nbchat.frames.per_token import tokens
+from nbchat.frames.source import MissingLogprobsWarning
+
+__all__ = [
+    "MissingLogprobsWarning",
+    "alternatives",
+    "choices",
+    "citations",
+    "runs",
+    "tokens",
+    "usage",
+]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

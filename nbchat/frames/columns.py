@@ -1,0 +1,244 @@
+"""What the columns of the frames are: frame, name, dtype, unit, meaning; each declared once.
+
+Missing is NA in every dtype; in float64 that is NaN. Definitions behind the numbers:
+`nbchat.measures`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import pandas as pd
+
+from nbchat.api.fields import FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FrameName = Literal["runs", "choices", "tokens", "alternatives", "usage", "citations"]
+
+
+class Column(NamedTuple):
+    """One column of a frame. `unit` is "" for what is not a quantity."""
+
+    frame: FrameName
+    name: str
+    dtype: str
+    unit: str
+    meaning: str
+
+
+_RUN = ("run_id", "category", "", "the run's id; sorts by time")
+_CHOICE = ("choice", "int32", "", "the choice's index, from 0")
+_TOKEN_KEY = (
+    _RUN,
+    _CHOICE,
+    ("channel", "category", "", "content or refusal: which list of logprobs"),
+    ("position", "int32", "", "place in that list, from 0"),
+)
+_DISPLAY = (
+    "display",
+    "category",
+    "",
+    "to be looked at: space ␣, newline ⏎, tab ⇥, nothing ∅, stray bytes \\xNN, invisible \\uNNNN",
+)
+
+_DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
+    "tokens": (
+        *_TOKEN_KEY,
+        ("token_id", "Int64", "", "number in the tokenizer; NA where the server sent none"),
+        ("token", "category", "", "as sent"),
+        ("bytes", "category", "", "UTF-8 bytes as sent; NA where the server sent none"),
+        (
+            "text",
+            "string",
+            "",
+            "its share of the text; a character split over tokens belongs to the last of them",
+        ),
+        _DISPLAY,
+        ("byte_start", "int64", "bytes", "where the token begins in the UTF-8 text"),
+        ("byte_end", "int64", "bytes", "where it ends"),
+        ("char_start", "int64", "characters", "where `text` begins in the text"),
+        ("char_end", "int64", "characters", "where it ends: the text from start to end is `text`"),
+        ("logprob", "float64", "nats", "as sent; NA for a sentinel"),
+        ("prob", "float64", "", "exp(logprob)"),
+        ("surprisal_bits", "float64", "bits", "-logprob / ln 2"),
+        ("rank", "Int64", "", "1 + alternatives with a larger logprob; NA outside the list"),
+        ("rank_min", "int64", "", "the least rank possible: `rank`, else top_k + 1"),
+        ("top_k", "int64", "", "K, the alternatives returned, doubles removed"),
+        ("in_top", "bool", "", "whether the token is among them"),
+        ("top_mass", "float64", "", "m, the sum of their probabilities, as sent; NA of none"),
+        ("tail_mass", "float64", "", "the mass outside the list: 1 - m, at least 0; NA of no list"),
+        ("margin", "float64", "", "p1 - p2 of the two most likely; NA of fewer than two"),
+        ("log_margin", "float64", "nats", "l1 - l2 of the same"),
+        (
+            "entropy_lo",
+            "float64",
+            "nats",
+            "lower bound of the entropy; the sampled token joins the list",
+        ),
+        ("entropy_hi", "float64", "nats", "upper bound; NA where the vocabulary's size is unknown"),
+        (
+            "entropy_top",
+            "float64",
+            "nats",
+            "-sum of p ln p over the list alone, not renormalised: no estimate of the entropy",
+        ),
+        ("is_special", "bool", "", "a control token, as the end token: no part of the text"),
+        ("is_partial_utf8", "bool", "", "the token's bytes are not whole characters"),
+        ("censored", "bool", "", "the server sent no usable logprob (a sentinel)"),
+        ("arrival_s", "float64", "s", "from sending the request to the token's chunk"),
+    ),
+    "alternatives": (
+        *_TOKEN_KEY,
+        ("alternative", "int32", "", "0 = most likely at this position"),
+        ("token_id", "Int64", "", "number in the tokenizer; NA where the server sent none"),
+        ("token", "category", "", "as sent"),
+        ("bytes", "category", "", "UTF-8 bytes as sent; NA where the server sent none"),
+        _DISPLAY,
+        ("logprob", "float64", "nats", "as sent; NA for a sentinel"),
+        ("prob", "float64", "", "exp(logprob)"),
+        ("cum_prob", "float64", "", "sum of prob up to and with this alternative"),
+        ("is_sampled", "bool", "", "the token that stands at this position"),
+        ("is_listed", "bool", "", "false for a sampled token that the list does not have"),
+        ("censored", "bool", "", "the server sent no usable logprob (a sentinel)"),
+    ),
+    "choices": (
+        _RUN,
+        _CHOICE,
+        ("finish_reason", "category", "", "as sent; NA where the choice is not finished"),
+        ("text", "string", "", "the message's content"),
+        ("refusal", "string", "", "the message's refusal"),
+        ("n_tokens", "Int64", "tokens", "rows in the tokens frame; NA without logprobs"),
+        (
+            "n_missing",
+            "Int64",
+            "tokens",
+            "of the whole run: completion tokens of the usage, reasoning aside, without a row",
+        ),
+        ("is_aligned", "boolean", "", "whether rows and usage count the same tokens"),
+        ("sum_logprob", "float64", "nats", "L, the end token aside; sentinels left out"),
+        ("mean_nll", "float64", "nats", "-L / T, the end token and sentinels aside"),
+        ("perplexity", "float64", "", "exp(mean_nll)"),
+        (
+            "perplexity_with_eos",
+            "float64",
+            "",
+            "the same with the end token; NA where the server returned none",
+        ),
+        ("bits_per_byte", "float64", "bits", "-L / (ln 2 · UTF-8 bytes)"),
+        ("min_prob", "float64", "", "the smallest probability of a token, the end token aside"),
+        ("n_censored", "Int64", "tokens", "tokens without a usable logprob"),
+        (
+            "perplexity_is_bound",
+            "boolean",
+            "",
+            "some tokens are censored: perplexity, mean_nll and bits_per_byte are lower bounds",
+        ),
+    ),
+    "citations": (
+        _RUN,
+        _CHOICE,
+        ("number", "int32", "", "of the page among those of the reply, from 1; that of its link"),
+        ("url", "string", "", "as sent"),
+        ("title", "string", "", "as sent"),
+        ("start_index", "Int64", "characters", "where the cited text begins in the content"),
+        ("end_index", "Int64", "characters", "where it ends"),
+        ("text", "string", "", "the content from start to end; NA where nothing stands there"),
+    ),
+    "usage": (
+        _RUN,
+        ("prompt_tokens", "Int64", "tokens", "as the server counts"),
+        ("completion_tokens", "Int64", "tokens", "with reasoning and rejected prediction tokens"),
+        ("total_tokens", "Int64", "tokens", "as the server counts"),
+        ("cached_tokens", "Int64", "tokens", "prompt tokens that the server had in its cache"),
+        ("reasoning_tokens", "Int64", "tokens", "completion tokens spent on reasoning"),
+        ("audio_tokens", "Int64", "tokens", "of prompt and completion"),
+        ("accepted_prediction_tokens", "Int64", "tokens", "of the prediction, in the completion"),
+        ("rejected_prediction_tokens", "Int64", "tokens", "of the prediction, not in it"),
+        ("ttft_s", "float64", "s", "from sending to the first content"),
+        ("elapsed_s", "float64", "s", "from sending to the end"),
+        (
+            "tokens_per_s",
+            "float64",
+            "tokens/s",
+            "after the first token; of an answer that came whole, over all of elapsed_s",
+        ),
+        ("cost_usd", "float64", "US dollars", "NA where unknown"),
+        ("model", "category", "", "the model that answered, else the one that was asked"),
+        ("service_tier", "category", "", "as sent"),
+        ("system_fingerprint", "category", "", "as sent"),
+        (
+            "logprob_basis",
+            "category",
+            "",
+            "whether logprobs are from before (raw) or after (tempered) temperature",
+        ),
+    ),
+    "runs": (
+        ("run_id", "category", "", "the run's id; sorts by time"),
+        ("created_at", "datetime64[us, UTC]", "", "when the request was made"),
+        ("profile", "category", "", "where it went"),
+        ("status", "category", "", "running, complete, interrupted or error"),
+        ("text", "string", "", "the content of the first choice"),
+        ("error", "string", "", "the error that ended it; NA where none did"),
+    ),
+}
+_PARAMS_STAND_BEFORE = "text"
+_DTYPE_OF_KIND = {
+    "number": "float64",
+    "integer": "Int64",
+    "boolean": "boolean",
+    "string": "category",
+    "choice": "category",
+}
+
+
+def columns_of(frame: FrameName) -> tuple[Column, ...]:
+    """Give the columns of a frame, in their order; those of `runs` with the params."""
+    columns: list[Column] = []
+    for declared in _DECLARED[frame]:
+        if frame == "runs" and declared[0] == _PARAMS_STAND_BEFORE:
+            columns += _param_columns()
+        columns.append(Column(frame, *declared))
+    return tuple(columns)
+
+
+def _param_columns() -> list[Column]:
+    return [
+        Column("runs", f.name, _DTYPE_OF_KIND.get(f.kind, "object"), "", f.description)
+        for f in FIELDS().values()
+    ]
+
+
+def assemble(frame: FrameName, values: Mapping[str, Any]) -> pd.DataFrame:
+    """Make a frame of one array or list for each declared column.
+
+    What has the declared dtype is taken as it is, without a copy.
+    """
+    columns = columns_of(frame)
+    return pd.DataFrame(
+        {column.name: _as_declared(values[column.name], column.dtype) for column in columns},
+        copy=False,
+    )
+
+
+def empty(frame: FrameName) -> pd.DataFrame:
+    """Give a frame with no rows, all its columns and their dtypes."""
+    return assemble(frame, {column.name: [] for column in columns_of(frame)})
+
+
+def _as_declared(values: Any, dtype: str) -> Any:
+    if isinstance(values, pd.Categorical):
+        return values
+    if dtype == "category":
+        return category_of(values)
+    if dtype == "object":
+        return pd.Series(values, dtype=object).array
+    return pd.array(values, dtype=dtype, copy=False)
+
+
+def category_of(values: list[str | None]) -> pd.Categorical:
+    """Make a categorical of strings, with their categories in the order of appearance."""
+    seen = dict.fromkeys(value for value in values if value is not None)
+    return pd.Categorical(values, categories=pd.Index(list(seen), dtype="string"))

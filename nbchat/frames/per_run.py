@@ -1,0 +1,99 @@
+"""The frames with one row for each run: what was asked, and what it took."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.source import runs_of
+
+if TYPE_CHECKING:
+    from nbchat.frames.source import RunLike, Source
+
+_COUNTS = (
+    "prompt_tokens",
+    "completion_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "audio_tokens",
+    "accepted_prediction_tokens",
+    "rejected_prediction_tokens",
+)
+_FACTS = ("ttft_s", "elapsed_s", "tokens_per_s", "cost_usd", "model", "logprob_basis")
+_FACTS_OF_COMPLETION = ("service_tier", "system_fingerprint")
+
+
+def runs(source: Source) -> pd.DataFrame:
+    """Give one row for each run: key, time, profile, status, params, text and error.
+
+    `source` is a run, an iterable of runs or anything with `.runs`. Each declared field of
+    the request has a column with what was sent, NA where it was not set. Interrupted and
+    failed runs are included. `nbchat.frames.columns` declares the columns. Raise TypeError
+    where `source` has no runs to give.
+    """
+    found = runs_of(source)
+    sent = [run.params.given() for run in found]
+    values: dict[str, list[Any]] = {
+        "run_id": [run.id for run in found],
+        "created_at": [run.created_at for run in found],
+        "profile": [run.profile or None for run in found],
+        "status": [run.status for run in found],
+        "text": [_first_text(run) for run in found],
+        "error": [_sentence(run.error) for run in found],
+    }
+    for column in columns_of("runs"):
+        if column.name not in values:
+            given = [params.get(column.name) for params in sent]
+            values[column.name] = [pd.NA if value is None else value for value in given]
+            if column.dtype in ("float64", "category"):
+                values[column.name] = given
+    return assemble("runs", values)
+
+
+def usage(source: Source) -> pd.DataFrame:
+    """Give one row for each run: token counts, times, cost and what the server said of itself.
+
+    `source` is a run, an iterable of runs or anything with `.runs`. What is unknown is NA.
+    `nbchat.frames.columns` declares the columns. Raise TypeError where `source` has no runs
+    to give.
+    """
+    found = runs_of(source)
+    counts = [_counts(run) for run in found]
+    return assemble(
+        "usage",
+        {
+            "run_id": [run.id for run in found],
+            **{name: [_get(usage, name) for usage in counts] for name in _COUNTS},
+            **{name: [getattr(run, name) for run in found] for name in _FACTS},
+            **{name: [_get(r.completion, name) for r in found] for name in _FACTS_OF_COMPLETION},
+        },
+    )
+
+
+def _counts(run: RunLike) -> Any:
+    # a run with rounds of tool calls knows the sum of its requests
+    if getattr(run, "rounds", None):
+        return getattr(run, "usage", None)
+    return run.completion.usage if run.completion else None
+
+
+def _get(thing: object, name: str) -> Any:
+    return None if thing is None else attrgetter(name)(thing)
+
+
+def _first_text(run: RunLike) -> str | None:
+    completion = run.completion
+    if completion is None or not completion.choices:
+        return None
+    return min(completion.choices, key=lambda choice: choice.index).message.content
+
+
+def _sentence(error: BaseException | None) -> str | None:
+    if error is None:
+        return None
+    sentence = str(error)
+    return f"{type(error).__name__}: {sentence}" if sentence else type(error).__name__

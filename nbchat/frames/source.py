@@ -1,0 +1,128 @@
+"""What frames are made of: runs, known by what they have and not by their class."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import FrameType
+
+    from nbchat.api.params import ChatParams
+    from nbchat.api.response import Completion
+
+
+class RunLike(Protocol):
+    """What a run has that frames read; `nbchat.run.Run` says what it means."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def params(self) -> ChatParams: ...
+    @property
+    def completion(self) -> Completion | None: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def error(self) -> BaseException | None: ...
+    @property
+    def model(self) -> str | None: ...
+    @property
+    def ttft_s(self) -> float | None: ...
+    @property
+    def elapsed_s(self) -> float | None: ...
+    @property
+    def tokens_per_s(self) -> float | None: ...
+    @property
+    def cost_usd(self) -> float | None: ...
+    @property
+    def vocab_size(self) -> int | None: ...
+    @property
+    def logprob_basis(self) -> str: ...
+
+
+class HasRuns(Protocol):
+    """Anything that keeps runs, as a thread or a sweep does."""
+
+    @property
+    def runs(self) -> Iterable[RunLike]: ...
+
+
+Source: TypeAlias = "RunLike | HasRuns | Iterable[RunLike | HasRuns]"
+
+
+def runs_of(source: Source) -> list[RunLike]:
+    """Give the runs of a source, in its order. Raise TypeError where it has none to give."""
+    if _is_run(source):
+        return [source]
+    if hasattr(source, "runs"):
+        return list(source.runs)
+    if isinstance(source, Iterable) and not isinstance(source, (str, bytes)):
+        return [run for item in source for run in _runs_of_item(item)]
+    raise TypeError(_not_runs(source))
+
+
+def _runs_of_item(item: Any) -> list[RunLike]:
+    if _is_run(item):
+        return [item]
+    if hasattr(item, "runs"):
+        return list(item.runs)
+    raise TypeError(_not_runs(item))
+
+
+def _is_run(source: Any) -> TypeGuard[RunLike]:
+    return hasattr(source, "completion") and hasattr(source, "params")
+
+
+def _not_runs(source: Any) -> str:
+    return f"expected a run, runs or something with .runs, got {type(source).__name__}"
+
+
+class MissingLogprobsWarning(UserWarning):
+    """Log probabilities were asked for and the server sent none. Given once for each run."""
+
+
+_warned: set[str] = set()
+
+
+def warn_of_missing_logprobs(runs: Iterable[RunLike]) -> None:
+    """Warn of each run that asked for logprobs and has text without them."""
+    for run in runs:
+        if run.id not in _warned and lacks_logprobs(run):
+            _warned.add(run.id)
+            warnings.warn(
+                f"Run {run.id} asked for logprobs and {run.model or 'the server'} sent none.",
+                MissingLogprobsWarning,
+                stacklevel=_depth_of_caller(),
+            )
+
+
+def lacks_logprobs(run: RunLike) -> bool:
+    """Tell whether logprobs were asked for and there is text without any."""
+    completion = run.completion
+    if completion is None or run.status == "running" or not run.params.given().get("logprobs"):
+        return False
+    return any(
+        (choice.message.content or choice.message.refusal)
+        and not (choice.logprobs and (choice.logprobs.content or choice.logprobs.refusal))
+        for choice in completion.choices
+    )
+
+
+def _depth_of_caller() -> int:
+    """Give the `stacklevel` at which the caller's own line stands."""
+    depth, frame = 1, sys._getframe(1)  # noqa: SLF001 - warnings count the same way
+    while _is_ours(frame) and frame.f_back is not None:
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0] == "nbchat"

@@ -1,0 +1,108 @@
+"""What a user types: ``%load_ext nbchat`` brings ``%%chat`` and ``%chat``."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+_undo: weakref.WeakKeyDictionary[Any, list[Callable[[], object]]] = weakref.WeakKeyDictionary()
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Register the magics, their completion and their defaults, and say where requests go."""
+    from nbchat.magics.cells import Cells
+    from nbchat.magics.chat import ChatMagic
+
+    unload_ipython_extension(shell)
+    names = {"nbchat"} if _is_taken(shell, "chat") else {"chat", "nbchat"}
+    cells = Cells(shell)
+    magic = ChatMagic(shell, names, cells)
+    undo = _undo[shell] = []
+    for name in sorted(names):
+        shell.magics_manager.register_function(magic.chat, "line_cell", name)
+        undo.append(_remover(shell.magics_manager.magics, name))
+    cells.start()
+    undo.append(cells.stop)
+    _add(undo, shell.configurables, magic.defaults)
+    _add_transforms(undo, shell, names)
+    _add_completion(undo, shell, names, magic.models)
+    print(_greeting(names))
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take back all that loading did."""
+    for step in reversed(_undo.pop(shell, [])):
+        step()
+
+
+def _is_taken(shell: Any, name: str) -> bool:
+    magics = shell.magics_manager.magics
+    return name in magics["cell"] or name in magics["line"]
+
+
+def _remover(magics: dict[str, dict[str, Any]], name: str) -> Callable[[], object]:
+    own = {kind: magics[kind][name] for kind in ("line", "cell")}
+
+    def remove() -> None:
+        for kind, function in own.items():
+            if magics[kind].get(name) is function:
+                del magics[kind][name]
+
+    return remove
+
+
+def _add(undo: list[Callable[[], object]], where: list[Any], what: Any, place: int = -1) -> None:
+    where.insert(len(where) if place < 0 else place, what)
+    undo.append(lambda: where.remove(what))
+
+
+def _add_transforms(undo: list[Callable[[], object]], shell: Any, names: set[str]) -> None:
+    from nbchat.magics.input import cell_transform, line_transform
+
+    manager = shell.input_transformer_manager
+    # first of all: those of IPython change the text
+    _add(undo, manager.cleanup_transforms, cell_transform(names), 0)
+    _add(undo, manager.token_transformers, line_transform(names))
+
+
+def _add_completion(
+    undo: list[Callable[[], object]],
+    shell: Any,
+    names: set[str],
+    models: Callable[[str | None], list[str]],
+) -> None:
+    completer = getattr(shell, "Completer", None)
+    if completer is None:
+        return
+    from nbchat.magics.completion import matcher
+
+    _add(undo, completer.custom_matchers, matcher(shell, names, models))
+
+
+def _where(profile: Any) -> str:
+    from urllib.parse import urlsplit
+
+    from nbchat.client.profiles import LOCAL, PRESETS
+
+    preset = PRESETS.get(profile.name)
+    is_expected = profile.name == LOCAL or (preset and preset.base_url == profile.base_url)
+    host = urlsplit(profile.base_url).netloc
+    return profile.name if is_expected or host == profile.name else f"{profile.name} at {host}"
+
+
+def _greeting(names: set[str]) -> str:
+    from nbchat import session
+    from nbchat.errors import NbchatError
+    from nbchat.version import __version__
+
+    facts = [f"nbchat {__version__}"]
+    try:
+        profile = session.current_profile()
+    except NbchatError as error:
+        facts.append(str(error))
+    else:
+        facts += [f"profile {_where(profile)}", profile.model or "no default model"]
+    if "chat" not in names:
+        facts.append("%%chat belongs to another extension: use %%nbchat")
+    return " · ".join(facts)

@@ -1,0 +1,83 @@
+"""Which cell runs, and whether a magic is all there is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbchat.session import Thread
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+Key = tuple[str, int]
+
+
+class Cells:
+    """Follows IPython's events, to name the cell that runs.
+
+    Front ends send an id with each execution: JupyterLab and VS Code do, a terminal does not.
+    """
+
+    def __init__(self, shell: Any):
+        self._shell = shell
+        # the cell with %load_ext has begun already
+        self._cell_id: str | None = _parent_cell_id(shell)
+        self._source: str | None = None
+        self._request_id: str | None = None
+        self._depth = 0
+        self._asked = 0
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._shell.events.register("pre_run_cell", self._before)
+        self._shell.events.register("post_run_cell", self._after)
+
+    def stop(self) -> None:
+        """Listen no more."""
+        self._shell.events.unregister("pre_run_cell", self._before)
+        self._shell.events.unregister("post_run_cell", self._after)
+
+    def next_key(self) -> Hashable:
+        """Name the turn of the magic that runs now, None where the cell has no id.
+
+        The second magic of a cell has another key than the first.
+        """
+        number = self._asked
+        self._asked += 1
+        return None if self._cell_id is None else (self._cell_id, number)
+
+    def is_alone(self, names: set[str]) -> bool:
+        """Tell whether the magic of one of these names is all that the running cell holds."""
+        source = (self._source or "").strip()
+        first = source.split(maxsplit=1)[0] if source else ""
+        if first.startswith("%%"):
+            return first[2:] in names
+        return first.startswith("%") and first[1:] in names and "\n" not in source
+
+    def _before(self, info: Any) -> None:
+        self._depth += 1
+        request_id = _parent(self._shell).get("header", {}).get("msg_id")
+        if request_id != self._request_id:
+            # a new request of the front end; the end of the last one may have gone unheard
+            self._request_id, self._depth = request_id, 1
+        if self._depth == 1:
+            self._cell_id = getattr(info, "cell_id", None)
+            self._source = info.raw_cell
+            self._asked = 0
+            deleted = _parent(self._shell).get("metadata", {}).get("deletedCells")
+            if deleted:
+                Thread.forget_cells({cell for cell in deleted if isinstance(cell, str)})
+
+    def _after(self, _result: Any) -> None:
+        self._depth = max(0, self._depth - 1)
+
+
+def _parent_cell_id(shell: Any) -> str | None:
+    cell_id = _parent(shell).get("metadata", {}).get("cellId")
+    return cell_id if isinstance(cell_id, str) else None
+
+
+def _parent(shell: Any) -> dict[str, Any]:
+    """Give the message that the front end sent, empty in a terminal."""
+    get_parent = getattr(shell, "get_parent", None)
+    return (get_parent() if get_parent is not None else None) or {}

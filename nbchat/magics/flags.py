@@ -1,0 +1,327 @@
+"""The flags of ``%chat`` and ``%%chat``: each declared field of the request, and nbchat's own.
+
+Reading has two steps. `read_line` says which flags stand there, from the text alone;
+`Flags.fields` looks up variables and fills templates, and gives what `nbchat.api.check`
+takes. Types and ranges are not looked at here: `check` is the only door.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import keyword
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from nbchat.api.fields import FIELDS, Field
+from nbchat.api.values import prediction_of
+from nbchat.errors import MagicUsageError
+from nbchat.magics.words import Word, Words
+
+Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count"]
+
+
+class OwnFlag(msgspec.Struct, frozen=True):
+    """A flag of nbchat's own."""
+
+    name: str
+    takes: Takes
+    shown: str
+    description: str
+    short: str = ""
+
+
+OWN: Mapping[str, OwnFlag] = {
+    flag.name: flag
+    for flag in (
+        OwnFlag("out", "name", "NAME", "Give the run this name in the notebook.", "o"),
+        OwnFlag("thread", "text", "NAME", "Conversation that the cell belongs to.", "t"),
+        OwnFlag("stateless", "nothing", "", "Send this cell alone, with no conversation."),
+        OwnFlag("fork", "nothing", "", "Go on in a copy of the conversation."),
+        OwnFlag("system", "text", "TEXT", "System message."),
+        OwnFlag("schema", "schema", "NAME_OR_JSON", "Reply with an object: a type or JSON schema."),
+        OwnFlag("no-strict", "nothing", "", "Send the schema as it is, not made strict."),
+        OwnFlag("confirm", "nothing", "", "Ask before each call of a function of --tools."),
+        OwnFlag("max-rounds", "count", "NUMBER", "Most rounds of calls; 5 if not given."),
+        OwnFlag("raw", "nothing", "", "Fill in nothing: {{ and {% are text."),
+        OwnFlag("dry-run", "nothing", "", "Show the request, send nothing."),
+        OwnFlag("profile", "text", "NAME", "Where to send it: a name or a base URL."),
+        OwnFlag("timeout", "seconds", "SECONDS", "Longest silence of the server."),
+        OwnFlag("param", "pair", "KEY=JSON", "A field that only this server knows.", "p"),
+    )
+}
+_SHORT = {flag.short: flag for flag in OWN.values() if flag.short}
+_LOOKS_LIKE_FLAG = re.compile(rf"--[A-Za-z]|-(?:{'|'.join(_SHORT)})(?=[\s=]|$)")
+_SHOWN_VALUES: Mapping[Takes, str] = {
+    "text": "text",
+    "name": "a name for a variable",
+    "seconds": "a number of seconds",
+    "pair": "key=json",
+    "schema": "the name of a type, or a JSON schema",
+    "count": "a whole number",
+}
+_NAMES = re.compile(r"\s*[^\W\d][\w.]*\s*(?:,\s*[^\W\d][\w.]*\s*)*")
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+
+
+class Flags(msgspec.Struct):
+    """What stood on the line, before variables and templates were looked up."""
+
+    given: dict[str, list[Word] | bool]
+    own: dict[str, list[Word] | bool]
+    text: str
+
+    def is_set(self, name: str) -> bool:
+        """Tell whether a flag of nbchat's own that takes no value was given."""
+        return name in self.own
+
+    def one(self, name: str, fill: Callable[[str], str]) -> str | None:
+        """Give the value of a flag of nbchat's own; None where it was not given."""
+        words = self.own.get(name)
+        return None if not isinstance(words, list) else fill(words[0].text)
+
+    def name(self) -> str | None:
+        """Give the name that the run is to have in the notebook."""
+        name = self.one("out", str)
+        if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+            raise MagicUsageError(f"-o takes a name for a variable, and {name!r} is none.")
+        return name
+
+    def timeout(self, fill: Callable[[str], str]) -> float | None:
+        """Give the value of ``--timeout``, in seconds."""
+        text = self.one("timeout", fill)
+        if text is None:
+            return None
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds < float("inf"):
+            raise MagicUsageError(f"--timeout takes a number of seconds above 0, not {text!r}.")
+        return seconds
+
+    def max_rounds(self, fill: Callable[[str], str]) -> int | None:
+        """Give the value of ``--max-rounds``."""
+        text = self.one("max-rounds", fill)
+        if text is not None and not text.isdecimal():
+            raise MagicUsageError(f"--max-rounds takes a whole number, not {text!r}.")
+        return None if text is None else int(text)
+
+    def fields(self, variables: Mapping[str, Any], fill: Callable[[str], str]) -> dict[str, Any]:
+        """Give the declared fields: values of variables, or texts that `check` reads."""
+        return {
+            name: words
+            if isinstance(words, bool)
+            else _values(FIELDS()[name], words, variables, fill)
+            for name, words in self.given.items()
+        }
+
+    def unchecked(self, fill: Callable[[str], str]) -> dict[str, Any]:
+        """Give the fields of ``-p``."""
+        extra: dict[str, Any] = {}
+        words = self.own.get("param", [])
+        for word in words if isinstance(words, list) else []:
+            key, value = _pair(word, fill)
+            if key in extra:
+                raise MagicUsageError(f"-p {key} stands there twice.")
+            extra[key] = value
+        return extra
+
+
+def read_line(line: str, *, takes_text: bool) -> Flags:
+    """Read the flags at the start of a line; the text behind them is kept as it was typed.
+
+    Raise `MagicUsageError` for an unknown flag, one that is there twice, a missing value, and,
+    unless the line `takes_text`, for anything that is no flag.
+    """
+    words = Words(line)
+    flags = Flags({}, {}, "")
+    while not words.end_of_flags():
+        name = words.flag()
+        if name is None:
+            break
+        _read_flag(words, name, flags)
+        words.skip_blanks()
+    flags.text = words.rest
+    if flags.text and not takes_text:
+        raise MagicUsageError(_unexpected(words))
+    return flags
+
+
+def _read_flag(words: Words, dashed: str, flags: Flags) -> None:
+    name, own, is_negated = _named(dashed)
+    seen = flags.given if own is None else flags.own
+    if name in seen and not _is_repeatable(name, own):
+        raise MagicUsageError(f"{dashed} stands on the line twice.")
+    if own is None and FIELDS()[name].kind == "boolean":
+        seen[name] = _boolean(words, dashed, is_negated=is_negated)
+    elif own is not None and own.takes == "nothing":
+        if words.equals():
+            raise MagicUsageError(f"{dashed} takes no value.")
+        seen[name] = True
+    else:
+        values = seen.setdefault(name, [])
+        if isinstance(values, list):
+            values.append(_value(words, dashed, name, own))
+
+
+def _named(dashed: str) -> tuple[str, OwnFlag | None, bool]:
+    """Find the flag of this spelling: its name, its record if it is ours, and if it says no."""
+    if not dashed.startswith("--"):
+        own = _SHORT.get(dashed[1:])
+        if own is not None:
+            return own.name, own, False
+        raise MagicUsageError(_unknown(dashed))
+    name = dashed[2:].replace("_", "-")
+    own = OWN.get(name)
+    if own is not None and name != "param":
+        return name, own, False
+    field = name.replace("-", "_")
+    if field in FIELDS():
+        return field, None, False
+    positive = field.removeprefix("no_")
+    if positive != field and positive in FIELDS() and FIELDS()[positive].kind == "boolean":
+        return positive, None, True
+    raise MagicUsageError(_unknown(dashed))
+
+
+def _is_repeatable(name: str, own: OwnFlag | None) -> bool:
+    if own is not None:
+        return own.takes == "pair"
+    field = FIELDS()[name]
+    is_list_of_names = field.kind == "list" and bool(field.choices)
+    return field.kind == "mapping" or is_list_of_names or {"string", "list"} <= set(field.kinds)
+
+
+def _boolean(words: Words, dashed: str, *, is_negated: bool) -> Any:
+    if not words.equals():
+        return not is_negated
+    if is_negated:
+        raise MagicUsageError(f"{dashed} takes no value.")
+    return [words.word()]
+
+
+def _value(words: Words, dashed: str, name: str, own: OwnFlag | None) -> Word:
+    if not words.equals():
+        words.skip_blanks()
+        if not words.rest or _LOOKS_LIKE_FLAG.match(words.rest):
+            what = _SHOWN_VALUES[own.takes] if own else FIELDS()[name].type_text
+            hint = f" One that looks like a flag is joined: {dashed}=…" if words.rest else ""
+            raise MagicUsageError(f"{dashed} needs a value ({what}).{hint}")
+    if own is not None:
+        if own.takes == "schema":
+            return words.json() or words.word()
+        return words.pair() if own.takes == "pair" else words.word()
+    is_structured = FIELDS()[name].kind in ("mapping", "list", "object", "any")
+    return (words.json() if is_structured else None) or words.word()
+
+
+def _values(
+    field: Field, words: list[Word], variables: Mapping[str, Any], fill: Callable[[str], str]
+) -> Any:
+    texts = [fill(word.text) for word in words]
+    if len(texts) > 1:
+        return texts
+    text = texts[0]
+    if field.name in ("tools", "functions") and _NAMES.fullmatch(text) and text != "null":
+        return _functions(field, text, variables)
+    if field.name == "prediction":
+        return _prediction(field, text, variables)
+    return variable_of(field, text, variables) if may_be_variable(field) else text
+
+
+def _prediction(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
+    """Give the prediction that stands there as JSON, else the text, or that of a variable."""
+    value = variable_of(field, text, variables)
+    if value is text:
+        return text if text == "null" or _is_prediction(text) else prediction_of(text)
+    return prediction_of(value) if isinstance(value, str) else value
+
+
+def _is_prediction(text: str) -> bool:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(value, dict) and value.get("type") == "content" and "content" in value
+
+
+def _functions(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
+    """Give the functions and schemas that ``f,g`` names; of one name its value, as it is."""
+    values = [variable_of(field, name.strip(), variables) for name in text.split(",")]
+    if len(values) == 1:
+        return values[0]
+    return [one for value in values for one in (value if isinstance(value, list) else [value])]
+
+
+def may_be_variable(field: Field) -> bool:
+    """Tell whether the flag of this field takes the name of a variable."""
+    return field.kind in ("mapping", "list", "object") or "object" in field.kinds
+
+
+def variable_of(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
+    """Give the variable that a text names, or the text where it is a value itself."""
+    is_value = text == "null" or all(part.strip() in field.choices for part in text.split(","))
+    if is_value or not _DOTTED.fullmatch(text):
+        return text
+    first, *attributes = text.split(".")
+    if first not in variables and field.choices:
+        return text
+    if first not in variables:
+        dashed = "--" + field.name.replace("_", "-")
+        near = difflib.get_close_matches(first, list(variables), n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise MagicUsageError(
+            f"{dashed} takes {field.rule}, as JSON or in a variable; there is no variable "
+            f"{first}.{hint}"
+        )
+    value = variables[first]
+    for attribute in attributes:
+        if attribute.startswith("_") or not hasattr(value, attribute):
+            raise MagicUsageError(f"{text}: {first} has no attribute {attribute}.")
+        value = getattr(value, attribute)
+    return value
+
+
+def _pair(word: Word, fill: Callable[[str], str]) -> tuple[str, Any]:
+    # quotes that stand inside the word belong to the JSON
+    for text in (word.raw, word.text):
+        key, equals, value = text.partition("=")
+        if not equals or not key or key[0] in "'\"":
+            continue
+        filled = fill(value)
+        try:
+            return key, json.loads(filled)
+        except ValueError:
+            continue
+    key, equals, value = word.text.partition("=")
+    if not equals:
+        raise MagicUsageError("-p takes key=json, as in -p min_p=0.05.")
+    raise MagicUsageError(
+        f'-p {key}: the value is no JSON. Text goes in double quotes: -p {key}="…"'
+    )
+
+
+def _unknown(dashed: str) -> str:
+    known = [f"--{name.replace('_', '-')}" for name in [*FIELDS(), *OWN] if name != "param"]
+    meant = f"--{dashed.lstrip('-')}".replace("_", "-").lower()
+    near = [flag for flag in known if flag.startswith(meant)]
+    near = near or difflib.get_close_matches(meant, known, n=3, cutoff=0.6)
+    hint = f" Did you mean {' or '.join(near[:3])}?" if near else ""
+    return (
+        f"There is no flag {dashed}.{hint} A field that only this server knows is given as "
+        "-p key=json; %%chat? lists the flags."
+    )
+
+
+def _unexpected(words: Words) -> str:
+    text = words.rest if len(words.rest) <= 40 else words.rest[:39] + "…"
+    if re.match(r"(true|false|null)\b", text):
+        return f"{text!r} stands alone: a switch takes its value joined, as in --logprobs=false."
+    return (
+        f"What should {text!r} on the first line be? The prompt goes below it, from the second "
+        "line on, and a value with blanks goes in quotes."
+    )

@@ -1,0 +1,41 @@
+"""Keys that were typed where they would be saved with the notebook."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from nbchat.errors import MagicUsageError
+from nbchat.redact import looks_like_key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# shorter than what is redacted elsewhere: here a false alarm costs a sentence, not a text
+_KEY = re.compile(
+    r"(?<![\w-])(?:(?:sk|pk|rk)-(?!learn\b)|gsk_|hf_|xai-|csk-|pplx-|r8_|fw_|nvapi-|AIza)[\w-]{8,}"
+    r"|\bBearer\s+\S"
+)
+_KEY_FLAG = re.compile(
+    r"(?:^|\s)(?:--?[\w-]*(?:api[-_]?key|api[-_]?token|secret|authorization)"
+    r"|--(?:key|token)"
+    r"|-p\s+['\"]?[\w.]*(?:api_?key|authorization|secret))(?=[\s=]|$)",
+    re.IGNORECASE,
+)
+_KEY_VARIABLE = re.compile(r"(?:API_?KEY|ACCESS_?TOKEN|AUTH_?TOKEN|HF_TOKEN)$")
+
+
+def refuse_keys(line: str, environment: Mapping[str, str] = os.environ) -> None:
+    """Raise `MagicUsageError` where a line holds a key. The error does not repeat it."""
+    if _KEY.search(line) or _KEY_FLAG.search(line) or looks_like_key(line):
+        raise MagicUsageError(_SENTENCE)
+    for name, value in environment.items():
+        if len(value) >= 8 and value in line and _KEY_VARIABLE.search(name):
+            raise MagicUsageError(_SENTENCE)
+
+
+_SENTENCE = (
+    "Keys do not belong on this line: it is saved with the notebook. Take the key out, and put "
+    "it in the environment or a .env file (OPENAI_API_KEY=…). Nothing was sent."
+)

@@ -1,0 +1,338 @@
+"""A run: one request and its outcome."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from nbchat.api.params import ChatParams
+from nbchat.api.response import Choice, Completion, ResponseMessage, Usage, summed
+from nbchat.errors import NoObjectError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from nbchat.display.views import View
+    from nbchat.plots.heatmap import Heatmap
+    from nbchat.structured import Parsed, Structure
+    from nbchat.tools import Round
+
+Status = Literal["running", "complete", "interrupted", "error"]
+LogprobBasis = Literal["raw", "tempered", "unknown"]
+
+_counter = itertools.count()
+
+
+def _new_id() -> str:
+    """Give an id that is unique among machines and sorts by time."""
+    number = next(_counter)
+    return f"{time.time_ns() // 1_000_000:012x}{number & 0xFFFF:04x}{os.urandom(4).hex()}"
+
+
+class RunUsage:
+    """The token counts of a run: attributes of `Usage` (None where unknown).
+
+    Call it for the one-row frame: ``run.usage.total_tokens``, ``run.usage()``.
+    """
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run):
+        self._run = run
+
+    def __call__(self) -> pd.DataFrame:
+        """Give the usage frame of this run: one row (see `nbchat.usage`)."""
+        from nbchat import frames
+
+        return frames.usage(self._run)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._counts(), name)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in dir(Usage) if not name.startswith("_")]
+
+    def __bool__(self) -> bool:
+        return self._counts() != Usage()
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, RunUsage):
+            other = other._counts()
+        return self._counts() == other if isinstance(other, Usage) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._run.id)
+
+    def __repr__(self) -> str:
+        counts = self._counts()
+        return (
+            f"Usage(prompt_tokens={counts.prompt_tokens}, "
+            f"completion_tokens={counts.completion_tokens}, total_tokens={counts.total_tokens})"
+        )
+
+    def _counts(self) -> Usage:
+        completion = self._run.completion
+        usages = [asked.usage for asked in self._run.rounds if asked.is_answered]
+        usages.append(completion.usage if completion else None)
+        return summed([usage or Usage() for usage in usages])
+
+
+class Run:
+    """One request and its outcome: messages, params, completion, timings, cost, error.
+
+    - `id`: str, sorts by time; `created_at`: aware datetime, UTC
+    - `profile`, `base_url`: where the request went
+    - `messages`: list of dict, as sent; `params`: `ChatParams`, as asked
+    - `completion`: `Completion` or None; while the answer streams, what has come so far
+    - `status`: "running", "complete", "interrupted" or "error"; `error`: the exception
+    - `ttft_s`, `elapsed_s`: seconds from sending to the first content and to the end
+    - `thread`, `turn`: the conversation that it belongs to and its place there, from 1
+    - `cost_usd`: US dollars, None where unknown
+    - `tries`: requests sent, retries included; `request_id`: the server's name for it
+    - `structure`: what the reply was to be (`nbchat.structured`), None where nothing was said
+    - `rounds`: list of `nbchat.tools.Round`, the replies that asked for calls, and their results;
+      then `messages` are those of the last request, and `usage`, `cost_usd` and `elapsed_s`
+      are of all requests together
+    - `notes`: list of str, what was changed in the request so that the server takes it
+    """
+
+    def __init__(
+        self,
+        *,
+        messages: list[dict[str, Any]],
+        params: ChatParams,
+        profile: str = "",
+        base_url: str = "",
+        thread: str | None = None,
+        turn: int | None = None,
+    ):
+        self.id = _new_id()
+        self.created_at = datetime.now(UTC)
+        self.profile = profile
+        self.base_url = base_url
+        self.messages = messages
+        self.params = params
+        self.status: Status = "running"
+        self.error: BaseException | None = None
+        self.ttft_s: float | None = None
+        self.elapsed_s: float | None = None
+        self.thread = thread
+        self.turn = turn
+        self.cost_usd: float | None = None
+        self.vocab_size: int | None = None
+        self.logprob_basis: LogprobBasis = "unknown"
+        self.tries = 0
+        self.request_id: str | None = None
+        self.rounds: list[Round] = []
+        self.notes: list[str] = []
+        self.structure: Structure | None = None
+        self._parses: dict[tuple[int, str, int], Parsed] = {}
+        self.is_shown = False
+        self._completion: Completion | None = None
+        self._so_far: Callable[[], Completion] | None = None
+
+    @classmethod
+    def from_completion(
+        cls,
+        completion: Completion,
+        *,
+        messages: list[dict[str, Any]] | None = None,
+        params: ChatParams | None = None,
+        **facts: Any,
+    ) -> Run:
+        """Make a run of a completion that came some other way. `facts` set its attributes."""
+        run = cls(messages=messages or [], params=params or ChatParams())
+        run.status = "complete"
+        run.completion = completion
+        for name, value in facts.items():
+            if name not in vars(run):
+                raise TypeError(f"a run has no {name}")
+            setattr(run, name, value)
+        return run
+
+    @property
+    def completion(self) -> Completion | None:
+        """The answer, whole or, while it streams, so far. None where nothing came."""
+        return self._so_far() if self._so_far is not None else self._completion
+
+    @completion.setter
+    def completion(self, completion: Completion | None) -> None:
+        self._so_far = None
+        self._parses = {}
+        self._completion = completion
+
+    def follow(self, so_far: Callable[[], Completion]) -> None:
+        """Take the completion from this function for as long as the answer streams."""
+        self._so_far = so_far
+
+    @property
+    def text(self) -> str:
+        """The content of the first choice; empty where there is none."""
+        return self.message.content or ""
+
+    @property
+    def message(self) -> ResponseMessage:
+        """The message of the first choice; an empty one where none came."""
+        completion = self.completion
+        if completion is None or not completion.choices:
+            return ResponseMessage()
+        return completion.choices[0].message
+
+    @property
+    def ends_in_calls(self) -> bool:
+        """Whether the last thing is a round of calls that the model never saw the results of."""
+        return bool(self.rounds) and not self.rounds[-1].is_answered
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice ended; None where it did not."""
+        completion = self.completion
+        return completion.choices[0].finish_reason if completion and completion.choices else None
+
+    @property
+    def model(self) -> str | None:
+        """The model that answered, else the one that was asked."""
+        completion = self.completion
+        if completion is not None and completion.model:
+            return completion.model
+        return self.params.given().get("model")
+
+    @property
+    def usage(self) -> RunUsage:
+        """Token counts; call it for the one-row frame."""
+        return RunUsage(self)
+
+    @property
+    def tokens_per_s(self) -> float | None:
+        """Tokens generated in a second, from the first one to the end; None if unknown.
+
+        For an answer that came whole, which has no time between its tokens, it is the count
+        over the whole time; with rounds of tool calls, over the time of all requests.
+        """
+        count = self.usage.completion_tokens
+        if not count or self.elapsed_s is None or self.ttft_s is None:
+            return None
+        if self.rounds:
+            waited_s = sum(asked.elapsed_s or 0.0 for asked in self.rounds)
+            return float(count / max(self.elapsed_s - waited_s, 1e-6))
+        writing_s = self.elapsed_s - self.ttft_s
+        is_streamed = count > 1 and writing_s > 0.01 * self.elapsed_s
+        rate: float = (count - 1) / writing_s if is_streamed else count / max(self.elapsed_s, 1e-6)
+        return rate
+
+    def tokens(self) -> pd.DataFrame:
+        """Give one row for each token (see `nbchat.tokens`)."""
+        from nbchat import frames
+
+        return frames.tokens(self)
+
+    def alternatives(self) -> pd.DataFrame:
+        """Give one row for each alternative (see `nbchat.alternatives`)."""
+        from nbchat import frames
+
+        return frames.alternatives(self)
+
+    def choices(self) -> pd.DataFrame:
+        """Give one row for each choice (see `nbchat.choices`)."""
+        from nbchat import frames
+
+        return frames.choices(self)
+
+    def citations(self) -> pd.DataFrame:
+        """Give one row for each citation of a web search (see `nbchat.frames.citations`)."""
+        from nbchat import frames
+
+        return frames.citations(self)
+
+    @property
+    def parsed(self) -> Any:
+        """The object of the first reply, of the type that `response_format` named.
+
+        Builtins where it was a JSON schema or ``{"type": "json_object"}``. None where there
+        is no object: then `parse_error` says why.
+        """
+        return self.parse().value
+
+    @property
+    def parse_error(self) -> str | None:
+        """Why there is no object, in one sentence; None where there is one."""
+        return self.parse().error
+
+    def parse(self, choice: int = 0) -> Parsed:
+        """Give the object of a choice as ``.value``, or ``.error`` that says why there is none."""
+        key = (choice, self.status, id(self.structure))
+        if key in self._parses:
+            return self._parses[key]
+        from nbchat import structured
+
+        completion = self.completion
+        choices = completion.choices if completion is not None else []
+        fields = {**self.params.given(), **self.params.extra}
+        found = structured.parsed(
+            next((c for c in choices if c.index == choice), None),
+            status=self.status,
+            structure=self.structure,
+            asked=fields.get("response_format"),
+        )
+        if self.status != "running":
+            self._parses[key] = found
+        return found
+
+    def frame(self, choice: int = 0) -> pd.DataFrame:
+        """Give the objects of a reply: one row for each of a list, one row for one object.
+
+        Properties of an object inside stand in columns named ``outer.inner``. Raise
+        `NoObjectError`, with the sentence of `parse_error`, where there is no object.
+        """
+        from nbchat import structured
+        from nbchat.frames.objects import objects
+
+        found = self.parse(choice)
+        if found.error is not None:
+            raise NoObjectError(found.error)
+        return objects(structured.rows(found.value), structured.columns(self.structure))
+
+    def heatmap(self, choice: int = 0) -> Heatmap:
+        """Give the tokens of a choice as text, coloured by their probability: static HTML."""
+        from nbchat.plots.heatmap import heatmap
+
+        return heatmap(self, choice=choice)
+
+    def side_by_side(self) -> View:
+        """Give the choices as columns of static HTML, each with its finish reason."""
+        from nbchat.display.views import side_by_side
+
+        return side_by_side(self)
+
+    def taken_over(self, choice: int = 0) -> View:
+        """Give a choice as static HTML, with what it took over unchanged from the prediction.
+
+        Raise ValueError where no prediction was sent or there is no such choice.
+        """
+        from nbchat.display.views import taken_over
+
+        return taken_over(self, choice)
+
+    def __repr__(self) -> str:
+        text = self.text
+        shown = text if len(text) <= 60 else text[:59] + "…"
+        return f"<Run {self.id} {self.status}: {shown!r}>"
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        if self.is_shown:  # it streamed into this very cell
+            return {"text/plain": repr(self)}
+        from nbchat.display.shown import mimebundle
+
+        return mimebundle(self)
+
+
+def choice_texts(choices: list[Choice]) -> list[str]:
+    """Give the content of each choice, in order of index."""
+    return [c.message.content or "" for c in sorted(choices, key=lambda c: c.index)]

@@ -1,0 +1,179 @@
+"""What holds for this process: the profile in force, its clients, the models they know."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Hashable
+
+import msgspec
+
+from nbchat.client import profiles
+from nbchat.client.client import Client
+from nbchat.client.profiles import LOCAL, Profile, Secret
+from nbchat.client.stream import Timeouts
+from nbchat.errors import CheckError, NbchatError
+from nbchat.run import LogprobBasis
+
+
+class Settings(msgspec.Struct):
+    """What `configure` sets; None leaves a thing to its default."""
+
+    profile: str | Profile | None = None
+    timeout: float | Timeouts | None = None
+    max_retries: int = 4
+    repair: bool = True
+
+
+settings = Settings()
+_clients: dict[Hashable, Client] = {}
+_clients_lock = threading.Lock()
+_asked_keys: dict[str, str] = {}
+_models: dict[str, tuple[float, list[str]]] = {}
+#: (endpoint, model) -> what `nbchat.probe` found of its log probabilities
+logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
+
+
+def _begin_anew_after_fork() -> None:
+    """Leave the parent's connections to the parent: two readers would mix up their answers."""
+    global _clients_lock  # noqa: PLW0603 - the old one may be held for ever
+    _clients.clear()
+    _clients_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_after_fork)
+
+
+def configure(
+    *,
+    profile: str | Profile | None = None,
+    timeout: float | Timeouts | None = None,
+    max_retries: int | None = None,
+    repair: bool | None = None,
+) -> None:
+    """Set what holds for all later requests of this process.
+
+    - `profile`: a name ("local", "openai", …), a base URL or a `Profile`
+    - `timeout`: the longest silence of a server, in seconds
+    - `max_retries`: tries after the first one, 0 for none
+    - `repair`: where a server refuses one field that can be left out or has another name,
+      try once without it or with that, and say so (the default); False: show its error
+
+    What is not given stays as it is. Raise `ProfileError` where there is no such profile.
+    """
+    if isinstance(profile, str) and profile not in profiles.names():
+        profiles.resolve(profile)
+    if timeout is not None:
+        Timeouts.of(timeout)
+    if max_retries is not None and max_retries < 0:
+        raise CheckError("max_retries must be 0 or more.", field="max_retries", value=max_retries)
+    settings.profile = settings.profile if profile is None else profile
+    settings.timeout = settings.timeout if timeout is None else timeout
+    settings.max_retries = settings.max_retries if max_retries is None else max_retries
+    settings.repair = settings.repair if repair is None else repair
+
+
+def endpoint(profile_name: str, base_url: str) -> str:
+    """Name a server for as long as the process lives; the embedded one may change its port."""
+    return LOCAL if profile_name == LOCAL else base_url
+
+
+def current_profile(profile: str | Profile | None = None) -> Profile:
+    """Give the profile that a request would use. Starts nothing, asks for nothing.
+
+    What the call names comes first, then `configure`, then the environment, then the
+    embedded model.
+    """
+    return resolved(profile, say=None)
+
+
+def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -> Profile:
+    """Give the profile of a request; with `say`, one that is ready to be sent to.
+
+    Then the embedded model is started where it does not run, and a key that is in no variable
+    is asked for; `say` is told what is waited for.
+    """
+    chosen = profile if profile is not None else settings.profile
+    if isinstance(chosen, Profile):
+        return chosen
+    variables = {**profiles.environment(), **_asked_keys}
+    name = chosen or profiles.default_name(variables)
+    if name == LOCAL:
+        return _local_profile(say)
+    if say is None:
+        return profiles.resolve(name, variables, needs_key=False)
+    return profiles.resolve(name, variables, ask=_ask_for_key(name))
+
+
+def _local_profile(say: Callable[[str], None] | None) -> Profile:
+    from nbchat import local
+
+    if say is None:
+        status = local.status_if_used()
+        return Profile(
+            name=LOCAL,
+            base_url=(status and status.base_url) or "http://127.0.0.1:PORT/v1",
+            key_variable="NBCHAT_API_KEY",
+            model=(status and status.model) or local.MODEL,
+        )
+    server = local.ensure(say)
+    return Profile(
+        name=LOCAL,
+        base_url=server.base_url,
+        key=Secret(server.key),
+        model=server.model,
+    )
+
+
+def _ask_for_key(name: str) -> Callable[[str], str]:
+    def ask(prompt: str) -> str:
+        import getpass
+
+        is_kernel = "ipykernel" in sys.modules
+        if not is_kernel and not sys.stdin.isatty():
+            return ""
+        try:
+            key = getpass.getpass(prompt)
+        except (EOFError, NotImplementedError, RuntimeError):
+            return ""  # a front end that cannot ask, such as nbconvert
+        preset = profiles.PRESETS[name]
+        if key.strip() and preset.key_variable:
+            _asked_keys[preset.key_variable] = key.strip()
+        return key
+
+    return ask
+
+
+def client_of(profile: Profile) -> Client:
+    """Give the client of a profile, one for the process, so that connections stay open."""
+    key = (profile.name, profile.base_url, profile.key, profile.api_version)
+    with _clients_lock:
+        client = _clients.get(key)
+        if client is None:
+            client = _clients[key] = Client(profile)
+    return client
+
+
+def models(profile: str | Profile | None = None, timeout_s: float = 0.5) -> list[str]:
+    """Name the models of a server; the list is kept for five minutes.
+
+    Empty where the server does not answer within `timeout_s` seconds. Never starts the
+    embedded model.
+    """
+    try:
+        found = current_profile(profile)
+    except NbchatError:
+        return []
+    if found.name == LOCAL:
+        return [found.model] if found.model else []
+    asked_at, names = _models.get(found.base_url, (float("-inf"), []))
+    if time.monotonic() - asked_at > 300:
+        try:
+            names = client_of(found).models(timeout_s)
+        except NbchatError:
+            names = []
+        _models[found.base_url] = (time.monotonic(), names)
+    return names

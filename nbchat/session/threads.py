@@ -1,0 +1,168 @@
+"""Threads: named conversations in a notebook, whose turns are named by their cells."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import msgspec
+
+from nbchat.api.messages import check_messages
+
+if TYPE_CHECKING:
+    from nbchat.run import Run
+
+
+class Turn(msgspec.Struct):
+    """What was asked, and the run that answered it. `system` is None where the turn set none."""
+
+    key: Hashable
+    asked: list[dict[str, Any]]
+    run: Run
+    system: str | None = None
+    home: str = ""
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """What was asked, the rounds of tool calls, and the reply as the assistant's message."""
+        run = self.run
+        rounds = [message for asked in run.rounds for message in asked.messages]
+        is_over = run.ends_in_calls or (run.rounds and run.completion is None)
+        return [*self.asked, *rounds, *([] if is_over else [_as_request_message(run)])]
+
+
+class Thread:
+    """A conversation. Threads of one name are one thread.
+
+    ``ask()`` sends a prompt after all that was said; `turns` and `messages` (list of dict)
+    are what was said; ``fork()`` gives a copy that goes its own way.
+    """
+
+    _known: ClassVar[dict[str, Any]] = {}
+    name: str
+    turns: list[Turn]
+
+    def __new__(cls, name: str = "main") -> Self:
+        thread: Self | None = cls._known.get(name)
+        if thread is None:
+            thread = cls._known[name] = super().__new__(cls)
+            thread.name = name
+            thread.turns = []
+        return thread
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Give the names of all threads."""
+        return list(cls._known)
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The whole conversation as a list of messages, the system's first."""
+        return _conversation(self.turns, None)
+
+    def ask(self, prompt: str, **params: Any) -> Run:
+        """Ask with the whole conversation before it. Takes what `nbchat.chat` takes."""
+        from nbchat.session.asking import chat
+
+        return chat(prompt, thread=self, **params)
+
+    def fork(self, name: str | None = None, *, before: Hashable = None) -> Thread:
+        """Give a copy under a new name. `before` names the turn that it ends in front of."""
+        copy = Thread(name or self._free_name())
+        copy.turns = self.before(before)
+        return copy
+
+    def before(self, key: Hashable) -> list[Turn]:
+        """Give the turns that stand before the turn of this key; all where it has none."""
+        place = self.place(key)
+        return self.turns[:place]
+
+    def place(self, key: Hashable) -> int:
+        """Give the index that the turn of this key has, or would have."""
+        if key is not None:
+            for index, turn in enumerate(self.turns):
+                if turn.key == key:
+                    return index
+        return len(self.turns)
+
+    def record(self, turn: Turn) -> None:
+        """Put a turn in the place of the one with its key, else at the end.
+
+        A cell has one turn: one that it had in another thread goes. Copies in forks stay.
+        """
+        Thread.forget(turn.key, but=self)
+        turn.home = self.name
+        place = self.place(turn.key)
+        self.turns[place : place + 1] = [turn]
+
+    @classmethod
+    def forget(cls, key: Hashable, *, but: Thread | None = None) -> None:
+        """Take the turn of a cell out of the threads that it was asked in."""
+        if key is None:
+            return
+        for thread in cls._known.values():
+            if thread is not but:
+                thread.turns[:] = [
+                    turn for turn in thread.turns if turn.key != key or turn.home != thread.name
+                ]
+
+    @classmethod
+    def forget_cells(cls, cells: Collection[str]) -> None:
+        """Take the turns of cells that the notebook no longer has out of all threads."""
+        for thread in cls._known.values():
+            thread.turns[:] = [
+                turn
+                for turn in thread.turns
+                if not (isinstance(turn.key, tuple) and turn.key[0] in cells)
+            ]
+
+    def request(
+        self, asked: list[dict[str, Any]], *, key: Hashable = None, system: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Give the messages of a request that asks this at the place of this key."""
+        return [*_conversation(self.before(key), system), *asked]
+
+    def clear(self) -> None:
+        """Forget all turns. The runs stay in `nbchat.runs()`."""
+        self.turns.clear()
+
+    def _free_name(self) -> str:
+        stem = self.name.split(".", maxsplit=1)[0]
+        number = 2
+        while f"{stem}.{number}" in self._known:
+            number += 1
+        return f"{stem}.{number}"
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    def __repr__(self) -> str:
+        return f"<Thread {self.name!r}, {len(self.turns)} turns>"
+
+
+def _conversation(turns: list[Turn], system: str | None) -> list[dict[str, Any]]:
+    if system is None:
+        system = next((t.system for t in reversed(turns) if t.system is not None), None)
+    said = [message for turn in turns for message in turn.messages]
+    return said if system is None else [{"role": "system", "content": system}, *said]
+
+
+def _as_request_message(run: Run) -> dict[str, Any]:
+    message = run.message
+    reply: dict[str, Any] = {"role": "assistant", "content": message.content}
+    if message.refusal is not None:
+        reply["refusal"] = message.refusal
+    if message.tool_calls:
+        reply["tool_calls"] = message.tool_calls
+    if message.function_call:
+        reply["function_call"] = message.function_call
+    if reply["content"] is None and len(reply) == 2:
+        reply["content"] = ""
+    return reply
+
+
+def asked_messages(prompt: Any) -> list[dict[str, Any]]:
+    """Read a prompt, a message or a list of messages as a list of messages."""
+    if isinstance(prompt, dict):
+        prompt = [prompt]
+    return check_messages(prompt)

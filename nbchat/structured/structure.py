@@ -1,0 +1,218 @@
+"""What a reply is to be: a type or a JSON schema, as the `response_format` of a request."""
+
+from __future__ import annotations
+
+import re
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from nbchat.api.values import NotJsonError, plain
+from nbchat.errors import CheckError
+from nbchat.structured.nodes import (
+    DEFS,
+    Node,
+    followed,
+    is_schema,
+    mapped,
+    refs_of,
+    types_of,
+)
+from nbchat.structured.strict import strict_schema
+
+
+class Structure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reply is to be.
+
+    - `wire`: dict, the `response_format` that is sent
+    - `type`: what the reply is read as; None for a JSON schema, which is read as builtins
+    - `schema`: dict, the schema before it was made strict; its root is an object
+    - `wrapped`: the property that holds the reply, where its own root is no object; else None
+    - `strict`: bool
+    """
+
+    wire: dict[str, Any]
+    type: Any
+    schema: dict[str, Any]
+    wrapped: str | None
+    strict: bool
+
+
+def response_format(
+    model: Any,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    strict: bool = True,
+) -> Structure:
+    """Give the structure of a type or JSON schema, for ``nbchat.chat(response_format=…)``.
+
+    `model` is a msgspec Struct, a dataclass, a TypedDict, a pydantic model, any other type
+    that msgspec knows (``list[Model]``, ``Literal["yes", "no"]``), or a JSON schema as a
+    mapping. A root that is no object, such as a list, travels inside of one. With `strict`
+    the schema is made to satisfy the API's rules for strict schemas; without, it goes out
+    as it is. `name` (letters, digits, _ and -; at most 64) and `description` are for the
+    model to read.
+
+    Raise CheckError where the type has no JSON schema, or the schema breaks a rule that
+    cannot be mended.
+    """
+    is_mapping = isinstance(model, Mapping)
+    schema = _plain_schema(model) if is_mapping else _schema_of(model)
+    title = name or _name_of(model, schema)
+    root, wrapped = _with_object_at_root(_lifted(schema))
+    sent = strict_schema(root, name=title, drops_checks=not is_mapping) if strict else root
+    json_schema: dict[str, Any] = {"name": title}
+    if description is not None:
+        json_schema["description"] = description
+    json_schema |= {"schema": sent, "strict": strict}
+    return Structure(
+        wire={"type": "json_schema", "json_schema": json_schema},
+        type=None if is_mapping else model,
+        schema=root,
+        wrapped=wrapped,
+        strict=strict,
+    )
+
+
+def structure_of(value: Any) -> Structure | None:
+    """Read a `response_format` argument: None where it is what goes over the wire already."""
+    if isinstance(value, Structure):
+        return value
+    return response_format(value) if _is_type(value) or is_schema(value) else None
+
+
+def _is_type(value: Any) -> bool:
+    alias = getattr(typing, "TypeAliasType", typing.NewType)  # of Python 3.12
+    if isinstance(value, (type, types.UnionType, typing.NewType, alias)):
+        return True
+    return get_origin(value) is not None
+
+
+def _plain_schema(schema: Mapping[str, Any]) -> Node:
+    try:
+        found: Node = plain(schema, "response_format")
+    except NotJsonError as error:
+        raise CheckError(
+            f"{error.path} must be {error.rule}.", field=error.path, value=error.value
+        ) from None
+    return found
+
+
+def _schema_of(model: Any) -> Node:
+    try:
+        return msgspec.json.schema(model, schema_hook=_foreign_schema)
+    except (TypeError, ValueError, NameError, NotImplementedError) as error:
+        first = str(error).partition("\n")[0]
+        shown = "nothing describes it" if first.endswith(":") else first.rstrip(".")
+        raise CheckError(
+            f"response_format: {_shown(model)} has no JSON schema ({shown}).",
+            field="response_format",
+            value=model,
+            rule="a type with a JSON schema",
+        ) from error
+
+
+def _foreign_schema(model: Any) -> Node:
+    """Ask a class for its own schema, as those of pydantic have it."""
+    if not is_foreign(model):
+        raise NotImplementedError(f"{_shown(model)} is not known to msgspec")
+    schema: Node = model.model_json_schema()
+    return schema
+
+
+def is_foreign(model: Any) -> bool:
+    """Tell whether a class describes and reads itself, as those of pydantic do."""
+    return all(
+        callable(getattr(model, method, None))
+        for method in ("model_json_schema", "model_validate_json")
+    )
+
+
+def _lifted(schema: Node) -> Node:
+    """Bring the definitions that stand inside up to the root, under ``$defs``."""
+    defs: dict[str, Any] = {}
+
+    def lift(node: Node) -> Node:
+        for keyword in ("$defs", "definitions"):
+            inner = node.pop(keyword, None)
+            if not isinstance(inner, dict):
+                continue
+            for name, definition in inner.items():
+                if defs.setdefault(name, definition) != definition:
+                    raise CheckError(
+                        f"response_format: the schema has two definitions named {name}.",
+                        field="response_format",
+                        rule="one definition for each name",
+                    )
+        ref = node.get("$ref")
+        if isinstance(ref, str) and ref.startswith("#/definitions/"):
+            node["$ref"] = DEFS + ref.removeprefix("#/definitions/")
+        return node
+
+    older = schema.get("definitions")
+    if isinstance(older, dict):
+        schema = {**schema, "$defs": {**older, **schema.get("$defs", {})}}
+        del schema["definitions"]
+    root: Node = mapped(schema, lift)
+    return {**root, "$defs": defs} if defs else root
+
+
+def _with_object_at_root(schema: Node) -> tuple[Node, str | None]:
+    defs = schema.pop("$defs", {})
+    target = followed(schema, {**schema, "$defs": defs})
+    if types_of(target) == ["object"] and "anyOf" not in target:
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        return _with_used_defs({**target, **rest}, defs), None
+    if "#" in [ref for node in (schema, *defs.values()) for ref in refs_of(node)]:
+        # the root is another one now
+        defs, schema = mapped({"$defs": {**defs, "root": schema}}, _to_root)["$defs"], {}
+        schema = {"$ref": f"{DEFS}root"}
+    key = "items" if types_of(target) == ["array"] else "value"
+    root = {
+        "type": "object",
+        "properties": {key: schema},
+        "required": [key],
+        "additionalProperties": False,
+    }
+    return _with_used_defs(root, defs), key
+
+
+def _to_root(node: Node) -> Node:
+    return {**node, "$ref": f"{DEFS}root"} if node.get("$ref") == "#" else node
+
+
+def _with_used_defs(root: Node, defs: dict[str, Any]) -> Node:
+    used: dict[str, Any] = {}
+    waiting = [root]
+    while waiting:
+        for ref in refs_of(waiting.pop()):
+            name = ref.removeprefix(DEFS)
+            if name in defs and name not in used:
+                used[name] = defs[name]
+                if isinstance(defs[name], dict):
+                    waiting.append(defs[name])
+    kept = {name: node for name, node in defs.items() if name in used}
+    return {**root, "$defs": kept} if kept else root
+
+
+def _name_of(model: Any, schema: Node) -> str:
+    text = schema.get("title", "") if isinstance(model, Mapping) else _shown(model)
+    name = re.sub(r"[^a-zA-Z0-9_-]+", "_", str(text)).strip("_")[:64]
+    return name or "reply"
+
+
+def _shown(model: Any) -> str:
+    if get_origin(model) is typing.Annotated:
+        return _shown(get_args(model)[0])
+    if hasattr(model, "__name__") and not get_args(model):
+        return str(model.__name__)
+    inner = [_shown(arg) if _is_type(arg) else "" for arg in get_args(model)]
+    named = [name for name in inner if name]
+    origin = getattr(get_origin(model), "__name__", "")
+    if origin and named:
+        return f"{origin}[{', '.join(named)}]"
+    return str(model).replace("typing.", "")

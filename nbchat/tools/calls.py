@@ -1,0 +1,322 @@
+"""The calls that a model asks for: their arguments checked, run side by side, and recorded."""
+
+from __future__ import annotations
+
+import contextvars
+import inspect
+import queue
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from nbchat.api.response import Completion, ResponseMessage, Usage
+from nbchat.errors import short_traceback
+from nbchat.tools.schema import Tool
+
+Kind = Literal["function", "custom", "function_call"]
+
+
+class Call(msgspec.Struct):
+    """One call that a model asked for, and what came of it.
+
+    - `arguments`: str, as the model wrote it (JSON; free text for a custom tool)
+    - `result`: str, what the function gave, as the model gets it; None where it gave nothing
+    - `error`: str, why there is no result; the model gets it as text
+    - `elapsed_s`: seconds that the function took; None where it was not called
+    - `where`: str, where in the user's code an exception was raised
+    """
+
+    id: str
+    name: str
+    arguments: str
+    kind: Kind = "function"
+    result: str | None = None
+    error: str | None = None
+    elapsed_s: float | None = None
+    where: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing has come of it yet."""
+        return self.result is None and self.error is None
+
+    @property
+    def message(self) -> dict[str, Any]:
+        """The message that tells the model what came of it."""
+        content = f"Error: {self.error}" if self.result is None else self.result
+        if self.kind == "function_call":
+            return {"role": "function", "name": self.name, "content": content}
+        return {"role": "tool", "tool_call_id": self.id, "content": content}
+
+
+class Round(msgspec.Struct):
+    """A reply that asked for calls, and what came of them.
+
+    - `message`: dict, the reply as a message of the request; `calls`: list of `Call`
+    - `completion`: the whole answer that asked, with its usage
+    - `is_answered`: whether the results were sent to the model
+    - `elapsed_s`: seconds from the first call to the last result
+    """
+
+    message: dict[str, Any]
+    calls: list[Call]
+    completion: Completion
+    is_answered: bool = False
+    elapsed_s: float | None = None
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The reply and the results, as messages of the next request."""
+        return [self.message, *(call.message for call in self.calls)]
+
+    @property
+    def text(self) -> str:
+        """What the model said beside its calls."""
+        return self.message.get("content") or ""
+
+    @property
+    def usage(self) -> Usage | None:
+        """The token counts of this round's request."""
+        return self.completion.usage
+
+
+def calls_of(message: ResponseMessage) -> list[Call]:
+    """Give the calls that a reply asks for; whatever its finish reason is."""
+    calls = [_call(call, place) for place, call in enumerate(message.tool_calls)]
+    if message.function_call and not calls:
+        body = message.function_call
+        calls = [
+            Call("", str(body.get("name") or ""), _text(body.get("arguments")), "function_call")
+        ]
+    return calls
+
+
+def _call(call: Mapping[str, Any], place: int) -> Call:
+    kind: Kind = "custom" if call.get("type") == "custom" else "function"
+    body = call.get(kind) or {}
+    given = body.get("input" if kind == "custom" else "arguments")
+    # some servers give no ids, and the results need them
+    return Call(call.get("id") or f"call_{place}", str(body.get("name") or ""), _text(given), kind)
+
+
+def _text(given: Any) -> str:
+    if given is None:
+        return ""
+    return given if isinstance(given, str) else msgspec.json.encode(given).decode()
+
+
+def round_of(completion: Completion) -> Round:
+    """Begin a round: of a completion whose first choice asks for calls."""
+    message = min(completion.choices, key=lambda choice: choice.index).message
+    calls = calls_of(message)
+    said: dict[str, Any] = {"role": "assistant", "content": message.content}
+    if message.refusal is not None:
+        said["refusal"] = message.refusal
+    if message.tool_calls:
+        said["tool_calls"] = [
+            {**sent, "id": call.id} for sent, call in zip(message.tool_calls, calls, strict=True)
+        ]
+    else:
+        said["function_call"] = message.function_call
+    return Round(said, calls, completion)
+
+
+def run_calls(
+    calls: Sequence[Call],
+    tools: Mapping[str, Tool],
+    *,
+    on_change: Callable[[], object] = lambda: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Run the open calls side by side, each in a thread; one alone runs in this thread.
+
+    What comes of each is written into it. `on_change` is told of each that ends. Exceptions
+    and wrong arguments become the call's `error`. On an interrupt, or once `is_cancelled`
+    says so, calls that have not ended are left behind with an error that says so; an
+    interrupt is raised again.
+    """
+    ready = [(call, job) for call in calls if call.is_open and (job := _job(call, tools))]
+    try:
+        if len(ready) == 1:
+            call, job = ready[0]
+            _take(call, _outcome(job))
+            on_change()
+        elif ready:
+            _side_by_side(ready, on_change, is_cancelled)
+    finally:
+        stop(calls, "It was interrupted.")
+        on_change()
+
+
+def stop(calls: Sequence[Call], reason: str) -> None:
+    """Close the calls that are still open."""
+    for call in calls:
+        if call.is_open:
+            call.error = reason
+
+
+class _Outcome(msgspec.Struct):
+    result: str | None
+    error: str | None
+    elapsed_s: float
+    where: str = ""
+
+
+def _take(call: Call, outcome: _Outcome) -> None:
+    call.elapsed_s, call.where = outcome.elapsed_s, outcome.where
+    call.result, call.error = outcome.result, outcome.error
+
+
+def _side_by_side(
+    ready: list[tuple[Call, Callable[[], Any]]],
+    on_change: Callable[[], object],
+    is_cancelled: Callable[[], bool],
+) -> None:
+    done: queue.SimpleQueue[tuple[Call, _Outcome]] = queue.SimpleQueue()
+
+    def work(call: Call, job: Callable[[], Any]) -> None:
+        try:
+            outcome = _outcome(job)
+        except KeyboardInterrupt:  # of the tool's own making: the user's reaches only the main one
+            outcome = _Outcome(None, "KeyboardInterrupt", 0.0)
+        done.put((call, outcome))
+
+    threads = []
+    for call, job in ready:
+        # a copy of the context for each: what a tool prints goes to the cell that asked
+        context = contextvars.copy_context()
+        thread = threading.Thread(
+            target=context.run, args=(work, call, job), name=f"nbchat-{call.name}", daemon=True
+        )
+        threads.append(thread)
+        thread.start()
+    n_open = len(ready)
+    try:
+        while n_open and not is_cancelled():
+            try:
+                call, outcome = done.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            _take(call, outcome)
+            n_open -= 1
+            on_change()
+    finally:
+        for thread in threads:
+            _interrupt(thread)
+
+
+def _interrupt(thread: threading.Thread) -> None:
+    """End a thread at its next step of Python."""
+    import ctypes
+
+    if thread.is_alive() and thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+        )
+
+
+def _outcome(job: Callable[[], Any]) -> _Outcome:
+    started = time.perf_counter()
+    try:
+        result, error, where = _as_text(job()), None, ""
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # noqa: BLE001 - sys.exit() too: whatever it is, the model is told
+        error = f"{type(raised).__name__}: {raised}" if str(raised) else type(raised).__name__
+        result, where = None, "\n".join(short_traceback(raised)[:-1])
+    return _Outcome(result, error and _encodable(error), time.perf_counter() - started, where)
+
+
+def _job(call: Call, tools: Mapping[str, Tool]) -> Callable[[], Any] | None:
+    """Give what is to be done; None, with the call's error set, where it is not to be done."""
+    found = tools.get(call.name)
+    if found is None or found.function is None:
+        known = ", ".join(tools) or "none"
+        call.error = f"There is no tool {call.name!r}. The tools are: {known}."
+        return None
+    if found.takes is None:
+        return partial(_called, found.function, (call.arguments,), {})
+    try:
+        given = msgspec.convert(_decoded(call.arguments), found.takes)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        call.error = f"{call.name} was not called, because its arguments are wrong: {error}."
+        return None
+    values = {
+        field.encode_name: value
+        for field in msgspec.structs.fields(found.takes)
+        if (value := getattr(given, field.name)) is not UNSET
+    }
+    first = tuple(values.pop(name) for name in found.positional if name in values)
+    return partial(_called, found.function, first, values)
+
+
+def _decoded(arguments: str) -> Any:
+    return msgspec.json.decode(_encodable(arguments)) if arguments.strip() else {}
+
+
+def _called(function: Callable[..., Any], first: tuple[Any, ...], values: dict[str, Any]) -> Any:
+    result = function(*first, **values)
+    return _awaited(result) if inspect.isawaitable(result) else result
+
+
+def _awaited(result: Awaitable[Any]) -> Any:
+    import asyncio
+
+    async def awaiting() -> Any:
+        return await result
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(awaiting())
+    # a notebook's own loop runs in this thread already: another thread gets another loop
+    box: list[tuple[Any, BaseException | None]] = []
+
+    def elsewhere() -> None:
+        try:
+            box.append((asyncio.run(awaiting()), None))
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            box.append((None, error))
+
+    thread = threading.Thread(target=contextvars.copy_context().run, args=(elsewhere,), daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(0.1)
+    finally:
+        _interrupt(thread)
+    value, error = box[0]
+    if error is not None:
+        raise error
+    return value
+
+
+def _as_text(value: Any) -> str:
+    """Give a result as the model gets it: text as it is, all else as JSON where it can be."""
+    if isinstance(value, str):
+        return _encodable(value)
+    try:
+        return msgspec.json.encode(value, enc_hook=_plain).decode()
+    except (TypeError, ValueError, RecursionError, OverflowError):
+        return _encodable(str(value))
+
+
+def _plain(value: Any) -> Any:
+    library = type(value).__module__.partition(".")[0]
+    if library == "pandas" and hasattr(value, "to_csv"):
+        return value.to_csv()
+    if library == "numpy" and hasattr(value, "tolist"):
+        plain = value.tolist()
+        if type(plain) is not type(value):
+            return plain
+    raise TypeError
+
+
+def _encodable(text: str) -> str:
+    """Replace lone surrogates, which no request can carry."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()

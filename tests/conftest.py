@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from nbchat import local
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# a busy machine is no finding: an example may take as long as it takes
+settings.register_profile(
+    "nbchat", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("nbchat")
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """The embedded model's file in the user's own folder, fetched if need be."""
+    return local.download(progress=False)
+
+
+@pytest.fixture(scope="session")
+def local_server(weights: Path) -> Iterator[local.Server]:
+    """The embedded server of this test process. Tests that stop or change it use a Host."""
+    yield local.ensure()
+    local.stop()
+
+
+@pytest.fixture(autouse=True)
+def no_profile_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tester's own shell has set must not choose where a test's requests go."""
+    for name in list(os.environ):
+        if name.startswith(("OPENAI_", "AZURE_OPENAI_")) or name == "NBCHAT_PROFILE":
+            monkeypatch.delenv(name)

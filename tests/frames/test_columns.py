@@ -1,0 +1,82 @@
+import re
+
+import pandas as pd
+import pytest
+
+from nbchat import frames
+from nbchat.api.fields import FIELDS
+from nbchat.frames.columns import columns_of, empty
+from tests.frames.made import choice, entry, run_of
+
+NAMES = ["runs", "choices", "tokens", "alternatives", "usage", "citations"]
+KEY = "run_id choice channel position"
+EXPECTED = {
+    "tokens": f"{KEY} token_id token bytes text display byte_start byte_end char_start char_end "
+    "logprob prob surprisal_bits rank rank_min top_k in_top top_mass tail_mass margin log_margin "
+    "entropy_lo entropy_hi entropy_top is_special is_partial_utf8 censored arrival_s",
+    "alternatives": f"{KEY} alternative token_id token bytes display logprob prob cum_prob "
+    "is_sampled is_listed censored",
+    "choices": "run_id choice finish_reason text refusal n_tokens n_missing is_aligned sum_logprob "
+    "mean_nll perplexity perplexity_with_eos bits_per_byte min_prob n_censored "
+    "perplexity_is_bound",
+    "citations": "run_id choice number url title start_index end_index text",
+    "usage": "run_id prompt_tokens completion_tokens total_tokens cached_tokens reasoning_tokens "
+    "audio_tokens accepted_prediction_tokens rejected_prediction_tokens ttft_s elapsed_s "
+    "tokens_per_s cost_usd model service_tier system_fingerprint logprob_basis",
+}
+
+
+def a_run():
+    return run_of(
+        choice(entry("Hi", -0.1, ("Hi", -0.1), ("Yo", -3.0)), entry(" you", -9999.0)),
+        usage={"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+        params={"model": "small", "temperature": 0.5, "logprobs": True, "stop": ["a"]},
+    )
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_columns_are_the_agreed_ones_keys_first(name):
+    assert [column.name for column in columns_of(name)] == EXPECTED[name].split()
+
+
+def test_runs_have_a_column_for_each_declared_field():
+    names = [column.name for column in columns_of("runs")]
+    fixed = ["run_id", "created_at", "profile", "status"]
+    assert names == [*fixed, *FIELDS(), "text", "error"]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("source", [[], [a_run()], [a_run(), run_of(), a_run()]], ids=len)
+def test_dtypes_are_the_declared_ones_however_many_rows(name, source):
+    frame = getattr(frames, name)(source)
+    declared = {column.name: column.dtype for column in columns_of(name)}
+    assert list(frame.columns) == list(declared)
+    assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == declared
+    assert isinstance(frame.index, pd.RangeIndex)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_frame_is_that_of_no_runs(name):
+    pd.testing.assert_frame_equal(empty(name), getattr(frames, name)([]))
+    assert len(empty(name)) == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_column_says_what_it_means(name):
+    for column in columns_of(name):
+        assert column.frame == name
+        assert column.meaning, column.name
+        named_unit = re.search(r"_(s|bits|usd)$", column.name)
+        units = {"s": "s", "bits": "bits", "usd": "US dollars"}
+        if named_unit and column.name != "tokens_per_s":
+            assert column.unit == units[named_unit[1]]
+    logprobs = [column for column in columns_of(name) if column.name.endswith("logprob")]
+    assert all(column.unit == "nats" for column in logprobs)
+
+
+def test_a_categorical_has_only_the_categories_that_it_uses():
+    run = run_of(choice(entry("only", -0.1, ("only", -0.1), ("other", -3.0))))
+    assert list(frames.tokens(run)["token"].cat.categories) == ["only"]
+    assert list(frames.alternatives(run)["token"].cat.categories) == ["only", "other"]
+    assert list(frames.tokens([run_of(), run])["run_id"].cat.categories) == [run.id]

@@ -1,0 +1,217 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nbchat.measures import divergence_bounds, entropy_bounds, temper
+
+LOWEST_FLOAT = -3.4028234663852886e38
+KEPT = (1, 2, 3, 5, 10, 20)
+
+
+def entropy(p):
+    p = np.asarray(p)
+    p = p[p > 0]
+    return float(-(p * np.log(p)).sum())
+
+
+@st.composite
+def distributions(draw, min_size=2, max_size=60):
+    weights = draw(st.lists(st.floats(1e-6, 1.0), min_size=min_size, max_size=max_size))
+    p = np.array(weights)
+    return np.sort(p / p.sum())[::-1]
+
+
+class TestEntropy:
+    def test_by_hand(self):
+        lower, upper = entropy_bounds(np.log([0.5, 0.2]), vocab_size=5)
+        h = -(0.5 * math.log(0.5) + 0.2 * math.log(0.2))
+        # r = 0.3: one piece of 0.2 and one of 0.1; at most 0.1 for each of three
+        assert lower == pytest.approx(h - 0.2 * math.log(0.2) - 0.1 * math.log(0.1))
+        assert upper == pytest.approx(h + 0.3 * math.log(3 / 0.3))
+
+    def test_a_sampled_token_joins_and_the_cap_stays(self):
+        lower, upper = entropy_bounds(np.log([0.5, 0.2]), vocab_size=6, sampled=math.log(0.05))
+        h = -(0.5 * math.log(0.5) + 0.2 * math.log(0.2) + 0.05 * math.log(0.05))
+        assert lower == pytest.approx(h - 0.2 * math.log(0.2) - 0.05 * math.log(0.05))
+        assert upper == pytest.approx(h + 0.25 * math.log(3 / 0.25))
+
+    def test_a_sampled_sentinel_says_nothing(self):
+        values = np.log([0.5, 0.2])
+        assert entropy_bounds(values, 9, sampled=-9999.0) == entropy_bounds(values, 9)
+
+    def test_without_a_vocabulary_there_is_no_upper_bound(self):
+        assert entropy_bounds(np.log([0.5, 0.2]))[1] is None
+
+    def test_a_whole_row_is_exact(self):
+        p = np.array([0.7, 0.2, 0.1])
+        assert entropy_bounds(np.log(p), 3) == pytest.approx((entropy(p), entropy(p)))
+
+    def test_an_empty_list_knows_nothing(self):
+        assert entropy_bounds([], 8) == (0, pytest.approx(math.log(8)))
+        assert entropy_bounds([]) == (0, None)
+
+    def test_mass_above_one_leaves_nothing_unseen(self):
+        lower, upper = entropy_bounds(np.log([0.8, 0.3]), 10)
+        h = -(0.8 * math.log(0.8) + 0.3 * math.log(0.3))
+        assert (lower, upper) == pytest.approx((h, h))
+        far_above = np.array([0.9, 0.6, 0.01])
+        assert entropy_bounds(np.log(far_above))[0] == pytest.approx(entropy(far_above))
+
+    @pytest.mark.parametrize("tiny", [-700.0, -800.0, -5000.0])
+    def test_a_smallest_probability_of_nothing_keeps_the_order(self, tiny):
+        lower, upper = entropy_bounds([math.log(0.9), tiny], 100)
+        assert math.isfinite(lower)
+        assert lower <= upper
+
+    def test_a_vocabulary_smaller_than_the_list_is_an_error(self):
+        with pytest.raises(ValueError, match="vocabulary of 1"):
+            entropy_bounds([-1.0, -2.0], 1)
+
+    @given(distributions(), st.sampled_from(KEPT))
+    def test_the_interval_holds_the_entropy_of_the_whole(self, p, k):
+        k = min(k, len(p))
+        lower, upper = entropy_bounds(np.log(p[:k]), len(p))
+        exact = entropy(p)
+        assert lower <= exact + 1e-9
+        assert upper >= exact - 1e-9
+        assert entropy_bounds(np.log(p[:k]))[0] <= exact + 1e-9
+
+    @given(distributions(min_size=5), st.sampled_from(KEPT), st.data())
+    def test_and_with_a_sampled_token_outside_the_list(self, p, k, data):
+        k = min(k, len(p) - 1)
+        sampled = data.draw(st.integers(k, len(p) - 1))
+        lower, upper = entropy_bounds(np.log(p[:k]), len(p), sampled=math.log(p[sampled]))
+        assert lower <= entropy(p) + 1e-9
+        assert upper >= entropy(p) - 1e-9
+
+    @given(distributions(), st.randoms())
+    def test_order_does_not_matter(self, p, random):
+        values = np.log(p)[: max(1, len(p) // 2)].tolist()
+        shuffled = random.sample(values, len(values))
+        assert entropy_bounds(shuffled, 99) == pytest.approx(entropy_bounds(values, 99))
+
+    @given(distributions(), st.sampled_from([-9999.0, LOWEST_FLOAT, -math.inf, math.nan]))
+    def test_sentinels_count_as_not_returned(self, p, sentinel):
+        values = np.log(p[:3])
+        assert entropy_bounds([sentinel, *values, sentinel], 99) == entropy_bounds(values, 99)
+
+
+class TestDivergence:
+    def test_by_hand(self):
+        bounds = divergence_bounds({"a": 0.5, "b": 0.3}, {"a": 0.2, "c": 0.6})
+        # one partition: a, and all the rest
+        assert bounds.tv == pytest.approx(0.3)
+        assert bounds.kl == pytest.approx(0.5 * math.log(0.5 / 0.2) + 0.5 * math.log(0.5 / 0.8))
+        half = [
+            x * math.log(x / m) + (1 - x) * math.log((1 - x) / (1 - m))
+            for x, m in [(0.5, 0.35), (0.2, 0.35)]
+        ]
+        assert bounds.jsd == pytest.approx(sum(half) / 2)
+
+    def test_nothing_in_common_says_nothing(self):
+        assert divergence_bounds({"a": 0.9}, {"b": 0.9}) == (0, 0, 0)
+        assert divergence_bounds({}, {}) == (0, 0, 0)
+
+    def test_what_the_other_side_excludes_is_infinitely_far(self):
+        bounds = divergence_bounds({"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 0.0})
+        assert bounds.kl == math.inf
+        assert bounds.jsd < math.log(2)
+
+    def test_a_rest_that_is_rounding_does_not_make_it_infinite(self):
+        bounds = divergence_bounds({"a": 0.4, "b": 0.6 - 1e-12}, {"a": 0.5, "b": 0.5})
+        assert math.isfinite(bounds.kl)
+
+    def test_log_probabilities_are_refused(self):
+        with pytest.raises(ValueError, match="log probabilities"):
+            divergence_bounds({"a": -0.5}, {"a": 0.5})
+
+    def test_a_nan_counts_as_not_listed(self):
+        with_nan = divergence_bounds({"a": 0.5, "b": math.nan}, {"a": 0.2, "b": 0.3})
+        assert with_nan == divergence_bounds({"a": 0.5}, {"a": 0.2, "b": 0.3})
+
+    @given(distributions(), st.sampled_from(KEPT))
+    def test_of_itself_is_zero(self, p, k):
+        row = dict(enumerate(p[:k]))
+        assert divergence_bounds(row, row) == (0, 0, 0)
+
+    @given(st.data(), st.integers(2, 30), st.sampled_from(KEPT), st.sampled_from(KEPT))
+    def test_bounds_are_below_the_exact_values(self, data, size, k_p, k_q):
+        weights = st.lists(st.floats(1e-6, 1.0), min_size=size, max_size=size)
+        p, q = (np.array(data.draw(weights)) for _ in range(2))
+        p, q = p / p.sum(), q / q.sum()
+        mean = (p + q) / 2
+        kl = float((p * np.log(p / q)).sum())
+        jsd = float((p * np.log(p / mean)).sum() + (q * np.log(q / mean)).sum()) / 2
+        tv = float(np.abs(p - q).sum()) / 2
+        listed_p = {int(i): p[i] for i in np.argsort(-p)[:k_p]}
+        listed_q = {int(i): q[i] for i in np.argsort(-q)[:k_q]}
+        bounds = divergence_bounds(listed_p, listed_q)
+        assert 0 <= bounds.kl <= kl + 1e-9
+        assert 0 <= bounds.jsd <= jsd + 1e-9
+        assert 0 <= bounds.tv <= tv + 1e-9
+        backwards = divergence_bounds(listed_q, listed_p)
+        assert (backwards.jsd, backwards.tv) == pytest.approx((bounds.jsd, bounds.tv), abs=1e-12)
+
+
+class TestTemper:
+    def test_by_hand(self):
+        lower, upper = temper(np.log([0.5, 0.3]), 2, vocab_size=4)
+        weights = np.sqrt([0.5, 0.3])
+        np.testing.assert_allclose(upper, weights / (weights.sum() + math.sqrt(0.2)))
+        np.testing.assert_allclose(lower, weights / (weights.sum() + 2 * math.sqrt(0.1)))
+
+    def test_temperature_one_changes_nothing(self):
+        lower, upper = temper(np.log([0.5, 0.3]), 1)
+        np.testing.assert_allclose(lower, [0.5, 0.3])
+        np.testing.assert_allclose(upper, [0.5, 0.3])
+
+    def test_zero_is_greedy(self):
+        lower, upper = temper(np.log([0.3, 0.5, 0.1]), 0, 100)
+        assert lower.tolist() == upper.tolist() == [0, 1, 0]
+
+    def test_at_zero_ties_share(self):
+        lower, upper = temper(np.log([0.25, 0.25]), 0, 100)
+        assert upper.tolist() == [0.5, 0.5]
+        assert lower.tolist() == [0.25, 0.25]
+        assert temper(np.log([0.4, 0.4, 0.1]), 0)[0].tolist() == [0.5, 0.5, 0]
+
+    def test_near_zero_comes_near_greedy(self):
+        lower, upper = temper(np.log([0.5, 0.3]), 1e-4, 100)
+        np.testing.assert_allclose([lower, upper], [[1, 0], [1, 0]], atol=1e-12)
+
+    def test_a_whole_row_is_exact(self):
+        lower, upper = temper(np.log([0.5, 0.3, 0.2]), 1.7, 3)
+        np.testing.assert_allclose(lower, upper)
+        assert upper.sum() == pytest.approx(1)
+        np.testing.assert_allclose(*temper(np.log([0.7, 0.2, 0.1]), 3.0))
+
+    def test_an_endless_vocabulary_can_take_all(self):
+        lower, upper = temper(np.log([0.5, 0.3]), 2)
+        assert lower.tolist() == [0, 0]
+        assert (upper > 0).all()
+        assert (temper(np.log([0.5, 0.3]), 0.5)[0] > 0).all()
+
+    def test_sentinels_stay_missing(self):
+        lower, upper = temper([math.log(0.5), -9999.0], 2, 10)
+        assert np.isnan(lower).tolist() == np.isnan(upper).tolist() == [False, True]
+        assert np.isnan(temper([LOWEST_FLOAT], 2)[0]).all()
+        assert temper([], 2)[0].shape == (0,)
+
+    @pytest.mark.parametrize("temperature", [-0.1, math.nan])
+    def test_no_such_temperature(self, temperature):
+        with pytest.raises(ValueError, match="temperature"):
+            temper([-1.0], temperature)
+
+    @given(distributions(), st.sampled_from(KEPT), st.floats(0.05, 20))
+    def test_the_interval_holds_the_exact_value(self, p, k, temperature):
+        k = min(k, len(p))
+        log_weights = np.log(p) / temperature
+        exact = np.exp(log_weights - log_weights.max())
+        exact = (exact / exact.sum())[:k]
+        for vocab_size in (len(p), None):
+            lower, upper = temper(np.log(p[:k]), temperature, vocab_size)
+            assert (lower <= exact + 1e-9).all()
+            assert (upper >= exact - 1e-9).all()

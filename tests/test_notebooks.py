@@ -1,0 +1,65 @@
+"""The gallery: each notebook is committed with its outputs, and runs again offline."""
+
+# mypy: allow-untyped-calls
+# (nbformat and nbclient have no types)
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parents[1] / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+
+
+def test_the_gallery_is_numbered() -> None:
+    numbers = [path.name[:3] for path in NOTEBOOKS]
+    assert all(re.fullmatch(r"\d\d_", number) for number in numbers)
+    assert len(set(numbers)) == len(numbers)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_with_its_outputs(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    text = path.read_text()
+    assert str(Path.home()) not in text
+    assert "sk-" not in text
+
+
+@pytest.mark.local
+@pytest.mark.kernel
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_again(path: Path, weights: Path, tmp_path: Path) -> None:
+    committed = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        timeout=100,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+    ).execute()
+    for old, new in zip(committed.cells, notebook.cells, strict=True):
+        if new.cell_type == "code":
+            assert shapes(old) == shapes(new), new.source
+
+
+def shapes(cell: Any) -> list[tuple[str, ...]]:
+    """What kinds of output a cell has; ids, times and a model's words differ between machines."""
+    found = [
+        (output.output_type, *sorted(output.get("data", {})))
+        for output in cell.outputs
+        if output.get("name") != "stderr"
+    ]
+    assert not [kind for kind in found if kind[0] == "error"]
+    return found

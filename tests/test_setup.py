@@ -1,0 +1,178 @@
+"""The way in: make, environment.yml and pyproject.toml say the same things."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def conda_lines() -> list[str]:
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    return [line.strip() for line in text.split("dependencies:")[1].splitlines() if line.strip()]
+
+
+def make(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [shutil.which("make") or "make", *words],
+        cwd=folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The files that setting up reads, in a folder where nothing is installed yet."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_conda_gets_python_and_pip_and_the_project_itself() -> None:
+    python = PROJECT["requires-python"]
+    assert conda_lines() == [f"- python{python}", "- pip", "- pip:", "- -e .[lab,local]"]
+
+
+def test_the_extras_that_are_installed_exist() -> None:
+    for extra in ("lab", "local", "dev"):
+        assert extra in PROJECT["optional-dependencies"]
+    assert "nbchat[lab,local,prices]" in PROJECT["optional-dependencies"]["dev"]
+
+
+def test_make_and_the_project_ask_for_the_same_python() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (wanted,) = set(re.findall(r"version_info < \((\d+), (\d+)\)", makefile))
+    assert PROJECT["requires-python"] == ">=" + ".".join(wanted)
+
+
+def test_help_names_every_command() -> None:
+    phony = re.search(r"\.PHONY: (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert phony
+    shown = make("help").stdout
+    for target in set(phony[1].split()) - {"help", "check-python"}:
+        assert f"make {target} " in shown
+
+
+def test_ci_runs_make_test_without_stdin() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert re.search(r"make .*\btest </dev/null", script)
+
+
+def test_pytest_comes_last_so_that_its_lines_close_the_output() -> None:
+    recipe = make("--dry-run", "test").stdout.strip().splitlines()
+    assert "-m pytest" in recipe[-1]
+    assert [
+        word for line in recipe for word in ("ruff check", "ruff format", "mypy") if word in line
+    ]
+
+
+def test_a_python_that_is_too_old_is_refused_in_a_sentence(tree: Path) -> None:
+    old = tree / "old-python"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    said = make("lab", f"PYTHON={old}", folder=tree)
+    assert said.returncode
+    assert f"nbchat needs Python 3.11 or newer; {old} is not." in said.stderr
+    assert not (tree / ".venv").exists()
+
+
+def test_a_machine_without_python_is_told_so(tree: Path) -> None:
+    (tree / "bin").mkdir()
+    (tree / "bin" / "sh").symlink_to("/bin/sh")
+    said = make("lab", folder=tree, PATH=str(tree / "bin"), PYTHON="")
+    assert said.returncode
+    assert "there is none on the PATH" in said.stderr
+
+
+def test_an_environment_is_installed_once_and_again_when_its_declaration_changes(
+    tree: Path,
+) -> None:
+    log = fake_venv(tree)
+
+    def installs(extras: str) -> int:
+        env = subprocess.run(
+            [sys.executable, tree / ".ci" / "env.py", extras], capture_output=True, check=False
+        )
+        assert env.returncode == 0, env.stderr
+        return log.read_text().count("install --disable")
+
+    assert installs("lab,local") == 1
+    assert installs("lab,local") == 1
+    assert installs("dev") == 2
+    assert installs("lab,local") == 2
+    declaration = tree / "pyproject.toml"
+    text = declaration.read_text()
+    declaration.write_text(text.replace("line-length = 100", "line-length = 101"))
+    assert installs("dev") == 2
+    declaration.write_text(text.replace('"requests>=', '"requests>=3, >='))
+    assert installs("dev") == 3
+
+
+def test_an_installation_that_failed_is_tried_again(tree: Path) -> None:
+    log = fake_venv(tree, install_code=1)
+    words = [sys.executable, str(tree / ".ci" / "env.py"), "dev"]
+    for count in (1, 2):
+        said = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert said.returncode == 1
+        assert "The installation failed" in said.stderr
+        assert log.read_text().count("install --disable") == count
+
+
+def fake_venv(tree: Path, install_code: int = 0) -> Path:
+    """A .venv whose python notes what it is asked and installs nothing."""
+    log = tree / "log"
+    python = tree / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        f'#!/bin/sh\necho "$@" >> {log}\ncase "$*" in *"pip install"*) exit {install_code};; esac\n'
+    )
+    python.chmod(0o755)
+    return log
+
+
+def test_the_page_of_the_demo_keeps_the_form_and_runs_nothing() -> None:
+    clean = runpy.run_path(str(ROOT / ".ci" / "demo.py"))["clean"]
+    kept = (
+        '<h2>Head</h2><p>text</p><table><tbody><tr><td style="text-align: right;">1</td></tr>'
+        '</tbody></table><span aria-label="1" style="color: #222;" title="1"><bdi>t</bdi></span>'
+        '<wbr><a href="https://a.org">link</a><img alt="dot" src="data:image/png;base64,AA==">'
+    )
+    assert clean(kept) == kept
+    for bad in (
+        "<script>run()</script>",
+        '<p onclick="run()">text</p>',
+        '<a href="javascript:run()">link</a>',
+        '<a href="data:text/html,run()">link</a>',
+        '<img src="x" onerror="run()">',
+        '<img src="https://example.org/run()">',
+        "<style>p { background: url(run()) }</style>",
+        '<p style="background-image: url(run())">text</p>',
+    ):
+        assert "run()" not in clean(bad)
+    assert "<iframe" not in clean("<iframe srcdoc='<p>'></iframe>")
+
+
+def test_the_top_level_holds_only_what_people_look_for() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    names = {path.name for path in ROOT.iterdir()} - {".git"}
+    kept = {name for name in names if not any(fnmatch(name, i.rstrip("/")) for i in ignored)}
+    assert kept <= {
+        *("nbchat", "notebooks", "tests", "pyproject.toml", "environment.yml", "README.md"),
+        *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", ".ci", ".gitignore"),
+    }
