@@ -53,7 +53,7 @@ LIVES_IN: dict[str, set[str]] = {
     "matplotlib": {"plots"},
     "IPython": {"display", "magics"},
     "ipykernel": {"display", "magics"},
-    "traitlets": {"magics"},
+    "traitlets": {"magics", "widgets"},
     "jinja2": {"magics"},
     "markdown_it": {"display"},
     "platformdirs": {"local", "history"},

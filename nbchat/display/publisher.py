@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextvars
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # header, parent header and the like of one message, in bytes; measured on ipykernel 7
 ENVELOPE_BYTES = 650
@@ -21,17 +24,23 @@ class Publisher:
         # ipykernel finds the cell of a message in the context, which other threads do not have
         self._context = contextvars.copy_context()
 
-    def show(self, data: dict[str, str], display_id: str = "", *, is_update: bool = False) -> int:
-        """Show data (MIME type to text), or update the display of that id; give the bytes sent."""
+    def show(
+        self, data: Mapping[str, Any], display_id: str = "", *, is_update: bool = False
+    ) -> int:
+        """Show data (MIME type to text, or to JSON), or update the display of that id.
+
+        Give the bytes sent, envelope included; what is JSON is small and not counted.
+        """
         # a copy for each message: two threads may not be in one context at a time
         self._context.copy().run(
             self._display_pub.publish,
-            data=data,
+            data=dict(data),
             metadata={},
             transient={"display_id": display_id} if display_id else {},
             update=is_update,
         )
-        return ENVELOPE_BYTES + sum(len(text.encode()) for text in data.values())
+        texts = (text for text in data.values() if isinstance(text, str))
+        return ENVELOPE_BYTES + sum(len(text.encode()) for text in texts)
 
     def clear(self) -> None:
         """Take away all that the cell shows, as soon as something else is shown in it."""

@@ -1,0 +1,130 @@
+"""A widget, and the static picture that stands in its place where there is no kernel.
+
+A widget lives in the page and in the kernel; a saved notebook has neither, and shows an error
+where it stood. So each panel is two outputs: the widget, and beside it static HTML of the same
+state. While the widget lives its script hides the picture; where it does not live the picture's
+style hides the place of the widget. nbconvert's pages and untrusted notebooks show the picture.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from importlib import resources
+from typing import Any
+
+import anywidget
+import traitlets
+
+from nbchat.display.publisher import Publisher, notebook_publisher
+
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+#: a picture is sent again at most so often, in seconds; the last one always comes
+PAUSE_S = 1.0
+
+_STYLE = (
+    "<style>"
+    ".jp-OutputArea-child:not(:has(.nbchat-panel))"
+    ":has(+ .jp-OutputArea-child [data-nbchat-stand-in]){display:none}"
+    "</style>"
+)
+
+
+def joined(*paths: str) -> str:
+    """Give files of this package (``"inspector/view.js"``) as one text, in this order.
+
+    A widget has one module and one style sheet; their parts need no imports of one another.
+    """
+    root = resources.files("nbchat.widgets")
+    return "\n".join(root.joinpath(path).read_text(encoding="utf-8") for path in paths)
+
+
+class Panel(anywidget.AnyWidget):
+    """A widget of nbchat's: a cheap repr, and a picture that stands in for it.
+
+    A subclass gives `_esm` and `_css` (see `joined`), and overrides `stand_in_html`. Its
+    script begins with the parts of ``stand_in.js``, and calls ``live(model, el)`` in `render`.
+    Call `refresh_stand_in` when the state has changed; calls in quick succession become one.
+    """
+
+    _stand_in_id = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, **traits: Any):
+        super().__init__(_stand_in_id=f"nbchat-{uuid.uuid4().hex[:16]}", **traits)
+        self._picture: _Picture | None = None
+
+    def stand_in_html(self) -> str:
+        """Give the present state as static HTML that cannot act. Everything in it is escaped."""
+        return ""
+
+    def refresh_stand_in(self) -> None:
+        """Send the picture again, from whatever thread; nothing where the panel is not shown."""
+        if self._picture is not None:
+            self._picture.want()
+
+    def close(self) -> None:
+        """Take the widget out of the page; the picture stays."""
+        if self._picture is not None:
+            self._picture.close()
+        super().close()
+
+    def _ipython_display_(self, **_: object) -> None:
+        publisher = notebook_publisher()
+        if publisher is None:
+            print(repr(self))
+            return
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        # where the view cannot be shown the picture follows: nothing of its own here
+        publisher.show({_WIDGET_VIEW: view, "text/html": "", "text/plain": repr(self)})
+        if self._picture is not None:
+            self._picture.close()
+        self._picture = _Picture(publisher, self)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class _Picture:
+    """The static output beside a panel. It holds the panel weakly, so that both can go."""
+
+    def __init__(self, publisher: Publisher, panel: Panel):
+        self._publisher = publisher
+        self._panel = weakref.ref(panel)
+        self._id = panel._stand_in_id  # noqa: SLF001 - of the same module
+        self._lock = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._is_closed = False
+        self._send(is_update=False)
+
+    def want(self) -> None:
+        with self._lock:
+            if self._timer is None and not self._is_closed:
+                self._timer = threading.Timer(PAUSE_S, self._send_again)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close(self) -> None:
+        """Send what is still to be sent, and nothing after it."""
+        with self._lock:
+            timer, self._timer = self._timer, None
+            self._is_closed = True
+        if timer is not None:
+            timer.cancel()
+            self._send(is_update=True)
+
+    def _send_again(self) -> None:
+        with self._lock:
+            if self._timer is None:
+                return
+            self._timer = None
+        self._send(is_update=True)
+
+    def _send(self, *, is_update: bool) -> None:
+        panel = self._panel()
+        if panel is None:
+            return
+        html = panel.stand_in_html()
+        place = f'<div data-nbchat-stand-in="{self._id}">{html}</div>'
+        shown = {"text/html": f"{_STYLE}{place}", "text/plain": repr(panel)}
+        self._publisher.show(shown, self._id, is_update=is_update)

@@ -1,0 +1,69 @@
+"""Panels on a real kernel: the widget, and the picture beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from nbchat.widgets.stand_in import Panel, joined
+from tests.kernel import Kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+COUNTER = """
+from nbchat.widgets.stand_in import Panel
+
+class Counter(Panel):
+    n = 0
+    def stand_in_html(self):
+        return f"<b>picture {self.n}</b>"
+
+counter = Counter()
+counter
+"""
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Iterator[Kernel]:
+    with Kernel() as kernel:
+        yield kernel
+
+
+@pytest.mark.kernel
+def test_a_panel_is_a_widget_and_a_picture_below_it(kernel: Kernel) -> None:
+    widget, picture = kernel.execute(COUNTER).final_outputs()
+    assert VIEW in widget["data"]
+    # what cannot show the widget shows nothing in its place, and the picture below
+    assert widget["data"]["text/html"] == ""
+    assert "<b>picture 0</b>" in picture["data"]["text/html"]
+
+
+@pytest.mark.kernel
+def test_many_refreshes_are_one_picture_and_the_last_state_is_in_it(kernel: Kernel) -> None:
+    shown = kernel.execute(COUNTER)
+    many = "import time\nfor counter.n in range(50): counter.refresh_stand_in()\ntime.sleep(1.5)"
+    kernel.execute(many)
+    pictures = [m for m in kernel.messages if m.type == "update_display_data"]
+    latest = [m for m in pictures if m.parent_id == shown.id]
+    assert len(latest) == 1
+    assert "picture 49" in latest[0].content["data"]["text/html"]
+
+
+@pytest.mark.kernel
+def test_closing_sends_the_picture_that_was_due(kernel: Kernel) -> None:
+    shown = kernel.execute(COUNTER)
+    kernel.execute("counter.n = 7; counter.refresh_stand_in(); counter.close()")
+    assert "picture 7" in shown.final_outputs()[-1]["data"]["text/html"]
+
+
+def test_outside_a_notebook_a_panel_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Panel()._ipython_display_()
+    assert capsys.readouterr().out == "<Panel>\n"
+
+
+def test_files_are_joined_in_the_order_named() -> None:
+    twice = joined("stand_in.js", "stand_in.js")
+    assert twice.count("function live(") == 2
