@@ -75,7 +75,7 @@ def test_ci_runs_make_test_without_stdin() -> None:
 
 
 def test_pytest_comes_last_so_that_its_lines_close_the_output() -> None:
-    recipe = make("--dry-run", "test").stdout.strip().splitlines()
+    recipe = make("--dry-run", "--no-print-directory", "test").stdout.strip().splitlines()
     assert "-m pytest" in recipe[-1]
     assert [
         word for line in recipe for word in ("ruff check", "ruff format", "mypy") if word in line

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HIGHEST = 20
 _SENTINELS_BELOW = -1000.0
+_DRAWS = 4
 _COLOUR = "Name a colour."
 _DAYS = "Name the days of the week, beginning with Sunday."
 _BEGUN = "Sunday, Monday, Tuesday, Wednes"
@@ -172,7 +173,7 @@ class Asking:
             """Give how many alternatives come for so many asked: None refused, -1 no logprobs."""
             wanted: dict[str, Any] = {"top_logprobs": top} if top else {}
             try:
-                found = self._ask(_COLOUR, most=1, logprobs=True, **wanted).alternatives
+                found = self._first_alternatives(**wanted)
             except BadRequestError as error:
                 refusals.append(_said(error))
                 return None
@@ -203,11 +204,22 @@ class Asking:
             self._found("logprob_basis", "unknown", why)
             return
         cold, warm, hot = (
-            self._ask(_COLOUR, most=1, logprobs=True, top_logprobs=top, temperature=temperature)
+            self._first_alternatives(top_logprobs=top, temperature=temperature) or {}
             for temperature in (0, 1, 2)
         )
-        basis = basis_of(cold.alternatives or {}, warm.alternatives or {}, hot.alternatives or {})
-        self._found("logprob_basis", *basis)
+        self._found("logprob_basis", *basis_of(cold, warm, hot))
+
+    def _first_alternatives(self, **fields: Any) -> dict[str, float] | None:
+        """Get the alternatives of a reply's first token; None where no logprobs come.
+
+        A token drawn by chance can be without text (an end, a piece of a character), and
+        servers send no entry for it: then another is drawn.
+        """
+        for _ in range(_DRAWS):
+            answer = self._ask(_COLOUR, most=1, logprobs=True, **fields)
+            if answer.alternatives or answer.text:
+                break
+        return answer.alternatives
 
     def _n(self) -> None:
         came = len(self._ask("Say hello.", most=4, n=2).completion.choices)
