@@ -7,10 +7,20 @@ sum and mean.
 
 from __future__ import annotations
 
+from nbchat.measures.abstention import RiskCoverage, risk_coverage
+from nbchat.measures.agreement import Consistency, normalised, self_consistency
 from nbchat.measures.answers import ClassProbabilities, class_probabilities
 from nbchat.measures.judgements import Calibration, calibration
+from nbchat.measures.listed import Rank, entropy_top, log_margin, margin, rank, top_mass
 from nbchat.measures.samples import predictive_entropy, semantic_entropy
-from nbchat.measures.sequences import bits_per_byte, perplexity, surprisal
+from nbchat.measures.sequences import (
+    bits_per_byte,
+    length_normalised_probability,
+    mean_nll,
+    perplexity,
+    sequence_logprob,
+    surprisal,
+)
 from nbchat.measures.truncated import (
     DivergenceBounds,
     divergence_bounds,
@@ -21,17 +31,31 @@ from nbchat.measures.truncated import (
 __all__ = [
     "Calibration",
     "ClassProbabilities",
+    "Consistency",
     "DivergenceBounds",
+    "Rank",
+    "RiskCoverage",
     "bits_per_byte",
     "calibration",
     "class_probabilities",
     "divergence_bounds",
     "entropy_bounds",
+    "entropy_top",
+    "length_normalised_probability",
+    "log_margin",
+    "margin",
+    "mean_nll",
+    "normalised",
     "perplexity",
     "predictive_entropy",
+    "rank",
+    "risk_coverage",
+    "self_consistency",
     "semantic_entropy",
+    "sequence_logprob",
     "surprisal",
     "temper",
+    "top_mass",
 ]
 
 

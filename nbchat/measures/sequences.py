@@ -31,21 +31,45 @@ def surprisal(logprob: ArrayLike) -> float | Floats:
     return float(values) if values.ndim == 0 else values
 
 
+def sequence_logprob(logprobs: ArrayLike) -> float:
+    """Give L, the sum of the tokens' log probabilities, in nats; exp(L) is the sequence's own.
+
+    Sentinels are left out: with any of them the figure is an upper bound of L. NaN where no
+    number is left.
+    """
+    values = _known(logprobs)
+    return float(values.sum()) if values.size else nan
+
+
+def mean_nll(logprobs: ArrayLike) -> float:
+    """Give -L / T, the mean negative log-likelihood of T tokens, in nats.
+
+    Sentinels enter neither L nor T. The tokens they stand for were too unlikely to be
+    listed, so that with any of them the figure is a lower bound. NaN where no number is left.
+    """
+    values = _known(logprobs)
+    return 0.0 - float(values.mean()) if values.size else nan
+
+
 def perplexity(logprobs: ArrayLike) -> float:
     """Give exp(-L / T) of T tokens with the log probabilities `logprobs`; L is their sum.
 
-    Sentinels enter neither L nor T. The tokens they stand for were too unlikely to be
-    listed, so that with any of them the figure is a lower bound of the perplexity.
-    NaN where no number is left.
+    A lower bound where there are sentinels, as `mean_nll`. NaN where no number is left.
     """
-    values = np.asarray(logprobs, dtype=np.float64)
-    values = values[is_known(values)]
-    if values.size == 0:
-        return nan
     try:
-        return exp(-float(values.mean()))
+        return exp(mean_nll(logprobs))
     except OverflowError:
         return float("inf")
+
+
+def length_normalised_probability(logprobs: ArrayLike) -> float:
+    """Give exp(L / T), the geometric mean of the tokens' probabilities.
+
+    Sequences of different lengths can be compared by it. An upper bound where there are
+    sentinels, which enter neither L nor T. NaN where no number is left. Source: Malinin and
+    Gales, arXiv 2002.07650.
+    """
+    return exp(-mean_nll(logprobs))
 
 
 def bits_per_byte(logprobs: ArrayLike, n_bytes: int) -> float:
@@ -57,8 +81,11 @@ def bits_per_byte(logprobs: ArrayLike, n_bytes: int) -> float:
     """
     if n_bytes < 0:
         raise ValueError(f"n_bytes must be 0 or more, got {n_bytes}")
-    values = np.asarray(logprobs, dtype=np.float64)
-    values = values[is_known(values)]
-    if values.size == 0 or n_bytes == 0:
+    if n_bytes == 0:
         return nan
-    return (0.0 - float(values.sum())) / (log(2) * n_bytes)
+    return (0.0 - sequence_logprob(logprobs)) / (log(2) * n_bytes)
+
+
+def _known(logprobs: ArrayLike) -> Floats:
+    values = np.asarray(logprobs, dtype=np.float64)
+    return values[is_known(values)]

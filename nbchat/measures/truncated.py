@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # probabilities come rounded, at times to 32-bit floats: less than this is no mass at all
 _ROUNDING = 1e-9
+# what the rounding of a whole vocabulary's row adds up to
+_ROUNDING_OF_ROW = 1e-5
 # what a sum of doubles leaves of a whole distribution
 _DOUBLE_ROUNDING = 1e-12
 
@@ -112,7 +114,8 @@ def _with_rest(listed: list[float]) -> Floats:
 
 def _kl(p: Floats, q: Floats) -> float:
     counted = p > 0
-    counted[-1] = p[-1] > _ROUNDING  # a rest that is rounding would make it infinite
+    # beside a whole row, a rest that is rounding would make it infinite
+    counted[-1] = p[-1] > (_ROUNDING if q[-1] > 0 else _ROUNDING_OF_ROW)
     with np.errstate(divide="ignore"):
         terms = p[counted] * np.log(p[counted] / q[counted])
     return max(0.0, float(terms.sum()))

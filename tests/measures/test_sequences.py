@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbchat.measures import bits_per_byte, perplexity, surprisal
+from nbchat.measures import (
+    bits_per_byte,
+    length_normalised_probability,
+    mean_nll,
+    perplexity,
+    sequence_logprob,
+    surprisal,
+)
 
 LOWEST_FLOAT = -3.4028234663852886e38
 logprobs = st.lists(st.floats(-50, 0), min_size=1, max_size=50)
@@ -36,9 +43,30 @@ def test_perplexity_is_the_inverse_of_the_geometric_mean():
     assert perplexity([0.0, 0.0]) == 1
 
 
+def test_a_sequence_by_hand():
+    values = np.log([0.5, 0.125])
+    assert sequence_logprob(values) == pytest.approx(math.log(0.0625))
+    assert mean_nll(values) == pytest.approx(math.log(4))
+    assert length_normalised_probability(values) == pytest.approx(0.25)
+    assert not math.copysign(1, mean_nll([0.0])) < 0
+
+
 @given(logprobs, sentinels)
-def test_no_sentinel_enters_a_perplexity(values, missing):
-    assert perplexity(values + missing) == pytest.approx(perplexity(values))
+def test_no_sentinel_enters_a_measure(values, missing):
+    for measure in (perplexity, sequence_logprob, mean_nll, length_normalised_probability):
+        assert measure(values + missing) == pytest.approx(measure(values))
+
+
+@given(logprobs)
+def test_a_sequence_repeated_is_as_likely_token_by_token(values):
+    assert perplexity(values * 3) == pytest.approx(perplexity(values))
+    assert length_normalised_probability(values) == pytest.approx(1 / perplexity(values))
+    assert sequence_logprob(values * 3) == pytest.approx(3 * sequence_logprob(values))
+
+
+def test_a_long_sequence_has_a_logprob_though_its_probability_underflows():
+    assert sequence_logprob([-2.0] * 10_000) == -20_000
+    assert length_normalised_probability([-2.0] * 10_000) == pytest.approx(math.exp(-2))
 
 
 @given(logprobs, st.randoms())
@@ -56,7 +84,8 @@ def test_perplexity_lies_between_the_extremes(values):
 
 @pytest.mark.parametrize("values", [[], [-9999.0], [math.nan, LOWEST_FLOAT]])
 def test_nothing_known_is_nan(values):
-    assert math.isnan(perplexity(values))
+    for measure in (perplexity, sequence_logprob, mean_nll, length_normalised_probability):
+        assert math.isnan(measure(values))
     assert math.isnan(bits_per_byte(values, 10))
 
 

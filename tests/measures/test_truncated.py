@@ -124,6 +124,13 @@ class TestDivergence:
         bounds = divergence_bounds({"a": 0.4, "b": 0.6 - 1e-12}, {"a": 0.5, "b": 0.5})
         assert math.isfinite(bounds.kl)
 
+    def test_whole_rows_rounded_to_32_bits_are_not_infinitely_far(self):
+        whole = np.random.default_rng(0).dirichlet(np.full(5000, 0.1))
+        p = dict(enumerate(whole * (1 - 3e-7)))
+        q = dict(enumerate(whole[::-1] * (1 + 3e-7)))
+        assert math.isfinite(divergence_bounds(p, q).kl)
+        assert divergence_bounds(p, q).jsd < math.log(2)
+
     def test_log_probabilities_are_refused(self):
         with pytest.raises(ValueError, match="log probabilities"):
             divergence_bounds({"a": -0.5}, {"a": 0.5})
