@@ -36,9 +36,10 @@ STANDS_ON: dict[str, set[str]] = {
     "tools": LOW,
     "history": WITH_RUN,
     "session": JOINED,
+    "code": JOINED | {"session"},
     "sweep": JOINED | {"session"},
-    "widgets": JOINED | {"session", "sweep"},
-    "magics": JOINED | {"session", "sweep", "widgets"},
+    "widgets": JOINED | {"session", "code", "sweep"},
+    "magics": JOINED | {"session", "code", "sweep", "widgets"},
 }
 STANDS_ON["nbchat"] = set(STANDS_ON)
 
@@ -54,7 +55,7 @@ LIVES_IN: dict[str, set[str]] = {
     "IPython": {"display", "magics"},
     "ipykernel": {"display", "magics"},
     "traitlets": {"magics", "widgets"},
-    "jinja2": {"magics"},
+    "jinja2": {"code"},
     "markdown_it": {"display"},
     "platformdirs": {"local", "history"},
     "tqdm": {"local", "sweep"},

@@ -1,4 +1,4 @@
-"""`check`: the only door to a request."""
+"""`check`: the only door to a request. `all_offences` says all that it would refuse."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -33,6 +33,69 @@ def check(
     for a value or a combination that breaks a rule; both name field, value and rule.
     Rules: Chat Completions reference, request fields and rules between fields.
     """
+    values, more, found = _read_fields(mapping, extra, strict=strict)
+    if found:
+        raise _error([*found, *_wrong(values)])
+    try:
+        params = msgspec.convert({**values, "extra": more}, ChatParams)
+    except msgspec.ValidationError as error:
+        found = [*_wrong(values)]
+        if not found:  # the words are msgspec's where our own walk sees nothing
+            raise CheckError(str(error)) from error
+        raise _error(found) from error
+    found = [*broken_rules(values, more.keys())]
+    if found:
+        raise _error(found)
+    return params
+
+
+def all_offences(
+    mapping: Mapping[str, Any] | ChatParams,
+    *,
+    strict: bool = True,
+    extra: Mapping[str, Any] | None = None,
+) -> list[Offence]:
+    """Give every rule that the fields of a request break, each in a sentence of its own.
+
+    Empty where `check` gives params. Rules between fields are looked at among the fields
+    that are right in themselves. Raise CheckError where no mapping is given at all.
+    """
+    values, more, found = _read_fields(mapping, extra, strict=strict)
+    found.extend(_wrong(values))
+    wrong = {_name(offence) for offence in found}
+    sound = {name: value for name, value in values.items() if name not in wrong}
+    found.extend(broken_rules(sound, {*more, *wrong}))
+    if not found:
+        try:
+            msgspec.convert({**values, "extra": more}, ChatParams)
+        except msgspec.ValidationError as error:
+            found.append(Offence(path="", value=None, rule="", sentence=str(error)))
+    return found
+
+
+def read_text(name: str, value: Any) -> Any:
+    """Read the text behind a field's flag, or the texts where the flag was repeated.
+
+    Anything else is given back as it is, and so is a text that cannot be read.
+    """
+    field = FIELDS()[name]
+    if isinstance(value, str):
+        value = read_flag(value, field)
+    elif isinstance(value, list) and all(isinstance(text, str) for text in value):
+        value = read_flags(value, field)
+    if name == "logit_bias" and isinstance(value, Mapping):
+        return {token: _amount(bias) for token, bias in value.items()}
+    return value
+
+
+def _amount(bias: Any) -> Any:
+    return read_flag(bias, FIELDS()["n"]) if isinstance(bias, str) else bias
+
+
+def _read_fields(
+    mapping: Mapping[str, Any] | ChatParams, extra: Mapping[str, Any] | None, *, strict: bool
+) -> tuple[dict[str, Any], dict[str, Any], list[Offence]]:
+    """Give the declared fields and the unchecked ones, plain, and what is no such thing."""
     given, unchecked = _apart(mapping, extra)
     found = [*_credentials([*given, *unchecked]), *_unknown(given)]
     values: dict[str, Any] = {}
@@ -42,24 +105,12 @@ def check(
         except NotJsonError as error:
             found.append(wrong_value(error.path, error.value, error.rule))
     found.extend(_clashes(given, unchecked))
+    more: dict[str, Any] = {}
     try:
-        plain_extra = plain(unchecked, "extra")
+        more = plain(unchecked, "extra")
     except NotJsonError as error:
         found.append(wrong_value(error.path, error.value, error.rule))
-    if not found:
-        try:
-            params = msgspec.convert({**values, "extra": plain_extra}, ChatParams)
-        except msgspec.ValidationError as error:
-            found.extend(_wrong(values))
-            if not found:  # the words are msgspec's where our own walk sees nothing
-                raise CheckError(str(error)) from error
-        else:
-            found.extend(broken_rules(values, plain_extra.keys()))
-            if not found:
-                return params
-    else:
-        found.extend(_wrong(values))
-    raise _error(found)
+    return values, more, found
 
 
 def _apart(
@@ -119,19 +170,10 @@ def _clashes(given: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[Off
 
 
 def _read(name: str, value: Any, *, strict: bool) -> Any:
-    field = FIELDS()[name]
-    if not strict and isinstance(value, str):
-        value = read_flag(value, field)
-    elif not strict and isinstance(value, list) and all(isinstance(text, str) for text in value):
-        value = read_flags(value, field)
-    value = plain(value, name)
-    if name == "logit_bias" and isinstance(value, dict):  # token ids are numbers to most people
-        return {str(token_id): _bias(bias, strict=strict) for token_id, bias in value.items()}
+    value = plain(value if strict else read_text(name, value), name)
+    if name == "logit_bias" and isinstance(value, dict):
+        return {str(token_id): bias for token_id, bias in value.items()}  # ids are numbers to most
     return value
-
-
-def _bias(bias: Any, *, strict: bool) -> Any:
-    return read_flag(bias, FIELDS()["n"]) if isinstance(bias, str) and not strict else bias
 
 
 def _wrong(values: Mapping[str, Any]) -> Iterator[Offence]:

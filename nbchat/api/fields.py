@@ -27,7 +27,8 @@ class Field(Struct, frozen=True, kw_only=True):
 
     `hint` is its type without null and unset; `type_text` says it in words ("number from
     0 to 2"), `rule` as the end of a sentence ("a number from 0 to 2"). `kind` is "any"
-    where values of several shapes are taken; `kinds` has all of them. `choices` are the
+    where values of several shapes are taken; `kinds` has all of them. `entry` is the kind
+    of what a list or a map holds (None where it holds nothing). `choices` are the
     literal strings among the values (of a list: of its entries). `minimum` and `maximum`
     bound a number. `default_text` is what the API does without the field ("" where it
     does nothing).
@@ -37,6 +38,7 @@ class Field(Struct, frozen=True, kw_only=True):
     hint: Any
     kind: Kind
     kinds: tuple[Kind, ...]
+    entry: Kind | None
     type_text: str
     rule: str
     choices: tuple[str, ...]
@@ -68,6 +70,7 @@ def _read(name: str, annotated: Any) -> Field:
         hint=hint,
         kind=kinds[0] if len(kinds) == 1 else "any",
         kinds=kinds,
+        entry=next((_entry(part) for part in branches(hint) if _entry(part)), None),
         type_text=type_text(hint),
         rule=rule_of(hint),
         choices=_choices(hint),
@@ -195,7 +198,15 @@ def _kind(hint: Any) -> Kind:
     if is_struct(kind):
         return "object"
     by_origin: dict[Any, Kind] = {Literal: "choice", list: "list", dict: "mapping"}
-    return by_origin.get(get_origin(kind)) or _SCALARS[kind]
+    return by_origin.get(get_origin(kind)) or _SCALARS.get(kind, "any")
+
+
+def _entry(hint: Any) -> Kind | None:
+    """Give the kind of the entries of a list, or of the values of a map."""
+    if get_origin(bare(hint)) not in (list, dict):
+        return None
+    kinds = {_kind(part) for part in branches(get_args(bare(hint))[-1])}
+    return kinds.pop() if len(kinds) == 1 else "any"
 
 
 def _choices(hint: Any) -> tuple[str, ...]:

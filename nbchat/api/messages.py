@@ -84,13 +84,28 @@ def check_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str
     return checked
 
 
+def message_offences(messages: Sequence[Mapping[str, Any]]) -> list[Offence]:
+    """Give every rule that the messages break, each in a sentence of its own.
+
+    Empty where `check_messages` takes them.
+    """
+    try:
+        return [*_offences(plain(messages, "messages"))]
+    except NotJsonError as error:
+        return [wrong_value(error.path, error.value, error.rule)]
+
+
 def _offences(messages: Any) -> Iterator[Offence]:
     if not isinstance(messages, list) or not messages:
         yield wrong_value("messages", messages, "a string or a list of one or more messages")
         return
+    are_sound = True
     for place, message in enumerate(messages):
-        yield from _in_message(message, f"messages[{place}]")
-    yield from _unanswered(messages)
+        for offence in _in_message(message, f"messages[{place}]"):
+            are_sound = False
+            yield offence
+    if are_sound:
+        yield from _unanswered(messages)
 
 
 def _in_message(message: Any, path: str) -> Iterator[Offence]:

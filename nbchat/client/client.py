@@ -233,12 +233,19 @@ def wire_body(
     asks_usage: bool = True,
 ) -> dict[str, Any]:
     """Give the body of a request: what was asked, the profile's model, and how it comes."""
-    body: dict[str, Any] = request_body(check_messages(messages), params)
+    body = request_body(check_messages(messages), params)
+    return dressed(profile, body, streams=streams, asks_usage=asks_usage)
+
+
+def dressed(
+    profile: Profile, body: dict[str, Any], *, streams: bool, asks_usage: bool = True
+) -> dict[str, Any]:
+    """Give a body with what is not asked for but needed: the profile's model, how it comes."""
     if "model" not in body and profile.model:
         body = {"model": profile.model, **body}
     if not streams:
         return {n: v for n, v in body.items() if n not in ("stream", "stream_options")}
-    body["stream"] = True
+    body = {**body, "stream": True}
     if asks_usage and profile.includes_usage:
         body.setdefault("stream_options", {"include_usage": True})
     return body

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.calls import escaped
+from nbchat.display.differences import differences
 from nbchat.display.folded import reasoning_html, sources_html
 from nbchat.display.safe import as_html
 from nbchat.display.shown import caption, grey_html, reply_markdown, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from nbchat.api.response import Choice
     from nbchat.run import Run
 
@@ -31,9 +27,6 @@ _TAKEN = (
     "background-color: rgba(127, 127, 127, 0.2)"
 )
 _TEXT = "margin: 0.3em 0; white-space: pre-wrap; overflow-wrap: anywhere"
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-# words of the prediction times words of the reply, where they differ: more takes too long
-_MOST_PAIRS = 4_000_000
 
 
 class View:
@@ -92,7 +85,8 @@ def taken_over(run: Run, choice: int = 0) -> View:
         raise ValueError(f"this run has no choice {choice}")
     text = found.message.content or ""
     parts, count = [], 0
-    for part, is_taken in _marked(predicted, text):
+    for part, mark in differences(predicted, text)[1]:
+        is_taken = mark == "same"
         count += len(part) if is_taken else 0
         parts.append(f'<u style="{_TAKEN}">{escaped(part)}</u>' if is_taken else escaped(part))
     share = f" ({count / len(text):.0%})" if text else ""
@@ -117,33 +111,3 @@ def _counted(run: Run) -> list[str]:
     counts = (usage.accepted_prediction_tokens, usage.rejected_prediction_tokens)
     words = ("accepted", "rejected")
     return [f"{n:,} tokens {word}" for n, word in zip(counts, words, strict=True) if n is not None]
-
-
-def _marked(before: str, after: str) -> Iterator[tuple[str, bool]]:
-    """Give the pieces of `after` and whether each stands in `before`, neighbours joined."""
-    pieces = [piece for piece in _pieces(before, after) if piece[0]]
-    ends = [0, *(k for k, (a, b) in enumerate(pairwise(pieces), 1) if a[1] != b[1]), len(pieces)]
-    for start, stop in pairwise(ends):
-        if start < stop:
-            yield "".join(text for text, _ in pieces[start:stop]), pieces[start][1]
-
-
-def _pieces(before: str, after: str) -> Iterator[tuple[str, bool]]:
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            yield "".join(new[k:m]), True
-        elif tag == "replace":
-            yield from _words("".join(old[i:j]), "".join(new[k:m]))
-        else:
-            yield "".join(new[k:m]), False
-
-
-def _words(before: str, after: str) -> Iterator[tuple[str, bool]]:
-    old, new = _WORDS.findall(before), _WORDS.findall(after)
-    is_long = len(old) * len(new) > _MOST_PAIRS
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=is_long)
-    for tag, _, _, k, m in matcher.get_opcodes():
-        text = "".join(new[k:m])
-        # blanks alone are in every text: that they match says nothing
-        yield text, tag == "equal" and not text.isspace()

@@ -11,11 +11,12 @@ from traitlets import Dict, Float, Integer, Unicode
 from traitlets.config import Configurable
 
 from nbchat import display, session
-from nbchat.api.check import check
+from nbchat.api.check import check, read_text
 from nbchat.api.fields import FIELDS
+from nbchat.code import template
+from nbchat.code.asked import asked_fields, asked_messages
+from nbchat.code.flags import Flags, read_line
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
-from nbchat.magics import template
-from nbchat.magics.flags import Flags, read_line
 from nbchat.magics.keys import refuse_keys
 from nbchat.session import Thread
 
@@ -92,8 +93,8 @@ class ChatMagic:
         refuse_keys(line)
         flags = read_line(line, takes_text=cell is None)
         fill = str if flags.is_set("raw") else partial(template.fill, variables=variables)
-        prompt = fill(flags.text if cell is None else cell.removesuffix("\n"))
-        if not prompt.strip():
+        asked = asked_messages(flags, flags.text if cell is None else cell, variables, fill)
+        if not asked:
             raise MagicUsageError("There is no prompt to send. %%chat? shows how to write one.")
         params, structure, functions = self._params(flags, variables, fill)
         toolbox = session.toolbox_of(
@@ -112,7 +113,7 @@ class ChatMagic:
             "structure": structure,
         }
         if flags.is_set("dry-run"):
-            self._show_request(prompt, params, arguments)
+            self._show_request(asked, params, arguments)
             return
         arguments["timeout"] = flags.timeout(fill) or self.defaults.timeout
         arguments["toolbox"] = toolbox
@@ -120,7 +121,7 @@ class ChatMagic:
         watcher = display.watch(owns_cell=self._cells.is_alone(self.names))
         try:
             with watcher:
-                session.run(prompt, params, watcher=watcher, **arguments)
+                session.run(asked, params, watcher=watcher, **arguments)
         finally:
             if name is not None and watcher.run is not None:
                 self._shell.push({name: watcher.run})
@@ -128,8 +129,8 @@ class ChatMagic:
     def _params(
         self, flags: Flags, variables: dict[str, Any], fill: Callable[[str], str]
     ) -> tuple[ChatParams, Structure | None, dict[str, Tool]]:
-        given = flags.fields(variables, fill)
-        extra = {**self.defaults.extra, **flags.unchecked(fill)}
+        given, extra, exact = asked_fields(flags, variables, fill)
+        extra = {**self.defaults.extra, **extra}
         defaults = {name: getattr(self.defaults, name) for name in FIELDS()}
         wanted = {n: v for n, v in defaults.items() if v is not None and n not in extra}
         fields, functions = session.take_functions({**wanted, **given})
@@ -137,11 +138,14 @@ class ChatMagic:
             fields = self._with_token_ids(fields, flags, fill)
         structure = None
         if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
-            from nbchat.magics.schema import take_structure
+            from nbchat.code.schema import take_structure
 
             structure = take_structure(flags, fields, variables, fill)
         try:
-            params = check(fields, strict=False, extra=extra or None)
+            params = check(
+                {n: v if n in exact else read_text(n, v) for n, v in fields.items()},
+                extra=extra or None,
+            )
         except CheckError as error:
             name = error.field.split(".")[0].split("[")[0]
             if name not in wanted or name in given:
@@ -169,8 +173,10 @@ class ChatMagic:
             raise MagicUsageError("--stateless has no conversation: leave --thread and --fork out.")
         return None
 
-    def _show_request(self, prompt: str, params: ChatParams, arguments: dict[str, Any]) -> None:
+    def _show_request(
+        self, asked: list[dict[str, Any]], params: ChatParams, arguments: dict[str, Any]
+    ) -> None:
         from nbchat.magics.dry_run import mimebundle
 
-        prepared = session.prepare(prompt, params, **arguments)
+        prepared = session.prepare(asked, params, **arguments)
         self._shell.display_pub.publish(data=mimebundle(prepared), metadata={})

@@ -10,7 +10,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 
 from nbchat.api.fields import FIELDS, Field
 from nbchat.client import profiles
-from nbchat.magics.flags import OWN, may_be_variable
+from nbchat.code.flags import OWN, may_be_variable
 from nbchat.session import Thread
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ IPython reads cells as Python. It takes ``>>>`` away at the beginning of lines, 
 
 from __future__ import annotations
 
+import re
 import tokenize
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ from IPython.core.inputtransformer2 import EscapedCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+# messages may stand on the line alone
+_MESSAGES = re.compile(r"(?:^|\s)--messages(?=[\s=])")
 
 
 def cell_transform(names: set[str]) -> Callable[[list[str]], list[str]]:
@@ -25,8 +30,9 @@ def cell_transform(names: set[str]) -> Callable[[list[str]], list[str]]:
             return lines
         name, _, flags = lines[first][2:].rstrip().partition(" ")
         body = "".join(lines[first + 1 :])
-        if name not in names or not body:
+        if name not in names or not (body or _MESSAGES.search(flags)):
             return lines
+        body = body or "\n"  # IPython refuses a cell without a body
         return [f"get_ipython().run_cell_magic({name!r}, {flags!r}, {body!r})\n"]
 
     return nbchat_cell

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from nbchat.api.fields import FIELDS, Field
-from nbchat.magics.flags import OWN, OwnFlag
+from nbchat.code.flags import OWN, OwnFlag
 
 _WIDTH = 88
 _HEAD = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -66,7 +66,7 @@ def prepare(
         lead = [] if system is None else [{"role": "system", "content": system}]
         messages = [*lead, *asked]
     found = current_profile(profile)
-    check_model(found, params)
+    check_model(found, params.given())
     return Prepared(
         messages=messages,
         params=params,
@@ -80,11 +80,11 @@ def prepare(
     )
 
 
-def check_model(profile: Profile, params: ChatParams) -> None:
+def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
     """Raise CheckError where a provider is asked that wants a model, and none is named."""
     preset = profiles.PRESETS.get(profile.name)
     is_provider = preset is not None and profile.base_url.startswith("https:")
-    if is_provider and not profile.model and "model" not in params.given():
+    if is_provider and not profile.model and "model" not in given:
         raise CheckError(
             f"The profile {profile.name} has no default model: name one with model=… "
             "(or --model), or set NBCHAT_MODEL.",

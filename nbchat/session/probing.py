@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.api.check import check
 from nbchat.client.profiles import Profile
 from nbchat.display.shown import visible
 from nbchat.run import LogprobBasis
@@ -127,7 +126,7 @@ def probe(
     Raise `ApiError` or `TransportError` where not even a plain request is answered.
     """
     found = resolved(profile, StatusLines().status)
-    check_model(found, check({"model": model} if model else {}))
+    check_model(found, {"model": model} if model else {})
     name = model or found.model or ""
     key = (endpoint(found.name, found.base_url), name)
     if key not in _probes or again:

@@ -8,8 +8,8 @@ from pathlib import Path
 from IPython.core.oinspect import getdoc
 
 from nbchat.api.fields import FIELDS
+from nbchat.code.flags import OWN
 from nbchat.magics.chat import ChatMagic
-from nbchat.magics.flags import OWN
 from nbchat.magics.usage import usage
 
 SNAPSHOT = Path(__file__).with_name("usage.txt")

@@ -12,7 +12,7 @@ from nbchat.errors import MagicUsageError
 from nbchat.structured import Structure, response_format, structure_of
 
 if TYPE_CHECKING:
-    from nbchat.magics.flags import Flags
+    from nbchat.code.flags import Flags
 
 _LIST = re.compile(r"[Ll]ist\[(.+)\]")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d_]\w*)*")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbchat.code.template import fill, table
 from nbchat.errors import TemplateError
-from nbchat.magics.template import fill, table
 
 
 @given(st.text().filter(lambda text: "{{" not in text and "{%" not in text))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from nbchat.api.check import check
 from nbchat.api.fields import FIELDS
 from nbchat.api.messages import check_messages
+from nbchat.code.flags import read_line
 from nbchat.errors import CheckError, MagicUsageError
-from nbchat.magics.flags import read_line
 
 NAMESPACE = {
     "tools": [{"type": "function", "function": {"name": "f"}}],

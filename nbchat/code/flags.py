@@ -2,7 +2,8 @@
 
 Reading has two steps. `read_line` says which flags stand there, from the text alone;
 `Flags.fields` looks up variables and fills templates, and gives what `nbchat.api.check`
-takes. Types and ranges are not looked at here: `check` is the only door.
+takes once `read_text` has read the texts among it. Types and ranges are not looked at
+here: `check` is the only door.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from typing import Any, Literal
 import msgspec
 
 from nbchat.api.fields import FIELDS, Field
+from nbchat.api.params import ChatParams
 from nbchat.api.values import prediction_of
+from nbchat.code.words import Word, Words
 from nbchat.errors import MagicUsageError
-from nbchat.magics.words import Word, Words
 
-Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count"]
+Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count", "json"]
 
 
 class OwnFlag(msgspec.Struct, frozen=True):
@@ -42,6 +44,8 @@ OWN: Mapping[str, OwnFlag] = {
         OwnFlag("stateless", "nothing", "", "Send this cell alone, with no conversation."),
         OwnFlag("fork", "nothing", "", "Go on in a copy of the conversation."),
         OwnFlag("system", "text", "TEXT", "System message."),
+        OwnFlag("messages", "json", "VAR_OR_JSON", "Messages that stand before the prompt."),
+        OwnFlag("params", "json", "VAR_OR_JSON", "Fields of the request; flags go before them."),
         OwnFlag("schema", "schema", "NAME_OR_JSON", "Reply with an object: a type or JSON schema."),
         OwnFlag("no-strict", "nothing", "", "Send the schema as it is, not made strict."),
         OwnFlag("confirm", "nothing", "", "Ask before each call of a function of --tools."),
@@ -62,6 +66,7 @@ _SHOWN_VALUES: Mapping[Takes, str] = {
     "pair": "key=json",
     "schema": "the name of a type, or a JSON schema",
     "count": "a whole number",
+    "json": "JSON, or the name of a variable",
 }
 _NAMES = re.compile(r"\s*[^\W\d][\w.]*\s*(?:,\s*[^\W\d][\w.]*\s*)*")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -109,6 +114,47 @@ class Flags(msgspec.Struct):
         if text is not None and not text.isdecimal():
             raise MagicUsageError(f"--max-rounds takes a whole number, not {text!r}.")
         return None if text is None else int(text)
+
+    def messages(
+        self, variables: Mapping[str, Any], fill: Callable[[str], str]
+    ) -> list[dict[str, Any]]:
+        """Give the messages of ``--messages``, unchecked; empty where there are none."""
+        value = self._json("messages", variables, fill)
+        if value is not None and not isinstance(value, (list, tuple)):
+            raise MagicUsageError(
+                f"--messages takes a list of messages, and this is {_a(type(value).__name__)}."
+            )
+        return [] if value is None else [*value]
+
+    def params(
+        self, variables: Mapping[str, Any], fill: Callable[[str], str]
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Give the fields of ``--params`` and its extra ones, values as they are."""
+        value = self._json("params", variables, fill)
+        if isinstance(value, ChatParams):
+            return value.given(), value.extra
+        if value is not None and not isinstance(value, Mapping):
+            raise MagicUsageError(
+                "--params takes a mapping of fields or a ChatParams, and this is "
+                f"{_a(type(value).__name__)}."
+            )
+        fields = {} if value is None else dict(value)
+        extra = fields.pop("extra", None) or {}
+        if not isinstance(extra, Mapping):
+            raise MagicUsageError("--params: extra takes a mapping of fields.")
+        return fields, dict(extra)
+
+    def _json(self, name: str, variables: Mapping[str, Any], fill: Callable[[str], str]) -> Any:
+        text = self.one(name, fill)
+        if text is None:
+            return None
+        if text.startswith(("[", "{")):
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                raise MagicUsageError(f"--{name}: this is no JSON ({error}).") from None
+        what = "a list of messages" if name == "messages" else "a mapping of fields"
+        return _variable(name, f"{what}, as JSON", text, variables)
 
     def fields(self, variables: Mapping[str, Any], fill: Callable[[str], str]) -> dict[str, Any]:
         """Give the declared fields: values of variables, or texts that `check` reads."""
@@ -212,7 +258,7 @@ def _value(words: Words, dashed: str, name: str, own: OwnFlag | None) -> Word:
             hint = f" One that looks like a flag is joined: {dashed}=…" if words.rest else ""
             raise MagicUsageError(f"{dashed} needs a value ({what}).{hint}")
     if own is not None:
-        if own.takes == "schema":
+        if own.takes in ("schema", "json"):
             return words.json() or words.word()
         return words.pair() if own.takes == "pair" else words.word()
     is_structured = FIELDS()[name].kind in ("mapping", "list", "object", "any")
@@ -267,16 +313,20 @@ def variable_of(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
     is_value = text == "null" or all(part.strip() in field.choices for part in text.split(","))
     if is_value or not _DOTTED.fullmatch(text):
         return text
-    first, *attributes = text.split(".")
+    first = text.partition(".")[0]
     if first not in variables and field.choices:
         return text
+    return _variable(field.name.replace("_", "-"), f"{field.rule}, as JSON", text, variables)
+
+
+def _variable(flag: str, rule: str, text: str, variables: Mapping[str, Any]) -> Any:
+    """Give the value of a dotted name among the variables."""
+    first, *attributes = text.split(".")
     if first not in variables:
-        dashed = "--" + field.name.replace("_", "-")
         near = difflib.get_close_matches(first, list(variables), n=1)
         hint = f" Did you mean {near[0]}?" if near else ""
         raise MagicUsageError(
-            f"{dashed} takes {field.rule}, as JSON or in a variable; there is no variable "
-            f"{first}.{hint}"
+            f"--{flag} takes {rule} or in a variable; there is no variable {first}.{hint}"
         )
     value = variables[first]
     for attribute in attributes:
@@ -315,6 +365,10 @@ def _unknown(dashed: str) -> str:
         f"There is no flag {dashed}.{hint} A field that only this server knows is given as "
         "-p key=json; %%chat? lists the flags."
     )
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _unexpected(words: Words) -> str:

@@ -1,0 +1,37 @@
+"""A request as it goes over the wire: as JSON, and as a command of the shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+from nbchat.code.draft import Draft, body_of, profile_of
+
+if TYPE_CHECKING:
+    from nbchat.client.profiles import Profile
+
+
+def as_json(draft: Draft, profile: Profile | None = None) -> str:
+    """Give the body that is sent, indented, checked or not.
+
+    `profile` stands in the place of the draft's own. Raise ProfileError where that is unknown.
+    """
+    return json.dumps(body_of(draft, profile), ensure_ascii=False, indent=2)
+
+
+def as_curl(draft: Draft, profile: Profile | None = None) -> str:
+    """Give a shell command that sends the request. The key stands in its variable.
+
+    `profile` stands in the place of the draft's own. Raise ProfileError where that is unknown.
+    """
+    found = profile_of(draft) if profile is None else profile
+    variable = found.key_variable or "OPENAI_API_KEY"
+    bearer = "Bearer " if found.key_header == "Authorization" else ""
+    body = json.dumps(body_of(draft, found), ensure_ascii=False)
+    lines = [f"curl -N {shlex.quote(found.url)}", "-H 'Content-Type: application/json'"]
+    if found.key is not None or found.key_variable is not None:
+        lines.append(f'-H "{found.key_header}: {bearer}${variable}"')
+    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in found.headers.items()]
+    lines.append(f"-d {shlex.quote(body)}")
+    return " \\\n  ".join(lines)

@@ -1,0 +1,43 @@
+"""A request as a call of `nbchat.chat`."""
+
+from __future__ import annotations
+
+import pprint
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbchat.code.draft import Draft
+
+_WIDTH = 88
+
+
+def as_call(draft: Draft) -> str:
+    """Give Python that sends the request and names its run ``run``."""
+    arguments = {**_messages(draft.messages), **draft.fields}
+    if draft.extra:
+        arguments["extra"] = draft.extra
+    if draft.profile is not None:
+        arguments["profile"] = draft.profile
+    lines = [f"    {_argument(name, value)}," for name, value in arguments.items()]
+    return "\n".join(["import nbchat", "", "run = nbchat.chat(", *lines, ")"])
+
+
+def _messages(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give what the user says as the prompt, where there is no more than that and a system."""
+    *before, last = messages or [{}]
+    system = before[0] if len(before) == 1 else {}
+    if not _is_text_of("user", last) or (before and not _is_text_of("system", system)):
+        return {"messages": messages}
+    return {"": last["content"], **({"system": system["content"]} if before else {})}
+
+
+def _is_text_of(role: str, message: dict[str, Any]) -> bool:
+    is_plain = message.keys() == {"role", "content"} and message["role"] == role
+    return is_plain and isinstance(message["content"], str)
+
+
+def _argument(name: str, value: Any) -> str:
+    head = f"{name}=" if name else ""
+    # a line end inside a text is written as an escape, so those left are between the parts
+    lines = pprint.pformat(value, width=_WIDTH - len(head), sort_dicts=False).split("\n")
+    return head + ("\n" + " " * (len(head) + 4)).join(lines)

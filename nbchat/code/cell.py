@@ -1,0 +1,195 @@
+"""A request as a ``%%chat`` cell, and a cell as a request."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from nbchat.api.check import read_text
+from nbchat.api.fields import FIELDS
+from nbchat.api.values import plain
+from nbchat.code import template
+from nbchat.code.asked import asked_fields, asked_messages
+from nbchat.code.draft import Draft
+from nbchat.code.flags import Flags, read_line
+from nbchat.errors import MagicUsageError, NbchatError
+from nbchat.session import take_functions
+
+_CELL = re.compile(r"\s*(%%?)(?:nb)?chat(?=\s|\Z)[^\S\n]*")
+_BARE = re.compile(r"[\w./:@%+,][\w./:@%+,-]*", re.ASCII)
+# what an editor, a shell or `splitlines` may take for a line end, or not show at all
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+_TEMPLATE = re.compile(r"\{\{|\{%")
+
+
+def as_cell(draft: Draft) -> str:
+    """Give the ``%%chat`` cell that sends exactly this request, right or wrong.
+
+    A last user message of text is the body, a system message of one line before it is
+    ``--system``; what else was said goes to ``--messages``, and a field whose value no flag
+    can carry to ``--params``. Defaults that ``%config NbChat`` sets are the notebook's, and
+    are sent with it.
+    """
+    system, messages, prompt = _apart(draft.messages)
+    words = [*_own(draft.profile, system), *_fields(draft)]
+    if messages:
+        words += ["--messages", _json(messages)]
+    if _TEMPLATE.search(prompt) or any(_TEMPLATE.search(word) for word in words):
+        words.insert(0, "--raw")
+    line = " ".join(["%%chat", "--stateless", *words])
+    return f"{line}\n{prompt}" + "\n" * prompt.endswith("\n")
+
+
+def is_cell(text: str) -> bool:
+    """Tell whether a text is that of a cell of ours."""
+    return _CELL.match(text) is not None
+
+
+def read_cell(text: str, variables: Mapping[str, Any] | None = None) -> Draft:
+    """Give the draft of what a ``%%chat`` or ``%chat`` cell asks for, unchecked.
+
+    Templates and names are looked up in `variables`. What was said in the conversation that
+    the cell goes on with is not part of it. Raise MagicUsageError or TemplateError where the
+    cell cannot be read.
+    """
+    found = _CELL.match(text)
+    if found is None:
+        raise MagicUsageError("A cell to read begins with %%chat or %chat.")
+    known = variables or {}
+    is_line = found[1] == "%"
+    line, _, body = text[found.end() :].partition("\n")
+    if is_line and body.strip():
+        raise MagicUsageError("Besides a line of %chat there is more in this cell.")
+    flags = read_line(line.rstrip(), takes_text=is_line)
+    fill = str if flags.is_set("raw") else partial(template.fill, variables=known)
+    messages = asked_messages(flags, flags.text if is_line else body, known, fill)
+    system = flags.one("system", fill)
+    lead = [] if system is None else [{"role": "system", "content": system}]
+    fields, extra = _read_fields(flags, known, fill)
+    return Draft(
+        messages=plain([*lead, *messages], "messages"),
+        fields=fields,
+        extra=extra,
+        profile=flags.one("profile", fill),
+    )
+
+
+def _read_fields(
+    flags: Flags, variables: Mapping[str, Any], fill: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    asked, extra, exact = asked_fields(flags, variables, fill)
+    fields, _ = take_functions(asked)
+    if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
+        from nbchat.code.schema import take_structure
+
+        take_structure(flags, fields, variables, fill)
+    read = {n: v if n in exact else read_text(n, v) for n, v in fields.items()}
+    return plain(read, ""), plain(extra, "extra")
+
+
+def _apart(
+    messages: list[dict[str, Any]],
+) -> tuple[str | None, list[dict[str, Any]], str]:
+    """Give the messages as what ``--system``, ``--messages`` and the body can say of them."""
+    prompt = _text(messages[-1], "user") if messages else None
+    if prompt is None or not prompt.strip() or _UNSAFE.search(prompt):
+        rest, prompt = messages, ""
+    else:
+        rest = messages[:-1]
+    system = _text(rest[0], "system") if rest else None
+    if system is None or "\n" in system or _UNSAFE.search(system):
+        return None, rest, prompt
+    return system, rest[1:], prompt
+
+
+def _text(message: Mapping[str, Any], role: str) -> str | None:
+    """Give the content of a message that is no more than the text of this role."""
+    is_plain = message.keys() == {"role", "content"} and message["role"] == role
+    content = message["content"] if is_plain else None
+    return content if isinstance(content, str) else None
+
+
+def _own(profile: str | None, system: str | None) -> Iterator[str]:
+    for name, text in (("profile", profile), ("system", system)):
+        if text is not None:
+            yield from (f"--{name}", _word(text))
+
+
+def _fields(draft: Draft) -> Iterator[str]:
+    """Give the flags of the fields, and ``--params`` for those that no flag can carry."""
+    left: dict[str, Any] = {}
+    for name, value in draft.fields.items():
+        words = next((w for w in _spellings(name, value) if _means(w, name, value)), None)
+        if words is None:
+            left[name] = value
+        else:
+            yield from words
+    extra: dict[str, Any] = {}
+    for name, value in draft.extra.items():
+        words = ["-p", f"{name}={_json(value)}"]
+        if _means(words, name, value):
+            yield from words
+        else:
+            extra[name] = value
+    if extra:
+        left["extra"] = extra
+    if left:
+        yield from ("--params", _json(left))
+
+
+def _spellings(name: str, value: Any) -> Iterator[list[str]]:
+    """Spell a field as a person would, and then as a person would who was misunderstood."""
+    dashed = name.replace("_", "-")
+    field = FIELDS()[name]
+    if field.kind == "boolean":
+        yield [f"--no-{dashed}" if value is False else f"--{dashed}" + "=null" * (value is None)]
+    elif isinstance(value, str):
+        yield [f"--{dashed}", _word(value)]
+        yield [f"--{dashed}", _word(_json(value))]
+    elif isinstance(value, list) and all(entry in field.choices for entry in value):
+        yield [f"--{dashed}", ",".join(value)]
+        yield [f"--{dashed}", _json(value)]
+    else:
+        yield [f"--{dashed}", _json(value)]
+
+
+def _means(words: list[str], name: str, value: Any) -> bool:
+    """Tell whether a magic would read these words as this very value of the field."""
+    line = " ".join(words)
+    if "\n" in line or _UNSAFE.search(line):
+        return False
+    try:
+        fields, extra = _read_fields(read_line(line, takes_text=False), {}, str)
+    except (NbchatError, ValueError):
+        return False
+    return _is_same({**fields, **extra}, {name: value})
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Tell whether two values are one in JSON: true is not 1, and 1 is 1.0."""
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, dict) and isinstance(other, dict):
+        return [*one] == [*other] and all(_is_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_is_same, one, other))
+    return bool(one == other)
+
+
+def _word(text: str) -> str:
+    """Spell a text as one word of the line."""
+    if _BARE.fullmatch(text):
+        return text
+    if "'" not in text:
+        return f"'{text}'"
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _json(value: Any) -> str:
+    """Give JSON on one line, whatever is taken for a line end as an escape."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)

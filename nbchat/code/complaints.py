@@ -1,0 +1,78 @@
+"""What is wrong with a draft, and what a model is known to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from nbchat.api import support
+from nbchat.api.check import all_offences
+from nbchat.api.messages import message_offences
+from nbchat.errors import CheckError, NbchatError
+
+if TYPE_CHECKING:
+    from nbchat.api.explain import Offence
+    from nbchat.code.draft import Draft
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """A broken rule: what stands in its way to be sent.
+
+    `field` is the declared field whose control it belongs to, else ``messages``, ``extra``,
+    ``profile`` or the name that was found; `sentence` is that of `nbchat.api.check`; `path`
+    names the place inside of the field (``messages[2].content``).
+    """
+
+    field: str
+    sentence: str
+    path: str
+
+
+def problems(draft: Draft, model: str | None = None) -> list[Problem]:
+    """Give every rule that a draft breaks, params first; empty where it can be sent.
+
+    `model` is the one that answers where the draft names none; without it the profile of the
+    draft must have one where its server wants it. A field that the model is known to refuse
+    is no problem: the server has the last word (see `refusals`).
+    """
+    found = [*_offences(draft), *message_offences(draft.messages)]
+    return [*_in_profile(draft, model), *(_problem(offence) for offence in found)]
+
+
+def refusals(draft: Draft, model: str | None = None) -> dict[str, str]:
+    """Give the fields that the model's family is known to refuse here, and why, set or not.
+
+    The model is the one that the draft names, else `model`; empty where neither is known.
+    Source: `nbchat.api.support`.
+    """
+    name = draft.fields.get("model") or model
+    if not isinstance(name, str):
+        return {}
+    unset = dict.fromkeys(support.refusals(name))
+    return dict(support.refused_here(name, {**unset, **draft.fields}))
+
+
+def _offences(draft: Draft) -> list[Offence]:
+    return all_offences(draft.fields, extra=draft.extra)
+
+
+def _problem(offence: Offence) -> Problem:
+    field = offence.path.split(".")[0].split("[")[0]
+    return Problem(field=field, sentence=offence.sentence, path=offence.path)
+
+
+def _in_profile(draft: Draft, model: str | None) -> list[Problem]:
+    """Say where there is no such profile, or none of its own names a model that is needed."""
+    from nbchat.code.draft import profile_of
+    from nbchat.session.prepared import check_model
+
+    fields: Mapping[str, object] = {} if model is None else {"model": model}
+    try:
+        check_model(profile_of(draft), {**fields, **draft.fields})
+    except CheckError as error:
+        return [Problem(field=error.field, sentence=str(error), path=error.field)]
+    except NbchatError as error:
+        return [Problem(field="profile", sentence=str(error), path="profile")]
+    return []

@@ -1,0 +1,145 @@
+"""A request that is being put together: what was set so far, right or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbchat.api.fields import FIELDS
+from nbchat.api.params import ChatParams
+from nbchat.api.values import plain
+from nbchat.client import profiles
+from nbchat.run import Run
+
+if TYPE_CHECKING:
+    from nbchat.client.profiles import Profile
+
+#: what the client puts into a body by itself: it is no part of what was asked
+_ADDED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that is being put together. Nothing in it is checked: see `problems`.
+
+    - `messages`: list of dict, as the reference has them
+    - `fields`: the declared fields that are set, as JSON would have them; None is null, and
+      a field that is not there is unset
+    - `extra`: fields that the reference does not have, or declared ones to be sent unchecked
+    - `profile`: a name or a base URL; None is the profile that is in force
+    """
+
+    messages: list[dict[str, Any]] = []
+    fields: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    profile: str | None = None
+
+
+def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> Draft:
+    """Give the draft of something that is a request, or describes one.
+
+    `source` is one of
+
+    - None: an empty draft; a `Draft`: itself
+    - a `Run`: its messages and params as they were sent, and its profile
+    - `ChatParams`, or a mapping of fields: those, and no messages
+    - a mapping with messages: the body of a request. ``stream`` and the option for usage,
+      which nbchat adds to a body by itself, are left out
+    - a list of messages
+    - a text: that of a ``%%chat`` or ``%chat`` cell, else what the user says
+
+    `variables` are those of the notebook, for what a cell names. A name that is no declared
+    field goes to `extra`.
+
+    Raise MagicUsageError or TemplateError where a cell cannot be read, NotJsonError (a
+    ValueError) for values that JSON does not know, TypeError for any other source.
+    """
+    if source is None:
+        return Draft()
+    if isinstance(source, Draft):
+        return source
+    if isinstance(source, Run):
+        return _of_params(source.params, source.messages, profile=_profile_of(source))
+    if isinstance(source, ChatParams):
+        return _of_params(source, [])
+    if isinstance(source, str):
+        return _of_text(source, variables)
+    if isinstance(source, Mapping):
+        return _of_mapping(source)
+    if isinstance(source, Sequence):
+        return Draft(messages=plain(source, "messages"))
+    raise TypeError(
+        f"a draft is made of a run, params, a request's body or the text of a cell, not of "
+        f"{type(source).__name__}"
+    )
+
+
+def _of_params(
+    params: ChatParams, messages: list[dict[str, Any]], profile: str | None = None
+) -> Draft:
+    return Draft(
+        messages=plain(messages, "messages"),
+        fields=params.given(),
+        extra=plain(params.extra, "extra"),
+        profile=profile,
+    )
+
+
+def _profile_of(run: Run) -> str | None:
+    return name_of(run.profile, run.base_url) if run.profile or run.base_url else None
+
+
+def name_of(name: str, base_url: str) -> str:
+    """Give the name under which a profile can be asked for: its own, else its base URL."""
+    return name if name in profiles.names() else base_url
+
+
+def _of_text(text: str, variables: Mapping[str, Any] | None) -> Draft:
+    from nbchat.code.cell import is_cell, read_cell
+
+    if is_cell(text):
+        return read_cell(text, variables)
+    return Draft(messages=[{"role": "user", "content": text}])
+
+
+def _of_mapping(mapping: Mapping[str, Any]) -> Draft:
+    given: dict[str, Any] = {
+        name: value for name, value in mapping.items() if value is not msgspec.UNSET
+    }
+    extra = plain(given.pop("extra", None) or {}, "extra")
+    if "messages" in given:
+        messages = plain(given.pop("messages"), "messages")
+        given = {n: v for n, v in given.items() if n not in _ADDED or v != _ADDED[n]}
+    else:
+        messages = []
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    values: dict[str, Any] = {name: plain(value, name) for name, value in given.items()}
+    return Draft(
+        messages=messages,
+        fields={name: value for name, value in values.items() if name in FIELDS()},
+        extra={**{n: v for n, v in values.items() if n not in FIELDS()}, **extra},
+    )
+
+
+def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:
+    """Give the body that a draft would be sent as, checked or not.
+
+    `profile` stands in the place of the draft's own. Raise ProfileError where that one is
+    not known.
+    """
+    from nbchat.client.client import dressed
+
+    found = profile_of(draft) if profile is None else profile
+    fields = dict(draft.fields)
+    model = {"model": fields.pop("model")} if "model" in fields else {}
+    body = model | {"messages": draft.messages} | fields | draft.extra
+    return dressed(found, body, streams=fields.get("stream") is not False)
+
+
+def profile_of(draft: Draft) -> Profile:
+    """Give the profile that a draft would be sent to. Raise ProfileError where it is unknown."""
+    from nbchat.session import current_profile
+
+    return current_profile(draft.profile)

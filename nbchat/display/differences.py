@@ -1,0 +1,57 @@
+"""What two texts have in common, word by word."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Literal
+
+Mark = Literal["same", "added", "removed"]
+Piece = tuple[str, Mark]
+
+_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+# words of one text times words of the other, where they differ: more takes too long
+_MOST_PAIRS = 4_000_000
+
+
+def differences(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
+    """Give both texts in pieces: those of the first same or removed, of the second same or added.
+
+    Pieces next to one another have different marks; together they are the text. Lines are
+    compared first, then the words of lines that differ (difflib). Blanks between words that
+    differ count with them.
+    """
+    parts = [*_parts(before, after)]
+    return (
+        _joined((old, "same" if is_same else "removed") for old, _, is_same in parts),
+        _joined((new, "same" if is_same else "added") for _, new, is_same in parts),
+    )
+
+
+def _joined(pieces: Iterable[Piece]) -> list[Piece]:
+    """Join neighbours of the same mark, and leave out what is empty."""
+    marked = groupby((piece for piece in pieces if piece[0]), key=lambda piece: piece[1])
+    return [("".join(text for text, _ in group), mark) for mark, group in marked]
+
+
+def _parts(before: str, after: str) -> Iterator[tuple[str, str, bool]]:
+    """Give the stretches of both texts beside each other, and whether they are the same."""
+    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        lines = "".join(old[i:j]), "".join(new[k:m])
+        if tag == "replace":
+            yield from _words(*lines)
+        else:
+            yield *lines, tag == "equal"
+
+
+def _words(before: str, after: str) -> Iterator[tuple[str, str, bool]]:
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    is_long = len(old) * len(new) > _MOST_PAIRS
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=is_long)
+    for tag, i, j, k, m in matcher.get_opcodes():
+        text = "".join(new[k:m])
+        # blanks alone are in every text: that they match says nothing
+        yield "".join(old[i:j]), text, tag == "equal" and not text.isspace()
