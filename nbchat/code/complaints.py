@@ -10,11 +10,12 @@ import msgspec
 from nbchat.api import support
 from nbchat.api.check import all_offences
 from nbchat.api.messages import message_offences
+from nbchat.code.draft import Draft, profile_of
 from nbchat.errors import CheckError, NbchatError
+from nbchat.session.prepared import check_model
 
 if TYPE_CHECKING:
     from nbchat.api.explain import Offence
-    from nbchat.code.draft import Draft
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +38,8 @@ def problems(draft: Draft, model: str | None = None) -> list[Problem]:
     draft must have one where its server wants it. A field that the model is known to refuse
     is no problem: the server has the last word (see `refusals`).
     """
-    found = [*_offences(draft), *message_offences(draft.messages)]
+    found = all_offences(draft.fields, extra=draft.extra)
+    found.extend(message_offences(draft.messages))
     return [*_in_profile(draft, model), *(_problem(offence) for offence in found)]
 
 
@@ -54,10 +56,6 @@ def refusals(draft: Draft, model: str | None = None) -> dict[str, str]:
     return dict(support.refused_here(name, {**unset, **draft.fields}))
 
 
-def _offences(draft: Draft) -> list[Offence]:
-    return all_offences(draft.fields, extra=draft.extra)
-
-
 def _problem(offence: Offence) -> Problem:
     field = offence.path.split(".")[0].split("[")[0]
     return Problem(field=field, sentence=offence.sentence, path=offence.path)
@@ -65,9 +63,6 @@ def _problem(offence: Offence) -> Problem:
 
 def _in_profile(draft: Draft, model: str | None) -> list[Problem]:
     """Say where there is no such profile, or none of its own names a model that is needed."""
-    from nbchat.code.draft import profile_of
-    from nbchat.session.prepared import check_model
-
     fields: Mapping[str, object] = {} if model is None else {"model": model}
     try:
         check_model(profile_of(draft), {**fields, **draft.fields})

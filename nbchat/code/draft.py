@@ -11,7 +11,9 @@ from nbchat.api.fields import FIELDS
 from nbchat.api.params import ChatParams
 from nbchat.api.values import plain
 from nbchat.client import profiles
+from nbchat.client.client import dressed
 from nbchat.run import Run
+from nbchat.session import Prepared, current_profile
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -42,7 +44,7 @@ def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> 
     `source` is one of
 
     - None: an empty draft; a `Draft`: itself
-    - a `Run`: its messages and params as they were sent, and its profile
+    - a `Run`, or a request that was prepared: its messages, params and profile
     - `ChatParams`, or a mapping of fields: those, and no messages
     - a mapping with messages: the body of a request. ``stream`` and the option for usage,
       which nbchat adds to a body by itself, are left out
@@ -60,7 +62,11 @@ def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> 
     if isinstance(source, Draft):
         return source
     if isinstance(source, Run):
-        return _of_params(source.params, source.messages, profile=_profile_of(source))
+        profile = _name(source.profile, source.base_url) if source.profile else None
+        return _of_params(source.params, source.messages, profile)
+    if isinstance(source, Prepared):
+        profile = _name(source.profile.name, source.profile.base_url)
+        return _of_params(source.params, source.messages, profile)
     if isinstance(source, ChatParams):
         return _of_params(source, [])
     if isinstance(source, str):
@@ -86,12 +92,8 @@ def _of_params(
     )
 
 
-def _profile_of(run: Run) -> str | None:
-    return name_of(run.profile, run.base_url) if run.profile or run.base_url else None
-
-
-def name_of(name: str, base_url: str) -> str:
-    """Give the name under which a profile can be asked for: its own, else its base URL."""
+def _name(name: str, base_url: str) -> str:
+    """Give what a profile can be asked for by: its own name where nbchat has it, else its URL."""
     return name if name in profiles.names() else base_url
 
 
@@ -129,8 +131,6 @@ def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:
     `profile` stands in the place of the draft's own. Raise ProfileError where that one is
     not known.
     """
-    from nbchat.client.client import dressed
-
     found = profile_of(draft) if profile is None else profile
     fields = dict(draft.fields)
     model = {"model": fields.pop("model")} if "model" in fields else {}
@@ -140,6 +140,4 @@ def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:
 
 def profile_of(draft: Draft) -> Profile:
     """Give the profile that a draft would be sent to. Raise ProfileError where it is unknown."""
-    from nbchat.session import current_profile
-
     return current_profile(draft.profile)

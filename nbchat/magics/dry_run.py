@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbchat.code import Draft, as_call, as_curl, as_json
-from nbchat.code.draft import name_of
+from nbchat.code import as_call, as_curl, as_json, draft_of
 from nbchat.display.shown import fenced, visible
 
 if TYPE_CHECKING:
@@ -15,12 +14,7 @@ if TYPE_CHECKING:
 def mimebundle(prepared: Prepared) -> dict[str, str]:
     """Show a request that is not sent, as Markdown and as plain text."""
     url, profile = f"`{prepared.url}`", prepared.profile
-    draft = Draft(
-        messages=prepared.messages,
-        fields=prepared.params.given(),
-        extra=prepared.params.extra,
-        profile=name_of(profile.name, profile.base_url),
-    )
+    draft = draft_of(prepared)
     parts = [
         (f"**Not sent.** POST {url}", "json", as_json(draft, profile)),
         ("**curl**", "bash", as_curl(draft, profile)),

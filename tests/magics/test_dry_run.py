@@ -10,7 +10,8 @@ import nbchat
 from nbchat import session
 from nbchat.api.check import check
 from nbchat.client import Profile
-from nbchat.magics.dry_run import as_curl, as_python, mimebundle
+from nbchat.code import as_call, as_curl, draft_of
+from nbchat.magics.dry_run import mimebundle
 from tests.scripted import ScriptedServer
 
 PROMPT = 'It\'s a "test":\n```\n$HOME `x` \\n {{ y }}\n```\n' + "long " * 60 + "\n'''\"\"\""
@@ -32,14 +33,14 @@ REQUESTS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("fields", REQUESTS)
 def test_the_python_sends_the_same_request(server: ScriptedServer, fields: dict[str, Any]) -> None:
     request = prepared(**fields)
-    exec(as_python(request), {"nbchat": nbchat})
+    exec(as_call(draft_of(request)), {"nbchat": nbchat})
     assert server.requests[0].body == request.body
 
 
 @pytest.mark.parametrize("fields", REQUESTS)
 def test_the_curl_sends_the_same_request(server: ScriptedServer, fields: dict[str, Any]) -> None:
     request = prepared(**fields)
-    words = shlex.split(as_curl(request).replace("\\\n", " "))
+    words = shlex.split(as_curl(draft_of(request), request.profile).replace("\\\n", " "))
     assert json.loads(words[words.index("-d") + 1]) == request.body
     assert request.url in words
     assert "Authorization: Bearer $OPENAI_API_KEY" in words
@@ -63,7 +64,7 @@ def test_no_key_is_shown(server: ScriptedServer) -> None:
 def test_a_server_without_a_key_gets_none_and_other_headers_are_kept() -> None:
     profile = Profile(name="vllm", base_url="http://localhost:8000/v1", headers={"x-a": "b c"})
     request = session.prepare("Hi", check({"model": "m"}), profile=profile)
-    curl = as_curl(request)
+    curl = as_curl(draft_of(request), request.profile)
     assert "Authorization" not in curl
     assert "-H 'x-a: b c'" in curl
 
@@ -76,4 +77,4 @@ def test_a_header_of_the_servers_own_carries_the_key() -> None:
         key_variable="AZURE_OPENAI_API_KEY",
     )
     request = session.prepare("Hi", check({"model": "m"}), profile=profile)
-    assert '-H "api-key: $AZURE_OPENAI_API_KEY"' in as_curl(request)
+    assert '-H "api-key: $AZURE_OPENAI_API_KEY"' in as_curl(draft_of(request), request.profile)
