@@ -299,6 +299,18 @@ class Run:
             raise NoObjectError(found.error)
         return objects(structured.rows(found.value), structured.columns(self.structure))
 
+    def fields(self, choice: int = 0) -> pd.DataFrame:
+        """Give one row for each JSON value of a reply, and how likely it was.
+
+        For any reply that is JSON, with or without `response_format`; of one that was cut off,
+        the values that are whole. `nbchat.frames.fields` says what the columns are. Raise
+        `NoObjectError` where the reply is no JSON.
+        """
+        from nbchat import frames
+        from nbchat.structured.allowed import allowed_of
+
+        return frames.fields(self, choice, allowed_of(self))
+
     def heatmap(self, choice: int = 0) -> Heatmap:
         """Give the tokens of a choice as text, coloured by their probability: static HTML."""
         from nbchat.plots.heatmap import heatmap

@@ -11,6 +11,7 @@ from nbchat.frames.per_choice import choices
 from nbchat.frames.per_citation import citations
 from nbchat.frames.per_run import runs, usage
 from nbchat.frames.per_token import tokens
+from nbchat.frames.per_value import fields
 from nbchat.frames.source import MissingLogprobsWarning
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "alternatives",
     "choices",
     "citations",
+    "fields",
     "runs",
     "tokens",
     "usage",

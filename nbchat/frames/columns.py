@@ -15,7 +15,7 @@ from nbchat.api.fields import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FrameName = Literal["runs", "choices", "tokens", "alternatives", "usage", "citations"]
+FrameName = Literal["runs", "choices", "tokens", "alternatives", "usage", "citations", "fields"]
 
 
 class Column(NamedTuple):
@@ -145,6 +145,49 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         ("start_index", "Int64", "characters", "where the cited text begins in the content"),
         ("end_index", "Int64", "characters", "where it ends"),
         ("text", "string", "", "the content from start to end; NA where nothing stands there"),
+    ),
+    "fields": (
+        _RUN,
+        _CHOICE,
+        (
+            "path",
+            "string",
+            "",
+            'as a.b[0].c, "" for the whole; the second of two equal keys is a#2',
+        ),
+        ("key", "string", "", "its key; NA in a list and for the whole"),
+        ("value", "string", "", "as text; of a string without quotes and escapes"),
+        ("type", "category", "", "string, number, boolean, null, object or array"),
+        ("byte_start", "int64", "bytes", "where its JSON begins in the UTF-8 text, with quotes"),
+        ("byte_end", "int64", "bytes", "where it ends"),
+        ("char_start", "int64", "characters", "where it begins in the text"),
+        ("char_end", "int64", "characters", "where it ends"),
+        ("n_tokens", "Int64", "tokens", "its own tokens: wholly inside, and more than a quote"),
+        ("logprob", "float64", "nats", "the sum of theirs"),
+        ("prob", "float64", "", "exp(logprob)"),
+        (
+            "logprob_with_boundary",
+            "float64",
+            "nats",
+            "the sum over all tokens up to the byte that ends it, neighbours of it included",
+        ),
+        ("prob_with_boundary", "float64", "", "exp(logprob_with_boundary)"),
+        ("min_prob", "float64", "", "the smallest probability of one of its own tokens"),
+        ("is_censored", "boolean", "", "one of these tokens has no usable logprob"),
+        (
+            "is_bound",
+            "boolean",
+            "",
+            "a token is left out, censored or without a row: the figures are upper bounds",
+        ),
+        (
+            "prob_allowed_lo",
+            "float64",
+            "",
+            "lower bound of its probability among the values that the schema allowed here",
+        ),
+        ("prob_allowed_hi", "float64", "", "upper bound of the same; NA where not known"),
+        ("note", "string", "", "why figures are missing or bounds; NA where all is well"),
     ),
     "usage": (
         _RUN,

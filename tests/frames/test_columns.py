@@ -20,6 +20,9 @@ EXPECTED = {
     "mean_nll perplexity perplexity_with_eos bits_per_byte min_prob n_censored "
     "perplexity_is_bound",
     "citations": "run_id choice number url title start_index end_index text",
+    "fields": "run_id choice path key value type byte_start byte_end char_start char_end n_tokens "
+    "logprob prob logprob_with_boundary prob_with_boundary min_prob is_censored is_bound "
+    "prob_allowed_lo prob_allowed_hi note",
     "usage": "run_id prompt_tokens completion_tokens total_tokens cached_tokens reasoning_tokens "
     "audio_tokens accepted_prediction_tokens rejected_prediction_tokens ttft_s elapsed_s "
     "tokens_per_s cost_usd model service_tier system_fingerprint logprob_basis",
@@ -62,7 +65,13 @@ def test_an_empty_frame_is_that_of_no_runs(name):
     assert len(empty(name)) == 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_the_fields_frame_has_the_declared_dtypes():
+    frame = frames.fields(run_of(choice(entry("[1]", -0.1))))
+    declared = {column.name: column.dtype for column in columns_of("fields")}
+    assert {column: str(dtype) for column, dtype in frame.dtypes.items()} == declared
+
+
+@pytest.mark.parametrize("name", [*NAMES, "fields"])
 def test_every_column_says_what_it_means(name):
     for column in columns_of(name):
         assert column.frame == name
