@@ -33,6 +33,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "errors": (None, "errors"),
     "local": (None, "local"),
     "measures": (None, "measures"),
+    "media": (None, "media"),
     "plots": (None, "plots"),
     "tools": (None, "tools"),
     "structured": (None, "structured"),
@@ -53,6 +54,7 @@ __all__ = [
     "errors",
     "local",
     "measures",
+    "media",
     "parameters",
     "plots",
     "probe",
@@ -97,7 +99,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 if TYPE_CHECKING:
-    from nbchat import api, client, errors, local, measures, plots, structured, tools
+    from nbchat import api, client, errors, local, measures, media, plots, structured, tools
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
     from nbchat.frames import alternatives, choices, tokens, usage

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.display.views import View
+    from nbchat.media import Audio
     from nbchat.plots.heatmap import Heatmap
     from nbchat.structured import Parsed, Structure
     from nbchat.tools import Round
@@ -174,8 +175,18 @@ class Run:
 
     @property
     def text(self) -> str:
-        """The content of the first choice; empty where there is none."""
-        return self.message.content or ""
+        """The content of the first choice, or the transcript of its sound; "" without either."""
+        return self.message.text or ""
+
+    @property
+    def audio(self) -> Audio | None:
+        """The sound of the first choice, as far as it has come; None where there is none.
+
+        ``run.audio.save("reply.wav")`` writes it to a file; in a notebook it is a player.
+        """
+        from nbchat.media.sound import sound_of
+
+        return sound_of(self.message, self.params) if self.message.audio else None
 
     @property
     def message(self) -> ResponseMessage:
@@ -346,5 +357,5 @@ class Run:
 
 
 def choice_texts(choices: list[Choice]) -> list[str]:
-    """Give the content of each choice, in order of index."""
-    return [c.message.content or "" for c in sorted(choices, key=lambda c: c.index)]
+    """Give the content of each choice, or its transcript, in order of index."""
+    return [c.message.text or "" for c in sorted(choices, key=lambda c: c.index)]

@@ -13,7 +13,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "nbchat"
 
 LOW = {"errors", "api", "version", "redact"}
-NUMBERS = LOW | {"measures", "frames", "plots"}
+NUMBERS = LOW | {"measures", "frames", "plots", "media"}
 SHOWN = NUMBERS | {"display"}  # display never sees a Run but as an argument: a Run shows itself
 WITH_RUN = SHOWN | {"client", "structured", "run"}
 JOINED = WITH_RUN | {"local", "history", "prices", "tools"}
@@ -24,6 +24,7 @@ STANDS_ON: dict[str, set[str]] = {
     "errors": {"redact"},
     "version": set(),
     "api": {"errors", "redact"},
+    "media": LOW,
     "measures": LOW,
     "frames": LOW | {"measures"},
     "plots": LOW | {"measures", "frames"},
@@ -57,6 +58,7 @@ LIVES_IN: dict[str, set[str]] = {
     "traitlets": {"magics", "widgets"},
     "jinja2": {"code"},
     "markdown_it": {"display"},
+    "PIL": {"display"},
     "platformdirs": {"local", "history"},
     "tqdm": {"local", "sweep"},
     "xllamacpp": {"local"},

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from nbchat.api.encoded import plain_text
 from nbchat.api.logprobs import ChoiceLogprobs, TokenTable, WireToken
 
 
@@ -97,6 +98,17 @@ class ResponseMessage(msgspec.Struct):
     audio: dict[str, Any] | None = None
     extra: dict[str, Any] = {}
 
+    @property
+    def text(self) -> str | None:
+        """What was said: the content or, where there is none, the transcript of the sound."""
+        return self.content or transcript_of(self.audio) or self.content
+
+
+def transcript_of(audio: dict[str, Any] | None) -> str | None:
+    """Give the transcript of a message's or a chunk's audio; None where there is none."""
+    said = audio.get("transcript") if audio else None
+    return said if isinstance(said, str) and said else None
+
 
 class Choice(msgspec.Struct):
     """One of the `n` answers. `finish_reason` is None where it is not finished."""
@@ -129,11 +141,11 @@ class Completion(msgspec.Struct):
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain builtins, with logprobs as lists in the shape of the API."""
-        built: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_plain_logprobs)
+        built: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_plain)
         return built
 
 
-def _plain_logprobs(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, ChoiceLogprobs):
         return {
             "content": None if value.content is None else value.content.builtins(),
@@ -141,7 +153,7 @@ def _plain_logprobs(value: Any) -> Any:
         }
     if isinstance(value, TokenTable):
         return value.builtins()
-    raise TypeError(f"{type(value).__name__} has no plain form")
+    return plain_text(value)
 
 
 class ChunkLogprobs(msgspec.Struct, forbid_unknown_fields=True, gc=False):

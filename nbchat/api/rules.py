@@ -51,6 +51,24 @@ def _streams(fields: Given) -> Iterator[Offence]:
     # the client streams by itself, so only a stream that was refused is a contradiction
     if "stream_options" in fields and fields.get("stream") is False:
         yield _breaks(fields, "stream_options", "needs a stream, and stream is false")
+    format_ = unstreamable(fields)
+    if format_ is not None and "stream_options" in fields:
+        yield _breaks(fields, "stream_options", f"needs a stream, which {format_} cannot be")
+    if format_ is not None and fields.get("stream") is True:
+        rule = (
+            "cannot stand beside audio that is not pcm16: leave it out, and the answer comes whole "
+            "(for a server that streams it all the same, audio goes into extra={...})"
+        )
+        yield _breaks(fields, "stream", rule)
+
+
+def unstreamable(fields: Given) -> str | None:
+    """Name the audio format that a request asks for and no stream carries; None without one."""
+    audio = fields.get("audio")
+    if not isinstance(audio, dict) or "audio" not in (fields.get("modalities") or ()):
+        return None
+    format_ = audio.get("format")
+    return None if format_ == "pcm16" or not isinstance(format_, str) else format_
 
 
 def _tools(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbchat.api.encoded import Encoded, plain_text
+
 if TYPE_CHECKING:
     from nbchat.api.fields import Field
 
@@ -33,7 +35,7 @@ def plain(value: Any, path: str) -> Any:
     Raises NotJsonError for NaN, an infinity, and all that JSON does not know.
     """
     kind = type(value)
-    if value is None or kind is bool or kind is int:
+    if value is None or kind is bool or kind is int or kind is Encoded:
         return value
     if isinstance(value, str):
         return _text(value, path)
@@ -152,7 +154,7 @@ def prediction_of(text: str) -> dict[str, str]:
 def shown(value: object) -> str:
     """Give a value as a sentence shows it: as JSON where it can be, shortened where long."""
     try:
-        text = msgspec.json.encode(plain(value, "")).decode()
+        text = msgspec.json.encode(plain(value, ""), enc_hook=plain_text).decode()
     except (NotJsonError, RecursionError, OverflowError):
         text = repr(value)
     if len(text) <= _LONGEST_SHOWN:

@@ -9,6 +9,7 @@ import msgspec
 import requests
 
 from nbchat.api.check import check
+from nbchat.api.encoded import plain_text
 from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams, request_body
 from nbchat.api.response import Completion
@@ -164,7 +165,7 @@ class Client:
 
         Raise `ApiError` for an error status, `TransportError` where no answer came.
         """
-        data = msgspec.json.encode(body)
+        data = msgspec.json.encode(body, enc_hook=plain_text)
         request = self._template.copy()
         request.body = data
         request.headers["Content-Length"] = str(len(data))

@@ -6,7 +6,6 @@ The rules for what servers leave out or repeat are the "tolerant reader" of the 
 
 from __future__ import annotations
 
-import base64
 from math import nan
 from typing import Any
 
@@ -22,6 +21,7 @@ from nbchat.api.response import (
     ResponseMessage,
     Usage,
 )
+from nbchat.client.sound import FoldedSound
 
 #: n is 128 at most; an index far beyond is no index
 MOST_CHOICES = 1024
@@ -137,7 +137,7 @@ class _FoldedChoice:
         self._calls: _FoldedCalls | None = None
         self._function_call: dict[str, Any] | None = None
         self._annotations: list[Any] = []
-        self._audio: dict[str, Any] | None = None
+        self._audio: FoldedSound | None = None
         self._content_table: TokenTable | None = None
         self._refusal_table: TokenTable | None = None
         self._message_extra: dict[str, Any] = {}
@@ -176,8 +176,8 @@ class _FoldedChoice:
         if delta.annotations:
             self._annotations += delta.annotations
         if delta.audio:
-            self._audio = self._audio or {}
-            _add_audio(self._audio, delta.audio)
+            self._audio = self._audio or FoldedSound()
+            self._audio.add(delta.audio)
         if delta.extra is not None:
             self._message_extra.update(delta.extra)
         return bool(
@@ -216,7 +216,7 @@ class _FoldedChoice:
                 tool_calls=calls,
                 function_call=_whole_body(self._function_call) if self._function_call else None,
                 annotations=list(self._annotations),
-                audio=_whole_audio(self._audio) if self._audio is not None else None,
+                audio=self._audio.whole() if self._audio is not None else None,
                 extra=dict(self._message_extra),
             ),
             finish_reason=self.finish_reason,
@@ -310,32 +310,3 @@ def _as_json(value: Any) -> str:
     import json
 
     return json.dumps(value, ensure_ascii=False)
-
-
-def _add_audio(audio: dict[str, Any], piece: dict[str, Any]) -> None:
-    for name, value in piece.items():
-        if name in ("data", "transcript"):
-            if isinstance(value, str):
-                audio.setdefault(name, []).append(value)
-        elif value is not None:
-            audio[name] = value
-
-
-def _whole_audio(audio: dict[str, Any]) -> dict[str, Any]:
-    whole = dict(audio)
-    if "transcript" in whole:
-        whole["transcript"] = "".join(whole["transcript"])
-    if "data" in whole:
-        whole["data"] = _joined_base64(whole["data"])
-    return whole
-
-
-def _joined_base64(pieces: list[str]) -> str:
-    if len(pieces) == 1:
-        return pieces[0]
-    try:
-        # each piece is base64 of its own, perhaps padded: joining the texts would be wrong
-        data = b"".join(base64.b64decode(piece) for piece in pieces)
-    except ValueError:
-        return "".join(pieces)
-    return base64.b64encode(data).decode()

@@ -16,12 +16,20 @@ def asked_messages(
 ) -> list[dict[str, Any]]:
     """Give the messages of ``--messages`` and, where there is one, the prompt after them.
 
-    `text` is what stands below the line, or behind its flags; the line end that every cell
-    has is no part of the prompt.
+    What ``--image`` and the like name goes to the last of them. `text` is what stands below
+    the line, or behind its flags; the line end that every cell has is no part of the prompt.
     """
     before = flags.messages(variables, fill)
     prompt = fill(text.removesuffix("\n"))
-    return [*before, {"role": "user", "content": prompt}] if prompt.strip() else before
+    asked = [*before, {"role": "user", "content": prompt}] if prompt.strip() else before
+    if not any(flags.is_set(name) for name in ("image", "detail", "audio-in", "file")):
+        return asked
+    from nbchat.code.media import take_media
+    from nbchat.media import attach
+
+    # a recording can be the whole question
+    whole = attach(asked or "", **take_media(flags, variables, fill))
+    return whole if isinstance(whole, list) else [whole]
 
 
 def asked_fields(

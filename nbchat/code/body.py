@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from nbchat.code.draft import Draft, body_of, profile_of
+from nbchat.code.embedded import as_here_document, base64_in
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -23,15 +24,19 @@ def as_json(draft: Draft, profile: Profile | None = None) -> str:
 def as_curl(draft: Draft, profile: Profile | None = None) -> str:
     """Give a shell command that sends the request. The key stands in its variable.
 
-    `profile` stands in the place of the draft's own. Raise ProfileError where that is unknown.
+    Base64 that came from a file is made of it again when the command runs. `profile` stands
+    in the place of the draft's own. Raise ProfileError where that is unknown.
     """
     found = profile_of(draft) if profile is None else profile
     variable = found.key_variable or "OPENAI_API_KEY"
     bearer = "Bearer " if found.key_header == "Authorization" else ""
-    body = json.dumps(body_of(draft, found), ensure_ascii=False)
+    body = body_of(draft, found)
     lines = [f"curl -N {shlex.quote(found.url)}", "-H 'Content-Type: application/json'"]
     if found.key is not None or found.key_variable is not None:
         lines.append(f'-H "{found.key_header}: {bearer}${variable}"')
     lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in found.headers.items()]
-    lines.append(f"-d {shlex.quote(body)}")
+    if base64_in(body):
+        lines.append(f"--data-binary @- {as_here_document(body)}")
+    else:
+        lines.append(f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
     return " \\\n  ".join(lines)

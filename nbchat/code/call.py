@@ -5,6 +5,8 @@ from __future__ import annotations
 import pprint
 from typing import TYPE_CHECKING, Any
 
+from nbchat.code.embedded import with_calls
+
 if TYPE_CHECKING:
     from nbchat.code.draft import Draft
 
@@ -27,7 +29,7 @@ def _messages(messages: list[dict[str, Any]]) -> dict[str, Any]:
     *before, last = messages or [{}]
     system = before[0] if len(before) == 1 else {}
     if not _is_text_of("user", last) or (before and not _is_text_of("system", system)):
-        return {"messages": messages}
+        return {"messages": with_calls(messages)}
     return {"": last["content"], **({"system": system["content"]} if before else {})}
 
 

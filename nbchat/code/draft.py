@@ -9,6 +9,7 @@ import msgspec
 
 from nbchat.api.fields import FIELDS
 from nbchat.api.params import ChatParams
+from nbchat.api.rules import unstreamable
 from nbchat.api.values import plain
 from nbchat.client import profiles
 from nbchat.client.client import dressed
@@ -135,7 +136,9 @@ def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:
     fields = dict(draft.fields)
     model = {"model": fields.pop("model")} if "model" in fields else {}
     body = model | {"messages": draft.messages} | fields | draft.extra
-    return dressed(found, body, streams=fields.get("stream") is not False)
+    return dressed(
+        found, body, streams=fields.get("stream") is not False and unstreamable(fields) is None
+    )
 
 
 def profile_of(draft: Draft) -> Profile:

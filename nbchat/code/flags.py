@@ -23,7 +23,7 @@ from nbchat.api.values import prediction_of
 from nbchat.code.words import Word, Words
 from nbchat.errors import MagicUsageError
 
-Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count", "json"]
+Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count", "json", "media"]
 
 
 class OwnFlag(msgspec.Struct, frozen=True):
@@ -46,6 +46,10 @@ OWN: Mapping[str, OwnFlag] = {
         OwnFlag("system", "text", "TEXT", "System message."),
         OwnFlag("messages", "json", "VAR_OR_JSON", "Messages that stand before the prompt."),
         OwnFlag("params", "json", "VAR_OR_JSON", "Fields of the request; flags go before them."),
+        OwnFlag("image", "media", "PATH_URL_OR_VAR …", "A picture for the model to look at."),
+        OwnFlag("detail", "text", "WORD", "How closely: auto, low, high or original."),
+        OwnFlag("audio-in", "media", "PATH_OR_VAR …", "A WAV or MP3 for the model to listen to."),
+        OwnFlag("file", "media", "PATH_ID_OR_VAR …", "A PDF for the model to read."),
         OwnFlag("schema", "schema", "NAME_OR_JSON", "Reply with an object: a type or JSON schema."),
         OwnFlag("no-strict", "nothing", "", "Send the schema as it is, not made strict."),
         OwnFlag("confirm", "nothing", "", "Ask before each call of a function of --tools."),
@@ -67,6 +71,7 @@ _SHOWN_VALUES: Mapping[Takes, str] = {
     "schema": "the name of a type, or a JSON schema",
     "count": "a whole number",
     "json": "JSON, or the name of a variable",
+    "media": "a path or the name of a variable",
 }
 _NAMES = re.compile(r"\s*[^\W\d][\w.]*\s*(?:,\s*[^\W\d][\w.]*\s*)*")
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
@@ -87,6 +92,11 @@ class Flags(msgspec.Struct):
         """Give the value of a flag of nbchat's own; None where it was not given."""
         words = self.own.get(name)
         return None if not isinstance(words, list) else fill(words[0].text)
+
+    def each(self, name: str, fill: Callable[[str], str]) -> list[str]:
+        """Give all values of a flag of nbchat's own that may be repeated."""
+        words = self.own.get(name)
+        return [fill(word.text) for word in words] if isinstance(words, list) else []
 
     def name(self) -> str | None:
         """Give the name that the run is to have in the notebook."""
@@ -236,7 +246,7 @@ def _named(dashed: str) -> tuple[str, OwnFlag | None, bool]:
 
 def _is_repeatable(name: str, own: OwnFlag | None) -> bool:
     if own is not None:
-        return own.takes == "pair"
+        return own.takes in ("pair", "media")
     field = FIELDS()[name]
     is_list_of_names = field.kind == "list" and bool(field.choices)
     return field.kind == "mapping" or is_list_of_names or {"string", "list"} <= set(field.kinds)

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nbchat.display.live import LiveReply
     from nbchat.display.terminal import PlainReply
 
 
-def watch(*, owns_cell: bool = False) -> LiveReply | PlainReply:
+def watch(*, owns_cell: bool = False, sent: Any = None) -> LiveReply | PlainReply:
     """Give the watcher that fits where this runs: displays in a notebook, else plain text.
 
-    `owns_cell`: nothing else shows in the running cell, so its output may be cleared.
+    `owns_cell`: nothing else shows in the running cell, so its output may be cleared. `sent`:
+    what is asked; pictures, recordings and files in it are shown small above the reply.
     """
     from nbchat.display.publisher import notebook_publisher
 
+    above = None
+    messages = [sent] if isinstance(sent, dict) else sent if isinstance(sent, (list, tuple)) else ()
+    if any(isinstance(m, dict) and isinstance(m.get("content"), list) for m in messages):
+        from nbchat.display.attached import attached_bundle
+
+        above = attached_bundle(messages)
     publisher = notebook_publisher()
     if publisher is None:
         from nbchat.display.terminal import PlainReply
 
-        return PlainReply()
+        return PlainReply(above=above)
     from nbchat.display.live import LiveReply
 
-    return LiveReply(publisher, owns_cell=owns_cell)
+    return LiveReply(publisher, owns_cell=owns_cell, above=above)

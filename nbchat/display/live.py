@@ -22,10 +22,12 @@ from nbchat.display.pace import PAINTER, Cost, Painter
 from nbchat.display.safe import frame_bundle, whole_bundle
 from nbchat.display.shown import (
     caption,
+    choice_bundles,
     facts_bundle,
     grey_bundle,
     grey_line,
     has_something,
+    player_bundle,
     reply_bundle,
     visible,
 )
@@ -52,6 +54,7 @@ class LiveReply:
         owns_cell: bool = False,
         painter: Painter = PAINTER,
         sleep: Callable[[float], object] = time.sleep,
+        above: dict[str, str] | None = None,
     ):
         self.dirty = False
         self.run: Run | None = None
@@ -59,6 +62,7 @@ class LiveReply:
         self._owns_cell = owns_cell
         self._painter = painter
         self._sleep = sleep
+        self._above = above
         self._status = ""
         self._status_shown = ""
         self._first_id = _new_id()
@@ -71,6 +75,8 @@ class LiveReply:
         self._hint.daemon = True
 
     def __enter__(self) -> Self:
+        if self._above is not None:
+            self._publisher.show(self._above)
         # a long prompt takes its time before the first token
         self._hint.start()
         return self
@@ -143,7 +149,7 @@ class LiveReply:
             self._end_round()
         choices = _choices(self.run)
         is_asking = len(choices) == 1 and is_calling(choices[0].message)
-        if not is_asking and not any(choice.message.content for choice in choices):
+        if not is_asking and not any(choice.message.text for choice in choices):
             yield self._show_status()
             return
         yield from self._paint_texts(choices)
@@ -185,14 +191,14 @@ class LiveReply:
         self._status_shown = ""
 
     def _paint_texts(self, choices: list[Choice]) -> Iterator[int]:
-        with_text = [choice for choice in choices if choice.message.content]
+        with_text = [choice for choice in choices if choice.message.text]
         if not with_text:
             return
         count = _count(self.run, choices)
         todo = sorted(with_text, key=lambda choice: self._seen(choice.index))
         for choice in todo[:_MOST_CHOICES_A_FRAME]:
             yield from self._open_views(choice.index, choices, count)
-            yield from self._views[choice.index].paint(choice.message.content or "")
+            yield from self._views[choice.index].paint(choice.message.text or "")
         if len(todo) > _MOST_CHOICES_A_FRAME:
             self._painter.want(self)
 
@@ -241,6 +247,8 @@ class LiveReply:
     def _last_frame(self, run: Run) -> Iterator[Callable[[], object]]:
         if self._clears:
             yield self._publisher.clear
+            if self._above is not None:
+                yield self._sender(self._above)
         while not self._owns_cell and len(self._rounds.past) < len(run.rounds):
             self._end_round()
         for place, asked in enumerate(run.rounds):
@@ -250,7 +258,7 @@ class LiveReply:
             return
         choices = _choices(run)
         for choice in choices:
-            yield from self._last_of_choice(choice, len(choices))
+            yield from self._last_of_choice(run, choice, len(choices))
         yield self._sender(facts_bundle(run))
 
     def _last_anew(self, run: Run) -> Iterator[Callable[[], object]]:
@@ -261,10 +269,7 @@ class LiveReply:
         for choice in choices:
             if len(choices) > 1:
                 bundles.append(grey_bundle(caption(choice.index)))
-            if choice.message.reasoning:
-                bundles.append(reasoning_bundle(choice.message))
-            if has_something(choice.message):
-                bundles.append(reply_bundle(choice.message))
+            bundles += choice_bundles(run, choice.message)
         if choices or run.rounds or run.status == "complete":
             bundles.append(facts_bundle(run))
         if self._is_first_used and not self._owns_cell:
@@ -288,23 +293,27 @@ class LiveReply:
             calls["text/html"] = f"<div>{thought}{calls['text/html']}</div>"
         yield lambda: self._publisher.show(calls, calls_id, is_update=is_shown)
 
-    def _last_of_choice(self, choice: Choice, count: int) -> Iterator[Callable[[], object]]:
+    def _last_of_choice(
+        self, run: Run, choice: Choice, count: int
+    ) -> Iterator[Callable[[], object]]:
         view = self._views.get(choice.index)
-        data, thought = reply_bundle(choice.message), reasoning_bundle(choice.message)
-        if isinstance(view, _Whole):
-            reasoning_id = view.reasoning_id
-            if reasoning_id:
-                yield lambda: self._publisher.show(thought, reasoning_id, is_update=True)
-            elif choice.message.reasoning:
-                yield self._sender(thought)
-            yield lambda: view.show(data)
-        elif has_something(choice.message) or choice.message.reasoning:
-            if count > 1:
+        if not isinstance(view, _Whole):
+            bundles = choice_bundles(run, choice.message)
+            if bundles and count > 1:
                 yield self._sender(grey_bundle(caption(choice.index)))
-            if choice.message.reasoning:
-                yield self._sender(thought)
-            if has_something(choice.message):
-                yield self._sender(data)
+            for bundle in bundles:
+                yield self._sender(bundle)
+            return
+        data, thought = reply_bundle(choice.message), reasoning_bundle(choice.message)
+        reasoning_id = view.reasoning_id
+        if reasoning_id:
+            yield lambda: self._publisher.show(thought, reasoning_id, is_update=True)
+        elif choice.message.reasoning:
+            yield self._sender(thought)
+        yield lambda: view.show(data)
+        player = player_bundle(run, choice.message)
+        if player is not None:
+            yield self._sender(player)
 
     def _sender(self, data: dict[str, str]) -> Callable[[], object]:
         return lambda: self._publisher.show(data)

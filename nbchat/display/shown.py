@@ -24,6 +24,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 def mimebundle(run: Run) -> dict[str, str]:
     """Give a run as a notebook shows it: the reply and the grey line (MIME type to text)."""
+    from nbchat.display.attached import attached_bundle
     from nbchat.display.folded import reasoning_plain
 
     completion = run.completion
@@ -34,37 +35,70 @@ def mimebundle(run: Run) -> dict[str, str]:
     }
     texts = {index: reply_markdown(message) for index, message in messages.items()}
     captions = {index: caption(index) if len(texts) > 1 else "" for index in texts}
-    plain = [
-        _stacked(captions[i], reasoning_plain([messages[i]]), visible(shown_text(messages[i])))
-        for i in texts
-    ]
     said = {place: asked.text for place, asked in enumerate(run.rounds)}
     calls = [_calls_html(asked) for asked in run.rounds]
     thoughts = {place: _reasoning(a.completion.choices) for place, a in enumerate(run.rounds)}
     thought = {c.index: _reasoning([c]) for c in choices}
+    above = attached_bundle(run.messages)
+    sounds = {index: player_bundle(run, message) for index, message in messages.items()}
+    plain = [
+        _stacked(
+            captions[i],
+            reasoning_plain([messages[i]]),
+            visible(shown_text(messages[i])),
+            _plain_of(sounds[i]),
+        )
+        for i in texts
+    ]
     below = facts_bundle(run)
     bundle = {
         "text/markdown": "\n\n".join(
             [
+                *_grey_parts(above),
                 *(_stacked(thoughts[k], _sealed(said[k]), calls[k]) for k in said),
                 *(
-                    _stacked(_caption_html(captions[i]), thought[i], _sealed(texts[i]))
+                    _stacked(
+                        _caption_html(captions[i]),
+                        thought[i],
+                        _sealed(texts[i]),
+                        *_grey_parts(sounds[i]),
+                    )
                     for i in texts
                 ),
                 below["text/html"],
             ]
         ),
-        "text/plain": _stacked(*_rounds_plain(run), *plain, below["text/plain"]),
+        "text/plain": _stacked(_plain_of(above), *_rounds_plain(run), *plain, below["text/plain"]),
     }
-    if not all(is_harmless(text) for text in [*texts.values(), *said.values()]):
+    # pictures and sound stand in the HTML alone, which front ends prefer: once is enough
+    has_media = above is not None or any(sounds.values())
+    if has_media or not all(is_harmless(text) for text in [*texts.values(), *said.values()]):
         bundle["text/html"] = "".join(
             [
+                _html_of(above),
                 *(f"{thoughts[k]}{as_html(said[k])}{calls[k]}" for k in said),
-                *(f"{_caption_html(captions[i])}{thought[i]}{as_html(texts[i])}" for i in texts),
+                *(
+                    f"{_caption_html(captions[i])}{thought[i]}{as_html(texts[i])}"
+                    f"{_html_of(sounds[i])}"
+                    for i in texts
+                ),
                 below["text/html"],
             ]
         )
     return bundle
+
+
+def _html_of(bundle: dict[str, str] | None) -> str:
+    return bundle["text/html"] if bundle else ""
+
+
+def _plain_of(bundle: dict[str, str] | None) -> str:
+    return bundle["text/plain"] if bundle else ""
+
+
+def _grey_parts(bundle: dict[str, str] | None) -> list[str]:
+    """Give a bundle's words alone, as HTML that can stand in Markdown."""
+    return [grey_html(line) for line in _plain_of(bundle).splitlines()]
 
 
 def _calls_html(asked: Round) -> str:
@@ -114,17 +148,29 @@ def grey_line(run: Run) -> str:
 
 def has_something(message: ResponseMessage) -> bool:
     """Tell whether there is something of this message to show."""
-    return bool(shown_text(message))
+    return bool(shown_text(message) or message.audio)
 
 
 def shown_text(message: ResponseMessage) -> str:
-    """Give the text of a message; where it has none, its refusal or the calls it asks for."""
-    return message.content or message.refusal or _calls(message)
+    """Give the text of a message, or its transcript; else its refusal or the calls it asks for."""
+    return message.text or message.refusal or _calls(message)
 
 
 def reply_bundle(message: ResponseMessage) -> dict[str, str]:
     """Give a reply as one output: its text byte for byte."""
     return {**whole_bundle(reply_markdown(message)), "text/plain": visible(shown_text(message))}
+
+
+def choice_bundles(run: Run, message: ResponseMessage) -> list[dict[str, str]]:
+    """Give all outputs of a choice: what was thought, what was said, and how it sounds."""
+    from nbchat.display.folded import reasoning_bundle
+
+    player = player_bundle(run, message)
+    return [
+        *([reasoning_bundle(message)] if message.reasoning else []),
+        *([reply_bundle(message)] if shown_text(message) else []),
+        *([player] if player else []),
+    ]
 
 
 def grey_bundle(line: str) -> dict[str, str]:
@@ -142,6 +188,16 @@ def facts_bundle(run: Run) -> dict[str, str]:
         "text/html": grey_html(line, sources_html(choices)),
         "text/plain": "\n".join(part for part in (visible(sources_plain(choices)), line) if part),
     }
+
+
+def player_bundle(run: Run, message: ResponseMessage) -> dict[str, str] | None:
+    """Give the sound of a reply as one output, a player; None where there is none."""
+    if not message.audio:
+        return None
+    from nbchat.media.sound import sound_of
+
+    sound = sound_of(message, run.params)
+    return None if sound is None else {"text/html": sound.player, "text/plain": sound.plain}
 
 
 def caption(index: int) -> str:
@@ -163,7 +219,7 @@ def _picture(found: re.Match[str]) -> str:
 
 def reply_markdown(message: ResponseMessage) -> str:
     """Give the text of a message, else its refusal or its calls, as Markdown."""
-    if message.content or message.refusal:
+    if message.text or message.refusal:
         return shown_text(message)
     calls = _calls(message)
     return fenced(calls) if calls else ""
@@ -248,6 +304,6 @@ def _ending(run: Run) -> str:
     endings = [reason for reason in reasons if reason and reason != "stop"]
     if run.status == "complete" and not any(has_something(c.message) for c in choices):
         endings.append("empty reply")
-    elif any(c.message.refusal and not c.message.content for c in choices):
+    elif any(c.message.refusal and not c.message.text for c in choices):
         endings.append("refusal")
     return " · ".join(endings)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from nbchat.display.calls import rounds_plain
 from nbchat.display.pace import PAINTER, Cost, Painter
-from nbchat.display.shown import caption, grey_line, shown_text, visible
+from nbchat.display.shown import caption, grey_line, player_bundle, shown_text, visible
 
 if TYPE_CHECKING:
     from nbchat.run import Run
@@ -21,7 +21,7 @@ class PlainReply:
     Lines about what is waited for go to standard error.
     """
 
-    def __init__(self, *, painter: Painter = PAINTER):
+    def __init__(self, *, painter: Painter = PAINTER, above: dict[str, str] | None = None):
         self.dirty = False
         self.run: Run | None = None
         self._out = sys.stdout
@@ -31,8 +31,11 @@ class PlainReply:
         self._n_rounds = 0
         self._lock = threading.Lock()
         self._is_finished = False
+        self._above = above
 
     def __enter__(self) -> Self:
+        if self._above is not None:
+            self._write(f"{self._above['text/plain']}\n")
         return self
 
     def __exit__(self, *_: object) -> None: ...
@@ -73,6 +76,9 @@ class PlainReply:
                 self._write(f"\n\n{caption(choice.index)}\n")
                 self._written = 0
             self._write_rest(shown_text(choice.message))
+            player = player_bundle(run, choice.message)
+            if player is not None:
+                self._write(f"\n[{player['text/plain']}]")
         if choices or run.rounds or run.status == "complete":
             line = grey_line(run)
             self._write(f"\n\x1b[2m{line}\x1b[0m\n" if self._is_terminal else f"\n{line}\n")

@@ -107,7 +107,7 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         _RUN,
         _CHOICE,
         ("finish_reason", "category", "", "as sent; NA where the choice is not finished"),
-        ("text", "string", "", "the message's content"),
+        ("text", "string", "", "the message's content, or the transcript of its sound"),
         ("refusal", "string", "", "the message's refusal"),
         ("n_tokens", "Int64", "tokens", "rows in the tokens frame; NA without logprobs"),
         (
@@ -223,7 +223,7 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         ("created_at", "datetime64[us, UTC]", "", "when the request was made"),
         ("profile", "category", "", "where it went"),
         ("status", "category", "", "running, complete, interrupted or error"),
-        ("text", "string", "", "the content of the first choice"),
+        ("text", "string", "", "the content of the first choice, or the transcript of its sound"),
         ("error", "string", "", "the error that ended it; NA where none did"),
     ),
 }

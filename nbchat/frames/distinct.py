@@ -77,8 +77,8 @@ def _answer(choice: Choice | None) -> str:
     if choice is None:
         return ""
     message = choice.message
-    if message.content or message.refusal:
-        return message.content or message.refusal or ""
+    if message.text or message.refusal:
+        return message.text or message.refusal or ""
     # ids of calls are made anew each time: they are no part of the answer
     calls: list[Any] = [
         {name: value for name, value in call.items() if name not in ("id", "index")}

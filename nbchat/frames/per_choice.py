@@ -71,7 +71,7 @@ def _facts(choice: Choice) -> dict[str, Any]:
     return {
         "choice": choice.index,
         "finish_reason": choice.finish_reason,
-        "text": choice.message.content,
+        "text": choice.message.text,
         "refusal": choice.message.refusal,
     }
 

@@ -89,7 +89,7 @@ def _first_text(run: RunLike) -> str | None:
     completion = run.completion
     if completion is None or not completion.choices:
         return None
-    return min(completion.choices, key=lambda choice: choice.index).message.content
+    return min(completion.choices, key=lambda choice: choice.index).message.text
 
 
 def _sentence(error: BaseException | None) -> str | None:

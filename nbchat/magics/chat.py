@@ -118,7 +118,7 @@ class ChatMagic:
         arguments["timeout"] = flags.timeout(fill) or self.defaults.timeout
         arguments["toolbox"] = toolbox
         arguments["max_retries"] = self.defaults.max_retries
-        watcher = display.watch(owns_cell=self._cells.is_alone(self.names))
+        watcher = display.watch(owns_cell=self._cells.is_alone(self.names), sent=asked)
         try:
             with watcher:
                 session.run(asked, params, watcher=watcher, **arguments)

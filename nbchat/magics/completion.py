@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, context_matcher
 
 from nbchat.api.fields import FIELDS, Field
+from nbchat.api.messages import LITERALS
 from nbchat.client import profiles
 from nbchat.code.flags import OWN, may_be_variable
+from nbchat.code.media import MEDIA
 from nbchat.session import Thread
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
+_MOST_PATHS = 1_000
 _OPEN_TEMPLATE = re.compile(r"\{[{%](?:(?!\}\}|%\}).)*?([^\W\d]?\w*)$")
 _LAST_FLAG = re.compile(r"(?:^|\s)--([\w-]+)(?:\s+|=)(\S*)$")
 _LAST_WORD = re.compile(r"(\S*)$")
@@ -82,6 +86,8 @@ def _values(
             "thread": Thread.names,
             "out": lambda: _variables(shell),
             "schema": lambda: _variables(shell),
+            **{name: lambda: [*_variables(shell), *_paths(line)] for name in MEDIA},
+            "detail": lambda: LITERALS["detail"],
         }
         return None if OWN[flag].takes == "nothing" else offers.get(flag, tuple)()
     field = FIELDS().get(flag.replace("-", "_"))
@@ -105,6 +111,18 @@ def _flags() -> list[str]:
         if field.kind == "boolean":
             flags.append(f"--no-{field.name.replace('_', '-')}")
     return flags
+
+
+def _paths(line: str) -> list[str]:
+    """Name the files of the folder that the last word on the line stands in."""
+    found = _LAST_FLAG.search(line)
+    folder, slash, _ = (found[2] if found else "").rpartition("/")
+    try:
+        entries = sorted(Path(folder + slash or ".").expanduser().iterdir())
+    except OSError:
+        return []
+    names = (f"{folder}{slash}{e.name}{'/' if e.is_dir() else ''}" for e in entries[:_MOST_PATHS])
+    return [name for name in names if " " not in name]
 
 
 def _variables(shell: Any) -> list[str]:

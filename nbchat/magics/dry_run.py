@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from nbchat.api.encoded import MOST_SHOWN
 from nbchat.code import as_call, as_curl, as_json, draft_of
+from nbchat.code.embedded import base64_in, with_short
 from nbchat.display.shown import fenced, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nbchat.api.encoded import Encoded
+    from nbchat.code import Draft
     from nbchat.session import Prepared
 
 
@@ -15,11 +23,27 @@ def mimebundle(prepared: Prepared) -> dict[str, str]:
     """Show a request that is not sent, as Markdown and as plain text."""
     url, profile = f"`{prepared.url}`", prepared.profile
     draft = draft_of(prepared)
+    # of a picture the display has the beginning; curl can read files, and Python variables too
+    short = _shortened(draft, lambda _: False)
+    for_curl = _shortened(draft, lambda found: found.path)
+    for_call = _shortened(draft, lambda found: found.path or found.variable)
     parts = [
-        (f"**Not sent.** POST {url}", "json", as_json(draft, profile)),
-        ("**curl**", "bash", as_curl(draft, profile)),
-        ("**Python**", "python", as_call(draft)),
+        (f"**Not sent.** POST {url}", "json", as_json(short, profile)),
+        (f"**curl**{_lack(draft, for_curl)}", "bash", as_curl(for_curl, profile)),
+        (f"**Python**{_lack(draft, for_call)}", "python", as_call(for_call)),
     ]
     markdown = [f"{title}\n\n{fenced(text, language)}" for title, language, text in parts]
     plain = [f"{title.replace('*', '').replace('`', '')}\n\n{text}" for title, _, text in parts]
     return {"text/markdown": "\n\n".join(markdown), "text/plain": visible("\n\n".join(plain))}
+
+
+def _shortened(draft: Draft, is_kept: Callable[[Encoded], object]) -> Draft:
+    return msgspec.structs.replace(draft, messages=with_short(draft.messages, is_kept))
+
+
+def _lack(whole: Draft, shown: Draft) -> str:
+    """Say which base64 is not all there, so that the code cannot be used as it stands."""
+    there = {id(found) for found in base64_in(shown.messages)}
+    gone = [found for found in base64_in(whole.messages) if id(found) not in there]
+    names = dict.fromkeys(found.variable or found.name for found in gone if len(found) > MOST_SHOWN)
+    return f" (not to be used as it stands: {', '.join(names)} is shortened)" if names else ""

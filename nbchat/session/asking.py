@@ -10,6 +10,7 @@ import msgspec
 
 from nbchat.api.check import check
 from nbchat.api.params import ChatParams
+from nbchat.api.response import transcript_of
 from nbchat.api.values import prediction_of
 from nbchat.errors import CheckError
 from nbchat.run import Run
@@ -59,7 +60,25 @@ def _wire_format(wanted: Any) -> tuple[Any, Any]:
     return (wanted, None) if structure is None else (structure.wire, structure)
 
 
-_OWN = ("profile", "system", "thread", "timeout", "max_retries", "max_rounds", "confirm")
+_MEDIA = ("images", "detail", "audio_in", "files")
+_OWN = (
+    *("profile", "system", "thread", "timeout", "max_retries", "max_rounds", "confirm"),
+    *_MEDIA,
+)
+
+
+def _asked(prompt: Any, messages: Any, own: dict[str, Any]) -> Any:
+    """Give what is asked; what is attached to it is taken out of `own`."""
+    media = {name: own.pop(name) for name in _MEDIA if own.get(name) is not None}
+    for name in _MEDIA:
+        own.pop(name, None)
+    if not media:
+        return _prompt(prompt, messages)
+    from nbchat.media import attach
+
+    # a recording can be the whole question
+    is_alone = prompt is None and messages is None
+    return attach("" if is_alone else _prompt(prompt, messages), **media)
 
 
 def _prompt(prompt: Any, messages: Any) -> Any:
@@ -83,8 +102,14 @@ def chat(prompt: Any = None, *, messages: Any = None, live: bool = False, **fiel
     - `tools` takes Python functions too: they are described to the model and run when it asks
       for them, at most `max_rounds` (5) times in a row; `confirm`: True to be asked before each
       call, or a function that is given the `nbchat.tools.Call` and says if it may run
+    - `images`: a path, URL, bytes, PIL image or matplotlib figure, or a list of them, looked at
+      in `detail` ("auto", "low", "high", "original"); `audio_in`: WAV or MP3, a path or bytes;
+      `files`: PDF, a path, bytes or the id of an uploaded file
     - `live`: show the reply in the cell while it comes
     - `extra`: mapping of fields that only this server knows
+
+    A spoken reply (`modalities`, `audio`) is ``run.audio``. A stream carries pcm16 alone, so in
+    every other format the answer comes whole.
 
     `prediction` also takes the predicted text itself, which `run.taken_over()` compares.
 
@@ -99,12 +124,12 @@ def chat(prompt: Any = None, *, messages: Any = None, live: bool = False, **fiel
     """
     params, own = _split(fields)
     own["thread"] = _thread_of(own.get("thread"))
-    asked = _prompt(prompt, messages)
+    asked = _asked(prompt, messages, own)
     if not live:
         return run(asked, params, **own)
     from nbchat.display import watch
 
-    with watch() as watcher:
+    with watch(sent=asked) as watcher:
         done = run(asked, params, watcher=watcher, **own)
     done.is_shown = True
     return done
@@ -121,7 +146,7 @@ def stream(prompt: Any = None, *, messages: Any = None, **fields: Any) -> Iterat
     thread = _thread_of(own.pop("thread", None))
     timeout, max_retries = own.pop("timeout", None), own.pop("max_retries", None)
     toolbox = own.pop("toolbox", None)
-    prepared = prepare(_prompt(prompt, messages), params, thread=thread, **own)
+    prepared = prepare(_asked(prompt, messages, own), params, thread=thread, **own)
     playing = Playing(prepared, own.get("profile"), StatusLines(), timeout, max_retries, toolbox)
     return _texts(playing)
 
@@ -130,8 +155,9 @@ def _texts(playing: Playing) -> Iterator[Piece]:
     for chunk in playing:
         for position, part in enumerate(chunk.choices or ()):
             delta = part.delta or part.message
-            if delta is not None and delta.content:
-                piece = Piece(delta.content)
+            text = None if delta is None else delta.content or transcript_of(delta.audio)
+            if text:
+                piece = Piece(text)
                 piece.run = playing.run
                 piece.choice = position if part.index is None else part.index
                 yield piece

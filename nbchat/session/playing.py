@@ -13,7 +13,7 @@ from nbchat.client.stream import Stream, Timeouts
 from nbchat.errors import ApiError, BadRequestError, TransportError
 from nbchat.run import Run
 from nbchat.session import repair, rounds
-from nbchat.session.prepared import Prepared, prepare, streams
+from nbchat.session.prepared import Prepared, comes_whole, prepare, refuse_media, streams
 from nbchat.session.rounds import Toolbox
 from nbchat.session.settings import client_of, endpoint, logprob_bases, resolved, settings
 from nbchat.session.threads import Thread, Turn
@@ -155,9 +155,13 @@ class Playing:
         if profile.name == LOCAL:
             run.base_url = profile.base_url
             run.vocab_size = _local_vocab_size()
+            refuse_media(profile.model, run.messages)
             run.notes.extend(rounds.local_notes(profile.model, run.params))
         asked, self._model = run.params, _model(profile, run.params)
         self._mend_before(profile)
+        whole = comes_whole(run.params)
+        if whole is not None:
+            run.notes.append(f"came whole: no stream carries {whole}")
         yield from self._reply(profile, asked)
         while self._toolbox is not None and self._has_played():
             yield from self._reply(profile, asked)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from nbchat.errors import ApiError, BadRequestError, CheckError, NbchatError, ServerError
-from nbchat.session.asking import _prompt, _split
+from nbchat.session.asking import _asked, _split
 from nbchat.session.playing import Playing, StatusLines, _shorten
 from nbchat.session.prepared import prepare
 from nbchat.session.settings import resolved
@@ -65,7 +65,7 @@ def repeat(
     own["thread"] = None
     watcher = StatusLines()
     # checked before the embedded model is started or a key asked for
-    prepared = prepare(_prompt(prompt, messages), fields, **own)
+    prepared = prepare(_asked(prompt, messages, own), fields, **own)
     prepared.profile = profile = resolved(own.get("profile"), watcher.status)
     playings = [
         Playing(prepared, profile, watcher, timeout, max_retries, toolbox) for _ in range(times)

@@ -154,8 +154,12 @@ def local_notes(model: str | None, params: ChatParams) -> list[str]:
     """Say what the embedded model cannot do; a GGUF file of the user's own perhaps can."""
     from nbchat import local
 
-    is_asked = {"tools", "functions"} & params.given().keys()
-    return ["this small model never sees the tools"] if is_asked and model == local.MODEL else []
+    given = params.given()
+    facts = {
+        "this small model never sees the tools": {"tools", "functions"} & given.keys(),
+        "this small model has no voice": "audio" in (given.get("modalities") or ()),
+    }
+    return [fact for fact, is_asked in facts.items() if is_asked and model == local.MODEL]
 
 
 def _declared(params: ChatParams) -> set[str]:

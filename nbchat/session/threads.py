@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
@@ -11,6 +11,10 @@ from nbchat.api.messages import check_messages
 
 if TYPE_CHECKING:
     from nbchat.run import Run
+
+
+#: tells whether who is asked next has the sound of this run
+Knows = Callable[["Run"], bool]
 
 
 class Turn(msgspec.Struct):
@@ -25,10 +29,18 @@ class Turn(msgspec.Struct):
     @property
     def messages(self) -> list[dict[str, Any]]:
         """What was asked, the rounds of tool calls, and the reply as the assistant's message."""
+        return self.said(lambda _: True)
+
+    def said(self, knows: Knows) -> list[dict[str, Any]]:
+        """Give the same for somebody who knows the sound of this run by its id, or does not."""
         run = self.run
         rounds = [message for asked in run.rounds for message in asked.messages]
         is_over = run.ends_in_calls or (run.rounds and run.completion is None)
-        return [*self.asked, *rounds, *([] if is_over else [_as_request_message(run)])]
+        return [*self.asked, *rounds, *([] if is_over else [_as_request_message(run, knows)])]
+
+    def __repr__(self) -> str:
+        # what was asked may hold pictures
+        return f"<Turn {self.key!r}: {len(self.asked)} asked, {self.run!r}>"
 
 
 class Thread:
@@ -58,7 +70,7 @@ class Thread:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The whole conversation as a list of messages, the system's first."""
-        return _conversation(self.turns, None)
+        return _conversation(self.turns, None, lambda _: True)
 
     def ask(self, prompt: str, **params: Any) -> Run:
         """Ask with the whole conversation before it. Takes what `nbchat.chat` takes."""
@@ -117,10 +129,19 @@ class Thread:
             ]
 
     def request(
-        self, asked: list[dict[str, Any]], *, key: Hashable = None, system: str | None = None
+        self,
+        asked: list[dict[str, Any]],
+        *,
+        key: Hashable = None,
+        system: str | None = None,
+        knows: Knows = lambda _: True,
     ) -> list[dict[str, Any]]:
-        """Give the messages of a request that asks this at the place of this key."""
-        return [*_conversation(self.before(key), system), *asked]
+        """Give the messages of a request that asks this at the place of this key.
+
+        `knows` tells whether who is asked has the sound of an earlier run, and so takes its id
+        for it; who has not is given the transcript.
+        """
+        return [*_conversation(self.before(key), system, knows), *asked]
 
     def clear(self) -> None:
         """Forget all turns. The runs stay in `nbchat.runs()`."""
@@ -140,23 +161,27 @@ class Thread:
         return f"<Thread {self.name!r}, {len(self.turns)} turns>"
 
 
-def _conversation(turns: list[Turn], system: str | None) -> list[dict[str, Any]]:
+def _conversation(turns: list[Turn], system: str | None, knows: Knows) -> list[dict[str, Any]]:
     if system is None:
         system = next((t.system for t in reversed(turns) if t.system is not None), None)
-    said = [message for turn in turns for message in turn.messages]
+    said = [message for turn in turns for message in turn.said(knows)]
     return said if system is None else [{"role": "system", "content": system}, *said]
 
 
-def _as_request_message(run: Run) -> dict[str, Any]:
+def _as_request_message(run: Run, knows: Knows) -> dict[str, Any]:
     message = run.message
-    reply: dict[str, Any] = {"role": "assistant", "content": message.content}
+    reply: dict[str, Any] = {"role": "assistant", "content": message.text}
+    sound = run.audio
+    # the server keeps a sound for an hour or so, and one that was cut off perhaps never
+    if sound is not None and run.status == "complete" and not sound.is_expired and knows(run):
+        reply = {"role": "assistant", "audio": {"id": sound.id}}
     if message.refusal is not None:
         reply["refusal"] = message.refusal
     if message.tool_calls:
         reply["tool_calls"] = message.tool_calls
     if message.function_call:
         reply["function_call"] = message.function_call
-    if reply["content"] is None and len(reply) == 2:
+    if reply.get("content", "") is None and len(reply) == 2:
         reply["content"] = ""
     return reply
 

@@ -114,7 +114,7 @@ def round_of(completion: Completion) -> Round:
     """Begin a round: of a completion whose first choice asks for calls."""
     message = min(completion.choices, key=lambda choice: choice.index).message
     calls = calls_of(message)
-    said: dict[str, Any] = {"role": "assistant", "content": message.content}
+    said: dict[str, Any] = {"role": "assistant", "content": message.text}
     if message.refusal is not None:
         said["refusal"] = message.refusal
     if message.tool_calls:

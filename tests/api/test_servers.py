@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from nbchat.api.response import Completion
 from nbchat.client import read_stream
 from nbchat.errors import StreamError
+from tests.media.made import samples
 
 DATA = Path(__file__).parents[1] / "data"
 FAILING = {
@@ -53,10 +55,20 @@ def test_every_server_of_the_table_has_a_sample() -> None:
     assert set(FAILING) | WITH_REASONING | WITH_USAGE | set(CALLS) | set(OTHER_TEXT) <= set(ALL)
 
 
+@pytest.mark.parametrize("size", [None, 1, 7])
+@pytest.mark.parametrize("name", [name for name in ALL if name.endswith("_audio")])
+def test_the_sound_is_put_together_wherever_it_was_cut(name: str, size: int | None) -> None:
+    (choice,) = read(name, size).choices
+    assert choice.message.content in (None, "")
+    assert choice.message.audio is not None
+    assert choice.message.audio["transcript"] == "Good day."
+    assert base64.b64decode(choice.message.audio["data"]) == samples(0.01)
+
+
 @pytest.mark.parametrize("name", [n for n in WHOLE if n not in CALLS and n != "openai_refusal"])
 def test_the_text_is_whole(name: str) -> None:
     (choice,) = read(name).choices
-    assert choice.message.content == OTHER_TEXT.get(name, "Good day.")
+    assert choice.message.text == OTHER_TEXT.get(name, "Good day.")
     expected = "content_filter" if name == "azure_blocked" else "stop"
     assert choice.finish_reason == expected
 

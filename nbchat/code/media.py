@@ -1,0 +1,70 @@
+"""What ``--image``, ``--audio-in`` and ``--file`` name: paths, addresses, ids and variables."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbchat.errors import MagicUsageError
+
+if TYPE_CHECKING:
+    from nbchat.code.flags import Flags
+
+#: flag -> the argument of `nbchat.chat`
+MEDIA: Mapping[str, str] = {"image": "images", "audio-in": "audio_in", "file": "files"}
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
+_FILE_ID = re.compile(r"file-[A-Za-z0-9_-]+")
+
+
+def take_media(
+    flags: Flags, variables: Mapping[str, Any], fill: Callable[[str], str]
+) -> dict[str, Any]:
+    """Give the arguments of `nbchat.media.attach` that a line names; empty where it names none."""
+    found: dict[str, Any] = {}
+    for flag, argument in MEDIA.items():
+        texts = flags.each(flag, fill)
+        if texts:
+            found[argument] = [_value(flag, text, variables) for text in texts]
+    detail = flags.one("detail", fill)
+    return found if detail is None else {**found, "detail": detail}
+
+
+def _value(flag: str, text: str, variables: Mapping[str, Any]) -> Any:
+    from nbchat.media import Named
+
+    where = f"--{flag}"
+    if _DOTTED.fullmatch(text):
+        first, *attributes = text.split(".")
+        value = variables.get(first)
+        # photo.jpg is a file, unless a variable photo has a jpg
+        if first in variables and all(not name.startswith("_") for name in attributes):
+            try:
+                for name in attributes:
+                    value = getattr(value, name)
+            except AttributeError:
+                pass
+            else:
+                return Named(value, text, where)
+    is_id = flag == "file" and _FILE_ID.fullmatch(text) is not None
+    if not (is_id or _ADDRESS.match(text) or _is_there(text)):
+        raise MagicUsageError(_missing(where, text, variables))
+    return Named(text, None, where)
+
+
+def _is_there(text: str) -> bool:
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # a name that is too long, say
+        return False
+
+
+def _missing(where: str, text: str, variables: Mapping[str, Any]) -> str:
+    if not _DOTTED.fullmatch(text):
+        return f"{where} {text}: there is no such file."
+    near = difflib.get_close_matches(text, list(variables), n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"{where} {text}: there is no such file, and no variable of this name.{hint}"
