@@ -28,6 +28,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "tokens": ("nbchat.frames", "tokens"),
     "alternatives": ("nbchat.frames", "alternatives"),
     "usage": ("nbchat.frames", "usage"),
+    "inspect": ("nbchat.widgets.inspector", "inspect"),
     "api": (None, "api"),
     "client": (None, "client"),
     "errors": (None, "errors"),
@@ -52,6 +53,7 @@ __all__ = [
     "client",
     "configure",
     "errors",
+    "inspect",
     "local",
     "measures",
     "media",
@@ -110,3 +112,4 @@ if TYPE_CHECKING:
     from nbchat.session.probing import probe
     from nbchat.session.repeating import repeat
     from nbchat.session.threads import Thread
+    from nbchat.widgets.inspector import inspect

@@ -17,6 +17,7 @@ from nbchat.measures.rows import running_sums
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nbchat.frames.positions import Positions
     from nbchat.frames.source import Source
 
 
@@ -32,7 +33,11 @@ def alternatives(source: Source) -> pd.DataFrame:
     """
     runs = runs_of(source)
     warn_of_missing_logprobs(runs)
-    positions = positions_of(runs)
+    return alternatives_at(positions_of(runs))
+
+
+def alternatives_at(positions: Positions) -> pd.DataFrame:
+    """Give the alternatives frame of positions that were collected before."""
     words = Words(positions.codes, positions.alternative_codes)
     lists = with_unlisted(lists_of(positions, words), positions, words)
     counts = np.diff(lists.offsets)

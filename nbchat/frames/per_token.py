@@ -33,7 +33,11 @@ def tokens(source: Source) -> pd.DataFrame:
     """
     runs = runs_of(source)
     warn_of_missing_logprobs(runs)
-    positions = positions_of(runs)
+    return tokens_at(positions_of(runs))
+
+
+def tokens_at(positions: Positions) -> pd.DataFrame:
+    """Give the tokens frame of positions that were collected before."""
     words = Words(positions.codes, positions.alternative_codes)
     places = words.places(positions.codes)
     texts = texts_of(positions, words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -59,6 +59,26 @@ class Positions:
     @property
     def lengths(self) -> NDArray[np.int64]:
         return np.diff(self.borders)
+
+    def stretch(self, start: int, stop: int) -> Positions:
+        """Give the positions from start to stop, which are of one table, as a table of their own.
+
+        What a token contributes to the text depends on those before it, so that texts are
+        right only where the stretch begins with its table.
+        """
+        table = int(np.searchsorted(self.borders, start, side="right")) - 1
+        first, last = int(self.offsets[start]), int(self.offsets[stop])
+        return replace(
+            self,
+            owners=self.owners[table : table + 1],
+            borders=np.array([0, stop - start], dtype=np.int64),
+            codes=self.codes[start:stop],
+            logprobs=self.logprobs[start:stop],
+            arrivals=self.arrivals[start:stop],
+            offsets=self.offsets[start : stop + 1] - first,
+            alternative_codes=self.alternative_codes[first:last],
+            alternative_logprobs=self.alternative_logprobs[first:last],
+        )
 
     def places(self) -> NDArray[np.int32]:
         """Give the place of each position in its table."""

@@ -55,7 +55,8 @@ class Words:
     """The tokens of some of the vocabulary's codes, each under its place here.
 
     `tokens`, `sent` (bytes as sent, or None), `ids` and `data` are parallel. `data` are
-    the bytes to go by: those sent, else those of the token's text.
+    the bytes to go by: those sent, else those of the token's text. `codes` are those of the
+    vocabulary.
     """
 
     def __init__(self, *codes: Codes):
@@ -65,6 +66,7 @@ class Words:
         used = np.flatnonzero(seen)
         self._place = np.zeros(len(seen), dtype=np.int32)
         self._place[used] = np.arange(len(used), dtype=np.int32)
+        self.codes = used.astype(np.int32)
         numbers = used.tolist()
         self.tokens = [VOCABULARY.tokens[n] for n in numbers]
         self.sent = [VOCABULARY.bytes[n] for n in numbers]

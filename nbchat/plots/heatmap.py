@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 # From dark blue to pale yellow: the lightness rises all the way, and blue against yellow is
 # told apart with any of the common colour deficiencies.
-_SCALE = (
+# Each colour with the least probability that has it.
+SCALE = (
     (0.00, "#14235a"),
     (0.01, "#2b4687"),
     (0.05, "#50709c"),
@@ -64,7 +65,7 @@ def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
     """
     frame = frame_of("tokens", run_or_tokens)
     if not len(frame):
-        return Heatmap(f"<p>{escape(_why_none(run_or_tokens))}</p>", "no token probabilities")
+        return Heatmap(f"<p>{escape(why_none(run_or_tokens))}</p>", "no token probabilities")
     rows = of_choice(frame, choice)
     shown = rows.head(_MOST)
     shown = shown.assign(rank=shown["rank"].to_numpy("float64", na_value=nan))
@@ -83,7 +84,8 @@ def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
     return Heatmap(f"<div>{''.join(parts)}</div>", count)
 
 
-def _why_none(source: Any) -> str:
+def why_none(source: Any) -> str:
+    """Say in one sentence why a run has no token probabilities, and how to ask for them."""
     params = getattr(source, "params", None)
     if params is not None and params.given().get("logprobs"):
         return "Token probabilities were asked for, and the server sent none."
@@ -135,11 +137,11 @@ def _style(prob: float) -> str:
 
 
 def _swatch(prob: float) -> str:
-    colour = next(colour for least, colour in reversed(_SCALE) if prob >= least)
-    return f"background-color:{colour};color:{_ink(colour)}"
+    colour = next(colour for least, colour in reversed(SCALE) if prob >= least)
+    return f"background-color:{colour};color:{ink(colour)}"
 
 
-def _ink(colour: str) -> str:
+def ink(colour: str) -> str:
     """Give black or white, whichever stands out more; one of them always does, at 4.5 to 1."""
     light = luminance(colour)
     return "#000000" if (light + 0.05) / 0.05 >= 1.05 / (light + 0.05) else "#ffffff"
@@ -163,6 +165,6 @@ def _legend(has_unknown: bool, summary: str) -> str:  # noqa: FBT001 - private
 
 
 def _ranges() -> Iterable[tuple[float, str]]:
-    borders = [least for least, _ in _SCALE] + [1.0]
+    borders = [least for least, _ in SCALE] + [1.0]
     for low, high in pairwise(borders):
         yield low, f"below {high:g}" if low == 0 else f"{low:g}–{high:g}"

@@ -10,11 +10,17 @@ function live(model, el) {
   const style = document.createElement("style");
   style.textContent = `[data-nbchat-stand-in="${CSS.escape(id)}"] { display: none; }`;
   document.head.append(style);
-  // keys that are typed here are not the notebook's commands
-  el.dataset.lmSuppressShortcuts = "true";
-  const keep = (event) => event.stopPropagation();
+  // keys that are typed here are not the notebook's commands, but for the one that saves it
+  const saves = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
+  const suppress = (event) => {
+    el.toggleAttribute("data-lm-suppress-shortcuts", !(event && saves(event)));
+  };
+  suppress();
+  const keep = (event) => saves(event) || event.stopPropagation();
+  window.addEventListener("keydown", suppress, true); // before JupyterLab, which asks the document
   el.addEventListener("keydown", keep);
   return () => {
+    window.removeEventListener("keydown", suppress, true);
     el.removeEventListener("keydown", keep);
     style.remove();
   };

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchat import frames, plots
-from nbchat.plots.heatmap import _SCALE, Heatmap, heatmap, luminance
+from nbchat.plots.heatmap import SCALE, Heatmap, heatmap, luminance
 from tests.frames.made import choice, entry, run_of
 
 
@@ -73,7 +73,7 @@ def test_text_stands_out_from_its_colour(logprob):
 
 
 def test_the_scale_is_sequential_in_lightness():
-    lights = [luminance(colour) for _, colour in _SCALE]
+    lights = [luminance(colour) for _, colour in SCALE]
     assert lights == sorted(lights)
     # steps that can be told apart without any colour
     assert all(b > 1.3 * a for a, b in itertools.pairwise(lights))

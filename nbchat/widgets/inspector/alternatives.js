@@ -1,0 +1,269 @@
+// What could have stood at the chosen position: bars to look at and to choose from.
+
+const TSV_COLUMNS = [
+  ["alternative", (row, i) => i],
+  ["display", (row) => cell(row.entry.display)],
+  ["token_id", (row) => row.entry.id ?? ""],
+  ["bytes", (row) => row.entry.bytes ?? ""],
+  ["logprob", (row) => numberCell(row.logprob)],
+  ["prob", (row) => numberCell(row.prob)],
+  ["cum_prob", (row) => numberCell(row.cumulated)],
+  ["is_sampled", (row) => row.isSampled],
+  ["is_listed", (row) => row.isListed],
+];
+
+// a spreadsheet takes a cell that begins so for a formula, and a token is only data
+function cell(text) {
+  return /^[=+\-@]/.test(text) ? `'${text}` : text;
+}
+
+function numberCell(value) {
+  return Number.isNaN(value) ? "" : value;
+}
+
+function tableText(rows) {
+  const lines = rows.map((row, i) => TSV_COLUMNS.map(([, read]) => read(row, i)).join("\t"));
+  return [TSV_COLUMNS.map(([name]) => name).join("\t"), ...lines, ""].join("\n");
+}
+
+async function copy(text, near) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // no clipboard for a page that came without TLS from another host: the old way
+    const area = element("textarea", { "aria-hidden": "true" });
+    area.style.position = "fixed";
+    area.style.opacity = "0";
+    area.value = text;
+    near.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+  }
+}
+
+function nameOf(row) {
+  const name = element("span", { className: "name", title: shortened(row.entry, 200) });
+  name.append(element("bdi", { textContent: shortened(row.entry, 60) }));
+  return name;
+}
+
+class Alternatives {
+  /** `view` has `.scale`; `onLeave()` is called when the reader goes back to the text. */
+  constructor(page, view, onLeave) {
+    this.page = page;
+    this.view = view;
+    this.onLeave = onLeave;
+    this.id = `nbchat-alternatives-${(lists += 1)}`;
+    this.head = element("div", { className: "head" });
+    this.list = element("div", {
+      className: "rows",
+      role: "listbox",
+      tabindex: "0",
+      "aria-label": "Alternatives at this position",
+    });
+    this.rest = element("div", { className: "rest" });
+    this.foot = element("div", { className: "figures", "aria-live": "polite" });
+    this.copyButton = element("button", { type: "button", textContent: "Copy table" });
+    this.copyButton.addEventListener("click", () => this.copyTable());
+    this.actions = element("div", { className: "actions" }, this.copyButton);
+    this.el = element("section", { className: "alternatives", "aria-label": "Alternatives" });
+    this.list.addEventListener("keydown", (event) => this.press(event));
+    this.list.addEventListener("click", (event) => {
+      const row = event.target.closest(".row");
+      if (row) this.activate(Number(row.dataset.row));
+    });
+    this.draw();
+  }
+
+  draw() {
+    const selected = this.page.selected;
+    if (!selected) {
+      this.shown = null;
+      this.el.replaceChildren(
+        element("p", {
+          className: "hint",
+          textContent:
+            "Choose a token, with the mouse or the arrow keys, to see what else could have stood there.",
+        }),
+      );
+      return;
+    }
+    const { table, position } = selected;
+    const isSame = this.shown?.table.key === table.key && this.shown.position === position;
+    const rows = this.page.alternatives(table, position);
+    const active = isSame && this.rows ? this.active : 0;
+    this.shown = { table, position };
+    this.rows = rows;
+    this.drawHead(table, position);
+    if (!rows) {
+      this.list.replaceChildren(
+        element("p", { className: "hint", textContent: "Asking the kernel …" }),
+      );
+      this.rest.replaceChildren();
+      this.foot.replaceChildren();
+    } else {
+      this.drawRows(rows);
+      this.drawRest(rows, figuresOf(table, position));
+      const sampled = rows.findIndex((row) => row.isSampled);
+      this.activate(isSame ? Math.min(active, rows.length - 1) : Math.max(0, sampled));
+    }
+    if (!this.list.isConnected) {
+      this.el.replaceChildren(this.head, this.list, this.rest, this.foot, this.actions);
+    }
+  }
+
+  drawHead(table, position) {
+    const entry = this.page.entry(table, position);
+    const figures = figuresOf(table, position);
+    const chip = element("span", { className: "token" }, element("bdi", { textContent: shortened(entry, 40) }));
+    paint(chip, this.view.scale, figures);
+    const where = `position ${position.toLocaleString("en")} of ${table.length.toLocaleString("en")}`;
+    const pairs = [
+      ...facts(figures),
+      ["id", entry.id ?? "not sent"],
+      ["bytes", bytesWords(entry.bytes, 36)],
+    ];
+    const list = element("div", { className: "facts" });
+    for (const [name, words] of pairs) {
+      list.append(fact(name, element("span", { textContent: words })));
+    }
+    const notes = [
+      this.page.is(table, position, IS.special) && "a control token: no part of the text",
+      this.page.is(table, position, IS.partial) &&
+        (table.texts[position] ? `ends the character ${table.texts[position]}` : "a part of a character"),
+      this.page.is(table, position, IS.censored) && "the server sent no usable logprob",
+    ].filter(Boolean);
+    this.head.replaceChildren(
+      element("div", { className: "title" }, chip, element("span", { textContent: where })),
+      ...notes.map((note) => element("p", { className: "note", textContent: note })),
+      list,
+    );
+  }
+
+  drawRows(rows) {
+    this.list.replaceChildren(
+      ...rows.map((row, i) => {
+        const words = probWords(row.prob);
+        const label = [row.entry.display.slice(0, 80), `probability ${words}`];
+        if (row.isSampled) label.push("sampled");
+        if (!row.isListed) label.push("not in the server's list");
+        const bar = element("span", { className: "bar" }, element("span"));
+        bar.firstChild.style.width = `${100 * Math.min(1, row.prob || 0)}%`;
+        const made = element(
+          "div",
+          {
+            className: `row${row.isSampled ? " sampled" : ""}`,
+            id: `${this.id}-${i}`,
+            role: "option",
+            "aria-selected": "false",
+            "aria-label": label.join(", "),
+            "data-row": i,
+          },
+          element("span", { className: "mark", textContent: row.isSampled ? "sampled ▸" : "" }),
+          nameOf(row),
+          bar,
+          element("span", { className: "number", textContent: words }),
+        );
+        return made;
+      }),
+    );
+    this.list.hidden = rows.length === 0;
+  }
+
+  /** The mass that no row has: what is listed and not shown here, and what nobody listed. */
+  drawRest(rows, figures) {
+    const known = (row) => (Number.isNaN(row.prob) ? 0 : row.prob);
+    const sum = (some) => some.reduce((total, row) => total + known(row), 0);
+    const listed = rows.filter((row) => row.isListed);
+    const more = figures.top_k - listed.length;
+    const parts = [];
+    if (more > 0) {
+      const mass = Math.max(0, 1 - figures.tail_mass - sum(listed));
+      parts.push(this.restRow("more", `${more.toLocaleString("en")} more listed`, mass));
+    }
+    if (figures.top_k) {
+      const unlisted = sum(rows.filter((row) => !row.isListed));
+      const mass = Math.max(0, figures.tail_mass - unlisted);
+      // the list comes in 32-bit floats: less is rounding
+      parts.push(this.restRow("unseen", "not listed", mass < 5e-7 ? 0 : mass));
+    } else {
+      parts.push(
+        element("p", {
+          className: "hint",
+          textContent:
+            "The server listed no alternatives here. Ask for them with top_logprobs=5, or in a cell with --top-logprobs 5.",
+        }),
+      );
+    }
+    this.rest.replaceChildren(...parts);
+  }
+
+  restRow(kind, name, mass) {
+    const bar = element("span", { className: `bar ${kind}` }, element("span"));
+    bar.firstChild.style.width = `${100 * Math.min(1, mass)}%`;
+    bar.firstChild.hidden = mass === 0;
+    return element(
+      "div",
+      { className: "row", role: "img", "aria-label": `${name}: probability ${probWords(mass)}` },
+      element("span", { className: "mark" }),
+      element("span", { className: "name", textContent: name }),
+      bar,
+      element("span", { className: "number", textContent: probWords(mass) }),
+    );
+  }
+
+  /** Mark a row, and say all of it below. */
+  activate(number) {
+    this.active = number;
+    const row = this.rows?.[number];
+    this.list.querySelector('[aria-selected="true"]')?.setAttribute("aria-selected", "false");
+    if (!row) {
+      this.foot.replaceChildren();
+      this.list.removeAttribute("aria-activedescendant");
+      return;
+    }
+    const marked = this.list.children[number];
+    marked.setAttribute("aria-selected", "true");
+    this.list.setAttribute("aria-activedescendant", marked.id);
+    const { offsetTop, offsetHeight } = marked;
+    const list = this.list;
+    if (offsetTop < list.scrollTop) list.scrollTop = offsetTop;
+    else if (offsetTop + offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = offsetTop + offsetHeight - list.clientHeight;
+    }
+    const words = [
+      `logprob ${numberWords(row.logprob, 4)}`,
+      `cumulated ${probWords(row.cumulated)}`,
+      `id ${row.entry.id ?? "not sent"}`,
+      `bytes ${bytesWords(row.entry.bytes, 12)}`,
+    ];
+    if (!row.isListed) words.push("not in the server's list");
+    this.foot.replaceChildren(...words.map((text) => element("span", { textContent: text })));
+    this.onActive?.(row);
+  }
+
+  press(event) {
+    const last = (this.rows?.length ?? 0) - 1;
+    const to = {
+      ArrowDown: Math.min(last, this.active + 1),
+      ArrowUp: Math.max(0, this.active - 1),
+      Home: 0,
+      End: last,
+      PageDown: Math.min(last, this.active + 8),
+      PageUp: Math.max(0, this.active - 8),
+    }[event.key];
+    if (to !== undefined) this.activate(to);
+    else if (event.key === "Escape") this.onLeave();
+    else if (event.key === "Enter" && this.onBranch) this.onBranch();
+    else return;
+    event.preventDefault();
+  }
+
+  async copyTable() {
+    if (!this.rows) return;
+    await copy(tableText(this.rows), this.el);
+    this.copyButton.textContent = "Copied";
+    setTimeout(() => (this.copyButton.textContent = "Copy table"), 1500);
+  }
+}

@@ -1,0 +1,87 @@
+// Figures of tokens as numbers, as words and as colours.
+
+const LN2 = Math.log(2);
+
+/** All figures of a token; NaN is unknown. Entropy and surprisal in bits, the log prob in nats. */
+function figuresOf(table, position) {
+  const columns = table.columns;
+  const logprob = columns.logprob[position];
+  return {
+    logprob,
+    prob: Math.exp(logprob),
+    surprisal: 0 - logprob / LN2,
+    entropy_lo: columns.entropy_lo[position] / LN2,
+    entropy_hi: columns.entropy_hi[position] / LN2,
+    margin: columns.margin[position],
+    rank: columns.rank[position] || NaN,
+    top_k: columns.top_k[position],
+    tail_mass: columns.tail_mass[position],
+  };
+}
+
+/** The number of the colour that a figure has in a scale; -1 where it is unknown. */
+function colourOf(scale, value) {
+  if (Number.isNaN(value)) return -1;
+  let i = scale.floors.length - 1;
+  while (i > 0 && value < scale.floors[i]) i -= 1;
+  return i;
+}
+
+function probWords(prob) {
+  if (Number.isNaN(prob)) return "not known";
+  if (prob === 0 || prob === 1) return String(prob);
+  if (prob < 0.0001) return prob.toExponential(1);
+  if (prob >= 0.99995) return "> 0.9999";
+  return prob > 0.999 ? prob.toFixed(4) : prob.toPrecision(3);
+}
+
+function numberWords(value, digits = 2) {
+  return Number.isNaN(value) ? "not known" : value.toFixed(digits);
+}
+
+/** An entropy is an interval; where the size of the vocabulary is unknown it has no end. */
+function intervalWords(low, high) {
+  if (Number.isNaN(low)) return "not known";
+  if (Number.isNaN(high)) return `≥ ${low.toFixed(2)}`;
+  const [from, to] = [low.toFixed(2), high.toFixed(2)];
+  return from === to ? from : `${from} – ${to}`;
+}
+
+function rankWords(figures) {
+  if (!Number.isNaN(figures.rank)) return `${figures.rank} of ${figures.top_k.toLocaleString("en")}`;
+  return figures.top_k ? `not in ${figures.top_k.toLocaleString("en")}` : "no list";
+}
+
+/** The figure that the tokens are coloured by, short enough to stand below a token. */
+function shortWords(name, figures) {
+  const value = figures[name];
+  if (Number.isNaN(value)) return "?";
+  if (name === "rank") return String(value);
+  if (name === "surprisal" || name === "entropy_lo") return value.toFixed(1);
+  if (value < 0.0005) return value === 0 ? "0" : value.toExponential(0);
+  return value >= 0.9995 ? "1.00" : value.toFixed(value < 0.1 ? 3 : 2).replace(/^0/, "");
+}
+
+/** The figures of a token as pairs of name and words, in the order of the detail line. */
+function facts(figures) {
+  return [
+    ["probability", probWords(figures.prob)],
+    ["surprisal, bits", numberWords(figures.surprisal)],
+    ["logprob, nats", numberWords(figures.logprob, 3)],
+    ["rank", rankWords(figures)],
+    ["entropy, bits", intervalWords(figures.entropy_lo, figures.entropy_hi)],
+    ["margin", probWords(figures.margin)],
+  ];
+}
+
+function bytesWords(bytes, most = 24) {
+  if (bytes === null) return "not sent";
+  if (bytes === "") return "none";
+  return bytes.length > 3 * most ? `${bytes.slice(0, 3 * most)}…` : bytes;
+}
+
+/** What is said aloud of a token. */
+function spoken(entry, figures, flags) {
+  const name = flags & IS.special ? "end token" : entry.display.replaceAll("␣", " ").trim() || "blank";
+  return `${name.slice(0, 80)}, probability ${probWords(figures.prob)}`;
+}

@@ -1,0 +1,63 @@
+"""What each of several runs is called, so that they can be told apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbchat.plots.glyphs import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nbchat.run import Run
+
+_MOST = 60
+
+
+def labels_of(runs: Sequence[Run]) -> list[str]:
+    """Give a line for each run: its model, the params in which the runs differ, its prompt."""
+    asked = [{**run.params.given(), **run.params.extra} for run in runs]
+    names = dict.fromkeys(name for params in asked for name in params)
+    differing = [
+        name
+        for name in names
+        if name != "model" and len({repr(params.get(name)) for params in asked}) > 1
+    ]
+    labels = [
+        " · ".join(
+            part
+            for part in (
+                run.model or "",
+                *(
+                    shortened(f"{name} {_plain(params[name])}", _MOST)
+                    for name in differing
+                    if name in params
+                ),
+                _prompt(run),
+            )
+            if part
+        )
+        or f"run {run.id}"
+        for run, params in zip(runs, asked, strict=True)
+    ]
+    if len(set(labels)) == len(labels):
+        return labels
+    return [f"{number}: {label}" for number, label in enumerate(labels, 1)]
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _prompt(run: Run) -> str:
+    for message in reversed(run.messages):
+        if message.get("role") == "user":
+            return f"“{shortened(' '.join(_text(message.get('content')).split()), _MOST)}”"
+    return ""
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    return " ".join(str(part.get("text", "")) for part in parts if isinstance(part, dict))

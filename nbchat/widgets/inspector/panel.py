@@ -1,0 +1,130 @@
+"""The token inspector: the widget, and what it is in Python."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import traitlets
+
+from nbchat.frames.columns import empty
+from nbchat.frames.source import runs_of
+from nbchat.widgets.inspector.following import follow
+from nbchat.widgets.inspector.page import Page
+from nbchat.widgets.inspector.picture import picture
+from nbchat.widgets.inspector.selection import described, found, wanted
+from nbchat.widgets.stand_in import Panel, joined
+
+if TYPE_CHECKING:
+    from nbchat.frames.source import Source
+    from nbchat.run import Run
+
+_SCRIPTS = ("page", "figures", "layout", "text", "alternatives", "section", "inspector")
+
+
+class Inspector(Panel):
+    """The tokens of runs in the notebook, coloured, each with what else could have stood there.
+
+    - `selected`: dict of the chosen token: run_id, choice, channel, position and its figures
+      as in the tokens frame, None where missing; None where nothing is selected. It can be set:
+      to a position, to a mapping with a position and perhaps run_id, choice and channel (a row
+      of a tokens frame is one), or to None.
+    - `selected_alternatives`: DataFrame, the alternatives of that token (`nbchat.alternatives`)
+
+    Both are traits: ``inspector.observe(f, "selected")`` calls f at each change.
+    """
+
+    _esm = joined("stand_in.js", *(f"inspector/{name}.js" for name in _SCRIPTS))
+    _css = joined("inspector/inspector.css")
+
+    selected = traitlets.Any(None, allow_none=True)
+    selected_alternatives = traitlets.Any()
+
+    # written anew whenever a page asks for the state: what came since is in it
+    _page = traitlets.Instance(Page).tag(sync=True, to_json=lambda page, _: page.whole())
+    #: key of the table and position of what is selected; empty where nothing is
+    _at: Any = traitlets.List().tag(sync=True)
+
+    def __init__(self, runs: list[Run]):
+        super().__init__(_page=Page(runs), selected_alternatives=empty("alternatives"))
+        self.on_msg(self._answer)
+        follow(self)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that it shows."""
+        return list(self._page.runs)
+
+    def update(self) -> None:
+        """Show what has come since. A run that goes on is followed without it."""
+        news = self._page.changes()
+        for message in news:
+            self.send(message.content, message.buffers)
+        if news:
+            self.refresh_stand_in()
+
+    @property
+    def is_following(self) -> bool:
+        """Whether one of the runs still goes on."""
+        return self.comm is not None and self._page.is_running
+
+    def stand_in_html(self) -> str:
+        """Give the tokens and the alternatives of the chosen one as static HTML."""
+        return picture(self._page, self.selected, self.selected_alternatives)
+
+    @traitlets.validate("selected")
+    def _check_selected(self, proposal: Any) -> dict[str, Any] | None:
+        if proposal["value"] is None:
+            return None
+        asked = wanted(proposal["value"], self.selected)
+        tables = [(run_id, table) for _, run_id, table in self._page.tables()]
+        number, position = found(asked, tables)
+        return described(*tables[number], position)
+
+    @traitlets.observe("selected")
+    def _show_selected(self, change: Any) -> None:
+        now = change["new"]
+        if now is None:
+            self._at = []
+            self.selected_alternatives = empty("alternatives")
+        else:
+            tables = list(self._page.tables())
+            number, position = found(now, [(run_id, table) for _, run_id, table in tables])
+            key, _, table = tables[number]
+            self._at = [key, position]
+            self.selected_alternatives = table.alternatives_frame(position)
+        self.refresh_stand_in()
+
+    @traitlets.observe("_at")
+    def _take_selected(self, change: Any) -> None:
+        try:
+            key, position = change["new"]
+        except ValueError:
+            self.selected = None
+            return
+        shown = self._page.table(key)
+        if shown is not None and position in range(len(shown[1])):
+            run_id, table = shown
+            here = (run_id, table.choice, table.channel, position)
+            self.selected = dict(
+                zip(("run_id", "choice", "channel", "position"), here, strict=True)
+            )
+
+    def _answer(self, _: Any, content: Any, __: Any) -> None:
+        if content.get("type") == "alternatives":
+            answer = self._page.alternatives(content["key"], content["position"])
+            if answer is not None:
+                self.send(answer.content, answer.buffers)
+
+
+def inspect(source: Source) -> Inspector:
+    """Give the token inspector of a run or runs: the last line of a cell shows it.
+
+    `source` is a run, an iterable of runs or anything with `.runs`. See `Inspector` for what
+    it is in Python. A run that still goes on is followed; one without log probabilities is a
+    sentence that says how to ask for them. Raise TypeError where `source` has no runs to give,
+    and ValueError where they are none.
+    """
+    runs: Any = runs_of(source)
+    if not runs:
+        raise ValueError("there is no run to inspect: expected a run, or some")
+    return Inspector(runs)

@@ -1,0 +1,91 @@
+"""The inspector as static HTML, for where there is no kernel."""
+
+from __future__ import annotations
+
+from html import escape
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+from nbchat.plots.glyphs import shortened
+from nbchat.plots.heatmap import heatmap
+from nbchat.widgets.inspector.page import sentence_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
+    from nbchat.frames.packed import Table
+    from nbchat.widgets.inspector.page import Page
+
+#: of a longer reply only so many tokens are drawn: the picture is sent with each selection
+MOST_TOKENS = 400
+#: of more alternatives the first are shown
+MOST_ROWS = 20
+_CELL = "padding:1px 10px 1px 0;text-align:left"
+_NUMBER = "padding:1px 10px 1px 0;text-align:right;font-variant-numeric:tabular-nums"
+
+
+def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.DataFrame) -> str:
+    """Give the tokens of all runs, and the alternatives of the chosen one, as HTML."""
+    tables = list(page.tables())
+    parts = []
+    for number, run in enumerate(page.runs):
+        label = escape(page.labels[number])
+        parts.append(f'<div style="margin:8px 0 2px;font-weight:600">{label}</div>')
+        own = [table for key, _, table in tables if key.startswith(f"{number}:")]
+        if not own:
+            parts.append(f"<p>{escape(sentence_of(run))}</p>")
+        for table in own:
+            parts.append(_tokens(table, several=len(own) > 1))
+            if selected is not None and _is_of(selected, run.id, table):
+                parts.append(_alternatives(selected, alternatives))
+    return f'<div style="max-width:70em">{"".join(parts)}</div>'
+
+
+def _is_of(selected: Mapping[str, Any], run_id: str, table: Table) -> bool:
+    here = (run_id, table.choice, table.channel)
+    return (selected["run_id"], selected["choice"], selected["channel"]) == here
+
+
+def _tokens(table: Table, *, several: bool) -> str:
+    name = f'<div style="margin-top:4px">choice {table.choice}</div>' if several else ""
+    shown = heatmap(table.frame.head(MOST_TOKENS), choice=table.choice)
+    left_out = len(table) - MOST_TOKENS
+    note = f"<div>… and {left_out:,} more tokens</div>" if left_out > 0 else ""
+    return f"{name}{shown}{note}"
+
+
+def _alternatives(selected: Mapping[str, Any], alternatives: pd.DataFrame) -> str:
+    rows = alternatives.head(MOST_ROWS).to_dict("records")
+    unseen = max(0.0, 1.0 - float(alternatives["prob"].sum()))
+    body = "".join(_row(row) for row in rows)
+    left_out = len(alternatives) - len(rows)
+    if left_out:
+        body += f'<tr><td style="{_CELL}" colspan="4">… and {left_out:,} more</td></tr>'
+    elif selected["top_k"]:
+        body += (
+            f'<tr><td style="{_CELL}">not listed</td><td style="{_NUMBER}">{unseen:.3g}</td>'
+            f"<td></td><td></td></tr>"
+        )
+    head = (
+        f'<tr><th style="{_CELL}">token</th><th style="{_NUMBER}">probability</th>'
+        f'<th style="{_NUMBER}">logprob, nats</th><th style="{_CELL}"></th></tr>'
+    )
+    title = f"Position {selected['position']}: {shortened(selected['display'], 60)}"
+    return (
+        f'<div style="margin:6px 0"><div>{escape(title)}</div>'
+        f'<table style="border-collapse:collapse">{head}{body}</table></div>'
+    )
+
+
+def _row(row: dict[Any, Any]) -> str:
+    known = not isnan(row["prob"])
+    prob = f"{row['prob']:.3g}" if known else "not known"
+    logprob = f"{row['logprob']:.3f}" if known else ""
+    return (
+        f'<tr><td style="{_CELL}"><bdi style="font-family:monospace">'
+        f"{escape(shortened(row['display'], 60))}</bdi></td>"
+        f'<td style="{_NUMBER}">{prob}</td><td style="{_NUMBER}">{logprob}</td>'
+        f'<td style="{_CELL}">{"sampled" if row["is_sampled"] else ""}</td></tr>'
+    )

@@ -1,0 +1,171 @@
+// One run: its name, its choices as tabs, the tokens of one of them and the line of figures.
+
+class Section {
+  constructor(page, number, view, onOpen) {
+    this.page = page;
+    this.number = number; // of the run that it was opened for
+    this.run = number; // of the run that is shown: this one or a branch of it
+    this.view = view;
+    this.onOpen = onOpen;
+    this.title = element("span", { className: "label" });
+    this.status = element("span", { className: "status" });
+    this.tabs = element("div", { className: "tabs", role: "tablist", "aria-label": "Choices" });
+    this.body = element("div", { className: "body" });
+    this.detail = element("div", { className: "detail" });
+    this.el = element(
+      "section",
+      { className: "run" },
+      element("header", {}, this.title, this.status),
+      this.tabs,
+      this.body,
+      this.detail,
+    );
+    this.tabs.addEventListener("keydown", (event) => this.press(event));
+    this.draw();
+  }
+
+  get tables() {
+    return this.page.tablesOf(this.run);
+  }
+
+  close() {
+    this.text?.close();
+  }
+
+  /** Show another run in this place. */
+  open(run) {
+    this.run = run;
+    this.key = undefined;
+    this.draw();
+  }
+
+  draw() {
+    const run = this.page.runs[this.run];
+    const { tables } = this;
+    this.title.textContent = run.label;
+    this.el.setAttribute("aria-label", run.label);
+    const count = tables.reduce((sum, table) => sum + table.length, 0);
+    const words = [`${count.toLocaleString("en")} token${count === 1 ? "" : "s"}`];
+    if (run.status !== "complete") words.unshift(run.status);
+    this.status.textContent = tables.length ? words.join(" · ") : run.status;
+    this.status.dataset.status = run.status;
+    if (!tables.some((table) => table.key === this.key)) this.key = tables[0]?.key;
+    this.drawTabs(tables);
+    this.detail.hidden = !tables.length;
+    if (!tables.length) {
+      this.close();
+      this.text = undefined;
+      this.height = 0;
+      this.body.replaceChildren(element("p", { className: "sentence", textContent: run.sentence }));
+    } else if (this.text?.key !== this.key) {
+      this.close();
+      this.text = new TokenText(this.page, this.key, this.view, {
+        onPoint: (position) => this.point(position),
+        onOpen: this.onOpen,
+        onLines: () => this.fit(),
+      });
+      this.body.replaceChildren(this.text.el);
+      this.text.restyle();
+      this.text.reveal();
+    }
+    this.point(null);
+  }
+
+  drawTabs(tables) {
+    this.tabs.hidden = tables.length < 2;
+    if (tables.length < 2) return;
+    const hadFocus = this.tabs.contains(document.activeElement);
+    this.tabs.replaceChildren(
+      ...tables.map((table) => {
+        const isShown = table.key === this.key;
+        const name = `choice ${table.choice}${table.channel === "content" ? "" : ` · ${table.channel}`}`;
+        const tab = element("button", {
+          type: "button",
+          role: "tab",
+          "aria-selected": isShown,
+          tabindex: isShown ? 0 : -1,
+          "data-key": table.key,
+          textContent: name,
+        });
+        tab.addEventListener("click", () => this.show(table.key));
+        return tab;
+      }),
+    );
+    if (hadFocus) this.tabs.querySelector('[aria-selected="true"]').focus();
+  }
+
+  show(key) {
+    if (key === this.key) return;
+    this.key = key;
+    this.draw();
+  }
+
+  press(event) {
+    const keys = this.tables.map((table) => table.key);
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    this.show(keys[(keys.indexOf(this.key) + step + keys.length) % keys.length]);
+    this.tabs.querySelector('[aria-selected="true"]').focus();
+  }
+
+  /** Take tokens that have come, or a colour that was chosen. */
+  grow(start) {
+    this.text?.grow(start);
+    this.point(null);
+  }
+
+  restyle() {
+    this.text?.restyle();
+    this.text?.reveal();
+  }
+
+  /** As high as its lines, up to a limit; the reader may drag it to another height. */
+  fit() {
+    const { text } = this;
+    if (!text) return;
+    const most = this.view.isAlone ? 380 : 220;
+    const height = Math.min(most, text.layout.lines * text.lineHeight + 14);
+    if (!this.height || Math.abs(text.el.offsetHeight - this.height) < 2) {
+      text.el.style.height = `${height}px`;
+      this.height = text.el.offsetHeight;
+    }
+  }
+
+  /** Show what is selected, wherever it was selected. */
+  select() {
+    const selected = this.page.selected;
+    if (selected && this.page.runs[selected.table.run].section === this.number) {
+      if (selected.table.run !== this.run) this.open(selected.table.run);
+      this.show(selected.key);
+    }
+    this.text?.reveal();
+    this.point(null);
+  }
+
+  /** Write the figures of a token, else of the selected one, into the line of figures. */
+  point(position) {
+    if (!this.text) return;
+    const at = position ?? this.text.selected;
+    if (this.pointed === at && at !== null && this.pointedKey === this.key) return;
+    [this.pointed, this.pointedKey] = [at, this.key];
+    const { table } = this.text;
+    if (at === null || at >= table.length) {
+      this.detail.replaceChildren(
+        element("span", { className: "hint", textContent: "Point at a token to see its figures." }),
+      );
+      return;
+    }
+    const figures = figuresOf(table, at);
+    const entry = this.page.entry(table, at);
+    const name = element("span", { className: "name" }, element("bdi", { textContent: shortened(entry, 30) }));
+    this.detail.replaceChildren(
+      fact(`token ${at.toLocaleString("en")}`, name),
+      ...facts(figures).map(([label, words]) => fact(label, element("span", { textContent: words }))),
+    );
+  }
+}
+
+function fact(label, value) {
+  return element("div", {}, element("span", { className: "fact", textContent: label }), value);
+}

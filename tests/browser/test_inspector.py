@@ -1,0 +1,284 @@
+"""The token inspector in a real JupyterLab."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.lab import Lab, Notebook, Theme
+
+pytestmark = [pytest.mark.browser, pytest.mark.local]
+
+ROOT = Path(__file__).parents[2]
+MADE = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import nbchat
+from tests.frames.made import choice, entry, run_of, token
+"""
+SKY = """
+import nbchat
+sky = nbchat.chat("Why is the sky blue?", temperature=0, max_completion_tokens=60,
+                  logprobs=True, top_logprobs=6)
+inspector = nbchat.inspect(sky)
+seen = []
+inspector.observe(lambda change: seen.append(change["new"]["position"]), "selected")
+inspector
+"""
+
+
+@contextmanager
+def inspected(
+    lab: Lab, name: str, *cells: str, theme: Theme = "light", width: int = 1280
+) -> Iterator[tuple[Notebook, Locator]]:
+    """A notebook whose first cell, which is run, shows an inspector; and the inspector."""
+    lab.write(name, list(cells))
+    with lab.open(name, theme=theme, size=(width, 1000)) as notebook:
+        notebook.run(0)
+        panel = notebook.cell(0).locator(".nbchat-inspector")
+        expect(panel.locator(".run").first).to_be_visible()
+        notebook.wait_idle()
+        yield notebook, panel
+        assert notebook.script_errors == []
+
+
+def token(panel: Locator, position: int) -> Locator:
+    return panel.locator(f'.text .token[data-position="{position}"]')
+
+
+def selected(panel: Locator) -> int:
+    return int(panel.locator('.text [aria-selected="true"]').get_attribute("data-position") or -1)
+
+
+def says(notebook: Notebook, cell: int, text: str) -> None:
+    notebook.run(cell)
+    notebook.wait_text(cell, text)
+
+
+def test_a_token_is_chosen_by_mouse_and_by_keyboard_and_python_sees_it(
+    lab: Lab, weights: Path
+) -> None:
+    seen = "print(inspector.selected['position'], seen, len(inspector.selected_alternatives))"
+    link = "inspector.selected = 12\nprint(inspector.selected['display'])"
+    with inspected(lab, "sky.ipynb", SKY, seen, link) as (notebook, panel):
+        token(panel, 3).hover()
+        expect(panel.locator(".detail")).to_contain_text("token 3")
+        token(panel, 5).click()
+        rows = panel.locator(".alternatives .rows .row")
+        expect(rows).to_have_count(6)
+        expect(panel.locator(".rows .sampled")).to_have_count(1)
+        expect(panel.locator(".rest .unseen")).to_have_count(1)
+        says(notebook, 1, "5 [5] 6")
+        panel.locator(".text").focus()
+        keys = notebook.page.keyboard
+        places = [5]
+        for key in ["ArrowRight", "ArrowDown", "ArrowUp", "ArrowLeft", "End", "Home", "PageDown"]:
+            keys.press(key)
+            places.append(selected(panel))
+        right, down, up, left, end, home, page_down = places[1:]
+        assert (right, up, left) == (6, 6, 5)
+        assert down > right
+        assert home == 0
+        assert home < end < page_down
+        # the keys are no commands of the notebook: no cell came, went or is edited
+        for key in ["b", "d", "d", "x", "Enter"]:
+            keys.press(key)
+        assert notebook.cells.count() == 3
+        expect(panel.locator(".rows")).to_be_focused()
+        keys.press("ArrowDown")
+        expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+        keys.press("Escape")
+        expect(panel.locator(".text")).to_be_focused()
+        shown = rows.nth(0).get_attribute("aria-label")
+        says(notebook, 2, "")
+        notebook.wait_idle()
+        expect(token(panel, 12)).to_have_attribute("aria-selected", "true")
+        expect(panel.locator(".title")).to_contain_text("position 12 of 60")
+        assert rows.nth(0).get_attribute("aria-label") != shown
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_it_looks_right_in_both_themes_and_when_narrow(
+    lab: Lab, weights: Path, theme: Theme
+) -> None:
+    with inspected(lab, f"look-{theme}.ipynb", SKY, theme=theme) as (notebook, panel):
+        token(panel, 8).click()
+        expect(panel.locator(".rows .row")).to_have_count(6)
+        height = panel.bounding_box()["height"]  # type: ignore[index]
+        notebook.screenshot(f"inspector-{theme}", cell=0)
+        token(panel, 9).hover()
+        assert panel.bounding_box()["height"] == height  # type: ignore[index]
+        panel.get_by_label("Colour by").select_option("rank")
+        panel.get_by_label("numbers").check()
+        expect(token(panel, 8).locator("small")).to_have_text("1")
+        notebook.screenshot(f"inspector-{theme}-rank", cell=0)
+        notebook.page.set_viewport_size({"width": 760, "height": 1100})
+        notebook.page.wait_for_timeout(300)
+        assert fits(panel)
+        notebook.screenshot(f"inspector-{theme}-narrow", cell=0)
+
+
+def fits(panel: Locator) -> bool:
+    """Whether nothing is wider than what it stands in."""
+    return panel.evaluate(
+        "el => [el, ...el.querySelectorAll('.bar-top, .runs, .text, .detail, .head, .rows')]"
+        ".every(e => e.scrollWidth <= e.clientWidth + 1)"
+    )
+
+
+HOSTILE = (
+    MADE
+    + """
+smile = "😄".encode()
+listed = lambda *top: {"top_logprobs": list(top)}
+run = run_of(
+    choice(
+        entry("<script>window.pwned = 1</script>", -1.0,
+              ("<img src=x onerror='window.pwned=2'>", -0.7)),
+        entry("=cmd()", -0.5, ("=cmd()", -0.5), ('"&quot;', -2.0), ("a\\tb\\nc", -3.0)),
+        token("x", -0.3, smile[:2]) | listed(),
+        token("y", -0.2, smile[2:]) | listed(),
+        entry("$x$", -9999.0), entry("\\x07\\u202e", float("nan")), entry("\\n", -0.1),
+        entry("שלום", -0.9), entry(" עולם", -1.9), entry("\\n", -0.1),
+        entry("long " * 2_000_000, -4.0), entry("<|im_end|>", -0.01),
+        text="x",
+    ),
+    choice(entry("two", -0.1, ("two", -0.1)), entry("!", -0.2), index=1),
+    choice(index=2, refusal=[entry("I", -0.1), entry(" cannot", -1.1)]),
+)
+inspector = nbchat.inspect([run, run_of(choice(text="Hello"))])
+inspector
+"""
+)
+
+
+def test_what_a_model_writes_is_text(lab: Lab) -> None:
+    with inspected(lab, "hostile.ipynb", HOSTILE) as (notebook, panel):
+        page = notebook.page
+        assert token(panel, 0).inner_text() == "<script>window.pwned␣=␣1</script>"
+        token(panel, 0).click()
+        expect(panel.locator(".rows")).to_contain_text("<img␣src=x")
+        assert panel.locator("script, img").count() == 0
+        assert page.evaluate("window.pwned") is None
+        # a character that is split over tokens, control characters, and what is not known
+        assert token(panel, 2).inner_text() == "\\xf0\\x9f"
+        assert token(panel, 3).inner_text() == "\\x98\\x84=😄"
+        assert token(panel, 5).inner_text() == "\\x07\\u202e"
+        for position in (4, 5):
+            assert "unknown" in (token(panel, position).get_attribute("class") or "")
+            label = token(panel, position).get_attribute("aria-label") or ""
+            assert label.endswith("probability not known")
+        # right to left: the second token stands to the left of the first, and Left leads to it
+        first, second = (token(panel, n).bounding_box() for n in (7, 8))
+        assert first is not None
+        assert second is not None
+        assert second["x"] < first["x"]
+        token(panel, 7).click()
+        panel.locator(".text").first.focus()
+        page.keyboard.press("ArrowLeft")
+        assert selected(panel) == 8
+        assert "10,000,000 characters" in token(panel, 10).inner_text()
+        assert len(token(panel, 10).inner_text()) < 200
+        assert fits(panel)
+        notebook.screenshot("inspector-hostile", cell=0)
+        # the second run has no probabilities, and a sentence
+        expect(panel.locator(".sentence")).to_contain_text("logprobs=True")
+
+
+def test_choices_and_the_refusal_are_tabs(lab: Lab) -> None:
+    say = "print(*(inspector.selected[n] for n in ('choice', 'channel', 'token')), sep='|')"
+    with inspected(lab, "tabs.ipynb", HOSTILE, say) as (notebook, panel):
+        tabs = panel.get_by_role("tab")
+        assert tabs.all_inner_texts() == ["choice 0", "choice 1", "choice 2 · refusal"]
+        tabs.nth(1).click()
+        token(panel, 0).click()
+        says(notebook, 1, "1|content|two")
+        tabs.nth(1).focus()
+        notebook.page.keyboard.press("ArrowRight")
+        expect(tabs.nth(2)).to_be_focused()
+        assert token(panel, 1).inner_text() == "␣cannot"
+        token(panel, 1).click()
+        says(notebook, 1, "2|refusal| cannot")
+
+
+def test_the_table_is_copied(lab: Lab) -> None:
+    with inspected(lab, "copy.ipynb", HOSTILE) as (notebook, panel):
+        notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        token(panel, 1).click()
+        panel.get_by_role("button", name="Copy table").click()
+        expect(panel.get_by_role("button", name="Copied")).to_be_visible()
+        text = notebook.page.evaluate("navigator.clipboard.readText()")
+        head, *rows = [line.split("\t") for line in text.splitlines()]
+        assert head[:3] == ["alternative", "display", "token_id"]
+        assert {len(row) for row in rows} == {len(head)}
+        # what a spreadsheet would take for a formula is not one
+        assert [row[1] for row in rows] == ["'=cmd()", '"&quot;', "a⇥b⏎c"]
+        assert [row[4] for row in rows] == ["-0.5", "-2", "-3"]
+        assert rows[0][7] == "true"
+
+
+LONG = (
+    MADE
+    + """
+import random
+random.seed(1)
+words = [" the", " of", " token", ",", " probability", "\\n", " xylophone"]
+tops = [(f" w{k}", -1.0 - k) for k in range(20)]
+run = run_of(choice(*(entry(random.choice(words), -random.random(), *tops) for _ in range(10_000))))
+inspector = nbchat.inspect(run)
+inspector
+"""
+)
+SCROLL = """async (text) => {
+  const times = [];
+  let last = performance.now();
+  for (let i = 0; i < 100; i++) {
+    text.scrollTop += 400;
+    await new Promise(requestAnimationFrame);
+    times.push(performance.now() - last);
+    last = performance.now();
+  }
+  return times.sort((a, b) => a - b)[90];
+}"""
+
+
+def test_ten_thousand_tokens_scroll_with_few_nodes_in_the_page(lab: Lab) -> None:
+    with inspected(lab, "long.ipynb", LONG) as (notebook, panel):
+        expect(panel.locator(".status")).to_have_text("10,000 tokens")
+        text = panel.locator(".text")
+        slow_frame_ms = text.evaluate(SCROLL)
+        assert slow_frame_ms < 100, slow_frame_ms  # 60 frames a second on an idle machine
+        assert panel.locator("*").count() < 2_000
+        token_in_view = text.locator(".token").last
+        token_in_view.click()
+        text.focus()
+        notebook.page.keyboard.press("Control+End")
+        expect(token(panel, 9_999)).to_be_in_viewport()
+        assert selected(panel) == 9_999
+        # its alternatives are asked for: they did not come with the 10,000 tokens
+        expect(panel.locator(".rows .row")).to_have_count(21)
+        assert panel.locator("*").count() < 2_000
+        notebook.screenshot("inspector-long", cell=0)
+
+
+def test_a_saved_notebook_shows_the_picture_without_a_kernel(lab: Lab, weights: Path) -> None:
+    with inspected(lab, "alive.ipynb", SKY) as (notebook, panel):
+        token(panel, 8).click()
+        expect(panel.locator(".rows .row")).to_have_count(6)
+        picture = notebook.cell(0).locator("[data-nbchat-stand-in]")
+        expect(picture).to_contain_text("Position 8", timeout=5000)
+        expect(picture).to_be_hidden()
+        panel.locator(".text").focus()
+        notebook.save()  # the one key that goes to the notebook from here
+    shutil.copy(lab.folder / "alive.ipynb", lab.folder / "saved-inspector.ipynb")
+    with lab.open("saved-inspector.ipynb", fresh=True, size=(1280, 1000)) as notebook:
+        picture = notebook.panel.locator("[data-nbchat-stand-in]")
+        expect(picture).to_be_visible()
+        expect(picture).to_contain_text("Position 8")
+        assert picture.locator("[title]").count() == 60
+        notebook.screenshot("inspector-saved", cell=0)
