@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.display.views import View
+    from nbchat.frames.integrity import Integrity
     from nbchat.media import Audio
     from nbchat.plots.heatmap import Heatmap
     from nbchat.structured import Parsed, Structure
@@ -321,6 +322,15 @@ class Run:
         from nbchat.structured.allowed import allowed_of
 
         return frames.fields(self, choice, allowed_of(self))
+
+    def integrity(self, choice: int | None = None) -> Integrity:
+        """Check the log probabilities, of one choice or all, for what servers get wrong.
+
+        ``.ok``, ``.findings`` (a frame); shown, it says in a few lines what is off.
+        """
+        from nbchat.frames.integrity import integrity
+
+        return integrity(self, choice)
 
     def heatmap(self, choice: int = 0) -> Heatmap:
         """Give the tokens of a choice as text, coloured by their probability: static HTML."""

@@ -26,7 +26,8 @@ _CONTROL = re.compile(
     r"<\|[^<>]*\|>|<｜[^<>]*｜>|</?s>"
     r"|<(?:eos|bos|pad|unk|end_of_turn|start_of_turn|end_of_text|end_of_sentence)>"
 )
-_REPLACEMENT = "\ufffd".encode()
+#: what servers send in the place of bytes that are no character
+REPLACEMENT = "\ufffd".encode()
 
 
 def visible(text: str) -> str:
@@ -101,7 +102,7 @@ class Words:
         """
         return np.array(
             [
-                number is not None or (data != b"" and _REPLACEMENT not in data)
+                number is not None or (data != b"" and REPLACEMENT not in data)
                 for number, data in zip(self.ids, self.data, strict=True)
             ],
             dtype=bool,

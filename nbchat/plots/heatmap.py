@@ -61,6 +61,7 @@ def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
     surprisal and rank of each token are shown where the mouse rests on it and are in its
     label for screen readers; blanks are visible. Of more than 10,000 tokens the first
     are shown. Without token probabilities it is a sentence that says how to ask for them.
+    Where something is off with those of a run (`Run.integrity`), a grey line says so.
     Raise ValueError where there are several runs or no such choice.
     """
     frame = frame_of("tokens", run_or_tokens)
@@ -72,6 +73,8 @@ def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
     count = f"{len(rows):,} token{'' if len(rows) == 1 else 's'}"
     note = "" if len(shown) == len(rows) else f", of which the first {len(shown):,} are shown"
     parts = [_legend(bool(shown["censored"].any()), f"{count}{note}")]
+    if off := _off(run_or_tokens, choice):
+        parts.append(f'<div style="color:#7f7f7f;font-size:smaller">{escape(off)}</div>')
     for channel, tokens in shown.groupby("channel", observed=True, sort=True):
         if channel != "content":
             parts.append(f'<div style="margin:4px 0">{escape(str(channel))}:</div>')
@@ -90,6 +93,16 @@ def why_none(source: Any) -> str:
     if params is not None and params.given().get("logprobs"):
         return "Token probabilities were asked for, and the server sent none."
     return NO_TOKENS
+
+
+def _off(source: Any, choice: int) -> str:
+    """Say what is off with the log probabilities; a frame alone does not tell."""
+    from nbchat.frames.integrity import integrity
+    from nbchat.frames.source import runs_of
+
+    if hasattr(source, "columns"):
+        return ""
+    return "; ".join(filter(None, (integrity(run, choice).note for run in runs_of(source))))
 
 
 def _token(row: dict[Any, Any]) -> str:
