@@ -10,7 +10,7 @@ from __future__ import annotations
 from nbchat.measures.abstention import RiskCoverage, risk_coverage
 from nbchat.measures.agreement import Consistency, normalised, self_consistency
 from nbchat.measures.answers import ClassProbabilities, class_probabilities
-from nbchat.measures.judgements import Calibration, calibration
+from nbchat.measures.judgements import Calibration, calibration, calibration_band
 from nbchat.measures.listed import Rank, entropy_top, log_margin, margin, rank, top_mass
 from nbchat.measures.samples import predictive_entropy, semantic_entropy
 from nbchat.measures.sequences import (
@@ -37,6 +37,7 @@ __all__ = [
     "RiskCoverage",
     "bits_per_byte",
     "calibration",
+    "calibration_band",
     "class_probabilities",
     "divergence_bounds",
     "entropy_bounds",

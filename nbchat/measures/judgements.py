@@ -90,6 +90,34 @@ def calibration(confidence: ArrayLike, correct: ArrayLike, bins: int = 10) -> Ca
     )
 
 
+def calibration_band(
+    confidence: ArrayLike, bins: int = 10, *, resamples: int = 1000, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Give the range of each bin's accuracy were the confidences right: 95 % of resamples.
+
+    `confidence` (N,) is what `calibration` takes. Each resample draws N of the cases with
+    replacement, and for each an outcome that is right with the probability stated
+    (consistency resampling). An accuracy outside the band is more than chance; a bin with
+    few cases has a wide one. The same seed gives the same band.
+
+    Returns two arrays of shape (bins,), the 2.5th and the 97.5th percentile, NaN where the
+    bin is empty. NaN are left out. Raise ValueError as `calibration` does. Source: Bröcker
+    and Smith, Weather and Forecasting 22 (2007), 651-661.
+    """
+    stated = np.asarray(confidence, dtype=np.float64).reshape(-1)
+    stated = stated[~np.isnan(stated)]
+    low, high = np.full((2, bins), np.nan)
+    filled = calibration(stated, stated, bins).table["n"] > 0
+    rng = np.random.default_rng(seed)
+    accuracies = np.empty((resamples, bins))
+    for i in range(resamples):
+        drawn = rng.choice(stated, len(stated)) if len(stated) else stated
+        accuracies[i] = _binned(drawn, rng.random(len(drawn)) < drawn, bins)["accuracy"]
+    if filled.any():
+        low[filled], high[filled] = np.nanquantile(accuracies[:, filled], [0.025, 0.975], axis=0)
+    return low, high
+
+
 def _of_classes(p: Floats, outcome: Floats) -> tuple[Floats, Bools, Floats, Floats]:
     classes = outcome.astype(np.int64)
     if ((classes < 0) | (classes >= p.shape[1])).any():

@@ -7,7 +7,7 @@ as a bound that is named so.
 
 from __future__ import annotations
 
-from math import inf, isnan, log, nan
+from math import exp, inf, isnan, log, nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -122,7 +122,10 @@ def _kl(p: Floats, q: Floats) -> float:
 
 
 def temper(
-    logprobs: ArrayLike, temperature: float, vocab_size: int | None = None
+    logprobs: ArrayLike,
+    temperature: float,
+    vocab_size: int | None = None,
+    most_unseen: float | None = None,
 ) -> tuple[Floats, Floats]:
     """Give the interval of each listed token's probability at another temperature.
 
@@ -131,6 +134,11 @@ def temper(
     tokens), which way round depends on T. Without V the second is taken for an endless
     vocabulary: the lower bound is then 0 above T = 1. T = 0 is the limit: the most likely
     share all.
+
+    `most_unseen` is the log probability that no unseen token exceeds, as a rule the smallest
+    of the list. Then the lump falls into n = floor(r / p) pieces of p and a rest q, weighs
+    n·p^(1/T) + q^(1/T), and the intervals are narrower: weights are convex in p below T = 1
+    and concave above, as in `entropy_bounds`.
 
     Returns two arrays of the shape of `logprobs` (float64), NaN for sentinels. Raise
     ValueError for a negative or missing temperature and for a V smaller than the list.
@@ -144,41 +152,50 @@ def temper(
     if known.any():
         listed = values[known]
         unseen = 0.0 if n_unseen == 0 else max(0.0, 1.0 - float(np.exp(listed).sum()))
-        shares = _greedy if temperature == 0 else _tempered
-        lower[known], upper[known] = shares(listed, unseen, n_unseen, temperature)
+        if temperature == 0:
+            lower[known], upper[known] = _greedy(listed, unseen, n_unseen)
+        else:
+            tail = _tail_weights(unseen, n_unseen, temperature, most_unseen)
+            lower[known], upper[known] = _tempered(listed, tail, temperature)
     return lower, upper
 
 
 def _tempered(
-    listed: Floats, unseen: float, n_unseen: float, temperature: float
+    listed: Floats, tail: tuple[float, float], temperature: float
 ) -> tuple[Floats, Floats]:
     scaled = listed / temperature
     seen_weight = log_sum_exp(scaled)
-    lump, even = _tail_weights(unseen, n_unseen, temperature)
-    heavy, light = max(lump, even), min(lump, even)
+    heavy, light = max(tail), min(tail)
     return (
         np.exp(scaled - np.logaddexp(seen_weight, heavy)),
         np.exp(scaled - np.logaddexp(seen_weight, light)),
     )
 
 
-def _tail_weights(unseen: float, n_unseen: float, temperature: float) -> tuple[float, float]:
-    """Give ln of what the unseen mass weighs as one lump, and as equal tokens."""
+def _tail_weights(
+    unseen: float, n_unseen: float, temperature: float, most: float | None
+) -> tuple[float, float]:
+    """Give ln of what the unseen mass weighs packed as tightly as it can be, and evenly spread."""
     if unseen < _DOUBLE_ROUNDING:
         return -inf, -inf
     lump = log(unseen) / temperature
     if temperature == 1:
         return lump, lump
     growth = 1 - 1 / temperature
-    return lump, lump + (growth * inf if isnan(n_unseen) else growth * log(n_unseen))
+    even = lump + (growth * inf if isnan(n_unseen) else growth * log(n_unseen))
+    return _packed(unseen, temperature, most), even
 
 
-def _greedy(
-    listed: Floats,
-    unseen: float,
-    n_unseen: float,
-    temperature: float,  # noqa: ARG001 - the same shape as _tempered
-) -> tuple[Floats, Floats]:
+def _packed(unseen: float, temperature: float, most: float | None) -> float:
+    piece = 1.0 if most is None else exp(most)
+    if piece >= unseen or piece == 0:
+        return log(unseen) / temperature
+    n, rest = divmod(unseen, piece)
+    pieces = log(n) + log(piece) / temperature
+    return pieces if rest == 0 else float(np.logaddexp(pieces, log(rest) / temperature))
+
+
+def _greedy(listed: Floats, unseen: float, n_unseen: float) -> tuple[Floats, Floats]:
     highest = listed.max()
     is_top = listed == highest
     ties = int(is_top.sum())

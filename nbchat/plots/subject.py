@@ -1,15 +1,20 @@
-"""What a figure is of: one choice of one run, given as a run or as a frame."""
+"""What a figure is of: a run, runs or a frame; often one choice of one run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
 NO_TOKENS = (
     "There are no token probabilities here. Ask for them with logprobs=True and "
     "top_logprobs=5, or in a cell with %%chat --logprobs --top-logprobs 5."
+)
+NO_LISTS = (
+    "There are no lists of alternatives here. Ask for them with logprobs=True and top_logprobs=5."
 )
 
 
@@ -53,3 +58,28 @@ def one_channel(frame: pd.DataFrame) -> pd.DataFrame:
     """Give the rows of the content, or of the refusal where there is no content."""
     content = frame[frame["channel"] == "content"]
     return content if len(content) else frame
+
+
+def some_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give the frame. Raise ValueError where it has no rows."""
+    if not len(frame):
+        raise ValueError(NO_TOKENS)
+    return frame
+
+
+def table_of(source: Any, columns: Sequence[str], what: str) -> pd.DataFrame:
+    """Give the frame of `source`: it is one, or it has one as `.frame`.
+
+    `what` names what is expected, as "what nbchat.compare gives". Raise TypeError where it
+    is something else or lacks a column.
+    """
+    import pandas as pd
+
+    found = getattr(source, "frame", source)
+    frame = found() if callable(found) else found
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"this figure is of {what}, got {type(source).__name__}")
+    lacking = [name for name in columns if name not in frame]
+    if lacking:
+        raise TypeError(f"this figure is of {what}: the frame has no column {', '.join(lacking)}")
+    return frame

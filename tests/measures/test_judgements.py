@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbchat.measures import calibration
+from nbchat.measures import calibration, calibration_band
 
 
 def test_a_small_case_by_hand():
@@ -80,3 +80,38 @@ def test_errors_are_shares_and_need_no_order(pairs, random, bins):
     assert 0 <= first.ece <= first.mce + 1e-12 <= 1 + 2e-12
     assert first.table["n"].sum() == len(pairs)
     assert again[:3] == pytest.approx(first[:3])
+
+
+def test_the_band_of_one_case_says_that_it_says_nothing():
+    low, high = calibration_band([0.5])
+    assert (low[4], high[4]) == (0, 1)
+    assert np.isnan(low).sum() == np.isnan(high).sum() == 9
+
+
+def test_the_band_narrows_with_the_number_of_cases():
+    few, many = (calibration_band(np.full(n, 0.75)) for n in (20, 2000))
+    for low, high in (few, many):
+        assert low[7] < 0.75 < high[7]
+    # binomial: 1.96 standard deviations of sqrt(0.75 · 0.25 / 2000) on each side
+    assert many[1][7] - many[0][7] == pytest.approx(4 * 0.0097, rel=0.15)
+    assert few[1][7] - few[0][7] > 5 * (many[1][7] - many[0][7])
+
+
+def test_the_band_is_the_same_for_the_same_seed_and_needs_no_right_answers():
+    stated = np.linspace(0.05, 0.95, 30)
+    np.testing.assert_array_equal(calibration_band(stated), calibration_band([*stated, math.nan]))
+    assert not np.array_equal(calibration_band(stated), calibration_band(stated, seed=1))
+    assert np.isnan(calibration_band([])).all()
+    with pytest.raises(ValueError, match="probability"):
+        calibration_band([1.5])
+
+
+def test_nineteen_of_twenty_calibrated_models_lie_in_the_band():
+    rng = np.random.default_rng(1)
+    stated = rng.uniform(size=400)
+    low, high = calibration_band(stated, 5)
+    inside = []
+    for _ in range(200):
+        accuracy = calibration(stated, rng.random(400) < stated, 5).table["accuracy"]
+        inside += [(low <= accuracy) & (accuracy <= high)]
+    assert 0.92 <= np.mean(inside) <= 0.985

@@ -212,6 +212,27 @@ class TestTemper:
         with pytest.raises(ValueError, match="temperature"):
             temper([-1.0], temperature)
 
+    def test_pieces_by_hand(self):
+        # r = 0.3 with nothing above 0.2: one piece of 0.2 and one of 0.1
+        p = np.array([0.5, 0.2])
+        lower, upper = temper(np.log(p), 0.5, 5, math.log(0.2))
+        np.testing.assert_allclose(lower, p**2 / ((p**2).sum() + 0.2**2 + 0.1**2))
+        np.testing.assert_allclose(upper, p**2 / ((p**2).sum() + 3 * 0.1**2))
+
+    @given(distributions(), st.sampled_from(KEPT), st.floats(0.05, 20))
+    def test_what_is_known_of_unseen_tokens_narrows_the_interval(self, p, k, temperature):
+        k = min(k, len(p))
+        log_weights = np.log(p) / temperature
+        exact = np.exp(log_weights - log_weights.max())
+        exact = (exact / exact.sum())[:k]
+        for vocab_size in (len(p), None):
+            wide = temper(np.log(p[:k]), temperature, vocab_size)
+            lower, upper = temper(np.log(p[:k]), temperature, vocab_size, math.log(p[k - 1]))
+            assert (lower <= exact + 1e-9).all()
+            assert (upper >= exact - 1e-9).all()
+            assert (lower >= wide[0] - 1e-9).all()
+            assert (upper <= wide[1] + 1e-9).all()
+
     @given(distributions(), st.sampled_from(KEPT), st.floats(0.05, 20))
     def test_the_interval_holds_the_exact_value(self, p, k, temperature):
         k = min(k, len(p))

@@ -1,0 +1,89 @@
+"""What the figures share: new Axes, their size in points, hatches, counts in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.patches import Patch
+
+# a hatch, for what is not known: it looks the same without colour
+_HATCH = "///"
+
+
+def new_axes(width: float, height: float) -> Axes:
+    """Make a figure of so many inches, with one Axes."""
+    # pyplot, so that a notebook shows the figure, once, when the cell is done
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def width_of(ax: Axes) -> float:
+    """Give the width of the Axes in points."""
+    return float(ax.get_window_extent().width / ax.figure.dpi * 72)
+
+
+def height_of(ax: Axes) -> float:
+    """Give the height of the Axes in points."""
+    return float(ax.get_window_extent().height / ax.figure.dpi * 72)
+
+
+def points(size: float | str) -> float:
+    """Give a font size, which may be a word such as "small", in points."""
+    from matplotlib.font_manager import FontProperties
+
+    return float(FontProperties(size=size).get_size_in_points())
+
+
+def setting(name: str) -> Any:
+    """Give a setting of the style in force, as its text colour."""
+    from matplotlib import rcParams
+
+    settings: Any = rcParams  # its type names every setting one by one
+    return settings[name]
+
+
+def hatched(patches: Iterable[Patch]) -> None:
+    """Make the patches look unknown: an outline with a hatch, in the colour of text."""
+    for patch in patches:
+        patch.set(facecolor="none", edgecolor=setting("text.color"), hatch=_HATCH, linewidth=0.8)
+
+
+def ink(colour: Any) -> str:
+    """Give black or white, whichever stands out more on the colour."""
+    from matplotlib.colors import to_hex
+
+    from nbchat.plots.heatmap import luminance
+
+    return "black" if luminance(to_hex(colour)) > 0.18 else "white"
+
+
+def colours() -> Colormap:
+    """Give the style's own scale of colours; matplotlib's is safe for colour-blind readers."""
+    import matplotlib as mpl
+
+    return mpl.colormaps[setting("image.cmap")]
+
+
+def legend_on_top(ax: Axes, ncols: int = 2) -> None:
+    """Make a legend in the upper right corner, and room for it above what is drawn."""
+    entries = len(ax.get_legend_handles_labels()[1])
+    if not entries:
+        return
+    ax.legend(loc="upper right", fontsize="small", ncols=ncols)
+    rows = -(-entries // ncols)
+    bottom, top = ax.get_ylim()
+    # labels of the axis will take some of the height
+    share = min(0.5, (1.4 * points("small") * rows + 14) / (0.7 * height_of(ax)))
+    ax.set_ylim(bottom, top + (top - bottom) * share / (1 - share))
+
+
+def counted(count: int, noun: str) -> str:
+    if count == 1:
+        return f"{count:,} {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
