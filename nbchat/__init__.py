@@ -17,6 +17,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "configure": ("nbchat.session", "configure"),
     "probe": ("nbchat.session.probing", "probe"),
     "repeat": ("nbchat.session.repeating", "repeat"),
+    "branch": ("nbchat.analysis", "branch"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
     "Run": ("nbchat.run", "Run"),
@@ -48,6 +49,7 @@ __all__ = [
     "Thread",
     "alternatives",
     "api",
+    "branch",
     "chat",
     "choices",
     "client",
@@ -102,6 +104,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 if TYPE_CHECKING:
     from nbchat import api, client, errors, local, measures, media, plots, structured, tools
+    from nbchat.analysis import branch
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
     from nbchat.frames import alternatives, choices, tokens, usage

@@ -102,7 +102,10 @@ class Run:
     - `rounds`: list of `nbchat.tools.Round`, the replies that asked for calls, and their results;
       then `messages` are those of the last request, and `usage`, `cost_usd` and `elapsed_s`
       are of all requests together
-    - `notes`: list of str, what was changed in the request so that the server takes it
+    - `notes`: list of str, what was changed in the request so that the server takes it, and
+      how a branch was made
+    - `n_begun`: rows of its tokens that a branch took from elsewhere and did not ask for, 0
+      where the whole reply was generated
     """
 
     def __init__(
@@ -134,6 +137,7 @@ class Run:
         self.request_id: str | None = None
         self.rounds: list[Round] = []
         self.notes: list[str] = []
+        self.n_begun = 0
         self.structure: Structure | None = None
         self._parses: dict[tuple[int, str, int], Parsed] = {}
         self.is_shown = False

@@ -38,9 +38,10 @@ STANDS_ON: dict[str, set[str]] = {
     "history": WITH_RUN,
     "session": JOINED,
     "code": JOINED | {"session"},
+    "analysis": JOINED | {"session"},
     "sweep": JOINED | {"session"},
-    "widgets": JOINED | {"session", "code", "sweep"},
-    "magics": JOINED | {"session", "code", "sweep", "widgets"},
+    "widgets": JOINED | {"session", "code", "analysis", "sweep"},
+    "magics": JOINED | {"session", "code", "analysis", "sweep", "widgets"},
 }
 STANDS_ON["nbchat"] = set(STANDS_ON)
 

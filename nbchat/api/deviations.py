@@ -101,6 +101,7 @@ def _choice(choice: Mapping[str, Any]) -> ChunkChoice:
     index = known.get("index")
     return ChunkChoice(
         index=index if isinstance(index, int) else None,
+        text=_text(known.get("text")),
         delta=_delta(known.get("delta")),
         message=_delta(known.get("message")),
         finish_reason=_text(known.get("finish_reason")) or None,  # Snowflake: ""

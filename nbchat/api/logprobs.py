@@ -196,6 +196,27 @@ class TokenTable(Sequence[TokenLogprob]):
                 logprobs.fromlist([other.logprob for other in others])
             self.offsets.append(len(codes))
 
+    def part(self, start: int, stop: int) -> TokenTable:
+        """Give the positions from `start` to `stop` as a table of its own, without arrivals."""
+        first, last = self.offsets[start], self.offsets[stop]
+        table = TokenTable()
+        table.codes = self.codes[start:stop]
+        table.logprobs = self.logprobs[start:stop]
+        table.arrivals = array("d", [nan]) * (stop - start)
+        table.offsets = array("q", [offset - first for offset in self.offsets[start : stop + 1]])
+        table.alternative_codes = self.alternative_codes[first:last]
+        table.alternative_logprobs = self.alternative_logprobs[first:last]
+        return table
+
+    def followed_by(self, other: TokenTable) -> TokenTable:
+        """Give a new table of this one's positions and then those of another."""
+        table = TokenTable()
+        for name in ("codes", "logprobs", "arrivals", "alternative_codes", "alternative_logprobs"):
+            setattr(table, name, getattr(self, name) + getattr(other, name))
+        start = self.offsets[-1]
+        table.offsets = self.offsets + array("q", [start + o for o in other.offsets[1:]])
+        return table
+
     def __len__(self) -> int:
         return len(self.codes)
 

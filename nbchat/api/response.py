@@ -183,9 +183,13 @@ class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class ChunkChoice(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """What one chunk adds to a choice. A whole answer has `message` in the place of `delta`."""
+    """What one chunk adds to a choice. A whole answer has `message` in the place of `delta`.
+
+    `text` is what the older API of text completions has in the place of both.
+    """
 
     index: int | None = None
+    text: str | None = None
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None

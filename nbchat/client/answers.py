@@ -70,23 +70,30 @@ def request_id(response: requests.Response) -> str | None:
     return headers.get("x-request-id") or headers.get("apim-request-id")
 
 
-def token_pieces(response: requests.Response) -> list[tuple[int, str]]:
+def token_pieces(data: bytes) -> list[tuple[int, str]]:
     """Read the tokens that llama.cpp's /tokenize gives, with or without their texts.
 
     Raise `ApiError` where it is another answer.
     """
+    return [
+        (number, piece.decode("utf-8", "backslashreplace")) for number, piece in token_bytes(data)
+    ]
+
+
+def token_bytes(data: bytes) -> list[tuple[int, bytes]]:
+    """Read the same with the bytes of each token; empty where the server sent none."""
     try:
-        listed = response.json()["tokens"]
+        listed = msgspec.json.decode(data)["tokens"]
         return [
-            (token, "") if isinstance(token, int) else (int(token["id"]), _piece(token["piece"]))
+            (token, b"") if isinstance(token, int) else (int(token["id"]), _piece(token["piece"]))
             for token in listed
         ]
     except (ValueError, TypeError, KeyError):
         raise ApiError("The server did not answer with tokens.") from None
 
 
-def _piece(piece: str | list[int]) -> str:
-    return piece if isinstance(piece, str) else bytes(piece).decode("utf-8", "backslashreplace")
+def _piece(piece: str | list[int]) -> bytes:
+    return piece.encode() if isinstance(piece, str) else bytes(piece)
 
 
 def api_error(response: requests.Response, profile: Profile) -> ApiError:

@@ -99,13 +99,33 @@ class Client:
         on_wait: Callable[[retry.Wait], None] | None = None,
     ) -> Stream:
         """Prepare a request whose params are checked already, with settings of its own."""
+        return self.start_body(
+            self.body(messages, params, streams=streams),
+            timeout=timeout,
+            max_retries=max_retries,
+            on_wait=on_wait,
+            adds_usage="stream_options" not in params.given(),
+        )
+
+    def start_body(
+        self,
+        body: dict[str, Any],
+        *,
+        url: str | None = None,
+        timeout: float | Timeouts | None = None,
+        max_retries: int | None = None,
+        on_wait: Callable[[retry.Wait], None] | None = None,
+        adds_usage: bool = False,
+    ) -> Stream:
+        """Prepare a request whose body is whole, to `url` (None: where completions are asked)."""
         return Stream(
             self,
-            self.body(messages, params, streams=streams),
+            body,
+            url=url,
             timeouts=self.timeouts if timeout is None else Timeouts.of(timeout),
             max_retries=self.max_retries if max_retries is None else max_retries,
             on_wait=on_wait or self.on_wait,
-            adds_usage="stream_options" not in params.given(),
+            adds_usage=adds_usage,
         )
 
     def body(
@@ -135,15 +155,30 @@ class Client:
         Raise `ApiError` where the server has no such address. Bytes that are not whole
         characters stand as ``\\xNN``.
         """
-        root = self.profile.base_url.rstrip("/").removesuffix("/v1")
-        request = self._prepared("POST", f"{root}/tokenize")
         asked = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
-        request.body = msgspec.json.encode(asked)
-        request.headers["Content-Length"] = str(len(request.body))
-        with self._sent(request, (timeout_s, timeout_s), stream=False) as response:
+        return answers.token_pieces(self.ask(f"{self.profile.root_url}/tokenize", asked, timeout_s))
+
+    def ask(
+        self, url: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0
+    ) -> bytes:
+        """Ask another address of this server, and give the answer's bytes.
+
+        A `body` is posted as JSON; without one it is a GET. Sent once, with the profile's key.
+        Raise `ApiError` for an error status, `TransportError` where no answer came within
+        `timeout_s` seconds.
+        """
+        request = self._prepared("GET" if body is None else "POST", url)
+        if body is not None:
+            request.body = msgspec.json.encode(body)
+            request.headers["Content-Length"] = str(len(request.body))
+        timeout = (min(timeout_s, self.timeouts.connect_s), timeout_s)
+        with self._sent(request, timeout, stream=True) as response:
             if response.status_code >= 300:
                 raise answers.api_error(response, self.profile)
-            return answers.token_pieces(response)
+            try:
+                return response.content
+            except FAILED as error:
+                raise answers.transport_error(error, self.profile, timeout) from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -159,14 +194,14 @@ class Client:
         return f"Client({self.profile!r})"
 
     def send(
-        self, body: Mapping[str, Any], timeouts: Timeouts, *, streams: bool
+        self, body: Mapping[str, Any], timeouts: Timeouts, *, streams: bool, url: str | None = None
     ) -> requests.Response:
         """Send one request, once, and give the answer with its body unread.
 
         Raise `ApiError` for an error status, `TransportError` where no answer came.
         """
         data = msgspec.json.encode(body, enc_hook=plain_text)
-        request = self._template.copy()
+        request = self._template.copy() if url is None else self._prepared("POST", url)
         request.body = data
         request.headers["Content-Length"] = str(len(data))
         if streams:

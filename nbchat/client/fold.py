@@ -147,6 +147,9 @@ class _FoldedChoice:
         """Fold one chunk's part. Tell whether it brought content of any kind."""
         delta = part.delta or part.message
         brought = self._add_delta(delta) if delta is not None else False
+        if part.text is not None and delta is None:
+            self._content.append(part.text)
+            brought = bool(part.text)
         if part.logprobs is not None:
             self._add_logprobs(part.logprobs, arrival_s)
         if part.finish_reason:

@@ -77,6 +77,17 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         query = f"?api-version={self.api_version}" if self.api_version else ""
         return f"{self.base_url.rstrip('/')}/models{query}"
 
+    @property
+    def completions_url(self) -> str:
+        """The address of the older API, which takes a prompt as text or as token ids."""
+        query = f"?api-version={self.api_version}" if self.api_version else ""
+        return f"{self.base_url.rstrip('/')}/completions{query}"
+
+    @property
+    def root_url(self) -> str:
+        """Where a server has its own addresses, beside those of the API."""
+        return self.base_url.rstrip("/").removesuffix("/v1")
+
     def redact(self, text: str) -> str:
         """Take the key out of a text."""
         if self.key is not None and len(self.key.reveal()) >= 4:

@@ -71,6 +71,7 @@ class Stream:
         client: Client,
         body: dict[str, Any],
         *,
+        url: str | None = None,
         timeouts: Timeouts,
         max_retries: int,
         on_wait: Callable[[retry.Wait], None] | None,
@@ -82,6 +83,7 @@ class Stream:
         self.ttft_s: float | None = None
         self.elapsed_s: float | None = None
         self._client = client
+        self._url = url
         self._timeouts = timeouts
         self._max_retries = max_retries
         self._on_wait = on_wait
@@ -154,7 +156,7 @@ class Stream:
         started = time.perf_counter()
         try:
             self._response = self._client.send(
-                self.body, self._timeouts, streams="stream" in self.body
+                self.body, self._timeouts, streams="stream" in self.body, url=self._url
             )
             self.request_id = answers.request_id(self._response)
             for piece in self._pieces(self._response):

@@ -42,7 +42,7 @@ def choices(source: Source) -> pd.DataFrame:
         if completion is None:
             continue
         own = [stretches.get((number, c.index)) for c in completion.choices]
-        alignment = _alignment(own, completion.usage)
+        alignment = _alignment(own, completion.usage, run.n_begun)
         for choice in sorted(completion.choices, key=lambda c: c.index):
             stretch = stretches.get((number, choice.index))
             found.append(
@@ -76,12 +76,13 @@ def _facts(choice: Choice) -> dict[str, Any]:
     }
 
 
-def _alignment(stretches: list[slice | None], usage: Usage | None) -> dict[str, Any]:
+def _alignment(stretches: list[slice | None], usage: Usage | None, n_begun: int) -> dict[str, Any]:
     """Compare rows and usage. The usage counts all choices of a run together."""
     known = [stretch for stretch in stretches if stretch is not None]
     if not known or usage is None or usage.completion_tokens is None:
         return {}
-    n_rows = sum(stretch.stop - stretch.start for stretch in known)
+    # the beginning of a branch was in its prompt
+    n_rows = sum(stretch.stop - stretch.start for stretch in known) - n_begun
     n_missing = usage.completion_tokens - n_rows
     # servers differ in whether the tokens of reasoning have logprobs
     hidden = usage.reasoning_tokens or 0

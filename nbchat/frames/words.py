@@ -30,6 +30,11 @@ _CONTROL = re.compile(
 REPLACEMENT = "\ufffd".encode()
 
 
+def is_control(token: str) -> bool:
+    """Tell whether a token is written as control tokens are (``<|im_end|>``, ``</s>``)."""
+    return _CONTROL.fullmatch(token) is not None
+
+
 def visible(text: str) -> str:
     """Give a text with its blanks, line ends and invisible characters made visible."""
     if text.isprintable():
@@ -120,7 +125,7 @@ class Words:
     @cached_property
     def look_special(self) -> Bools:
         """Whether a token is written as control tokens are."""
-        return np.array([_CONTROL.fullmatch(token) is not None for token in self.tokens], bool)
+        return np.array([is_control(token) for token in self.tokens], bool)
 
     def token_ids(self, places: Codes) -> pd.arrays.IntegerArray:
         """Give the tokenizer's numbers as Int64."""

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nbchat.api.params import ChatParams
+from nbchat.api.response import Completion
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.client.stream import Stream, Timeouts
@@ -229,17 +230,10 @@ class Playing:
 
     def _answer(self, profile: Profile) -> Iterator[Any]:
         run = self.run
-        self._stream = stream = client_of(profile).start(
-            run.messages,
-            rounds.relaxed(run.params) if run.rounds else run.params,
-            streams=streams(run.params),
-            timeout=self._timeout,
-            max_retries=self._max_retries,
-            on_wait=lambda pause: self._watcher.status(str(pause)),
-        )
+        self._stream = stream = self._open(profile)
         if self._is_cancelled:
             return
-        run.follow(lambda: stream.completion)
+        run.follow(lambda: self._whole(stream.completion))
         if run.rounds:
             run.rounds[-1].is_answered = True
         with stream:
@@ -247,13 +241,34 @@ class Playing:
                 self._watcher.update(run)
                 yield chunk
 
+    def _open(self, profile: Profile) -> Stream:
+        run = self.run
+        return client_of(profile).start(
+            run.messages,
+            rounds.relaxed(run.params) if run.rounds else run.params,
+            streams=streams(run.params),
+            **self._manners(),
+        )
+
+    def _manners(self) -> dict[str, Any]:
+        """Give how a request is sent: how long it waits, how often it is tried again."""
+        return {
+            "timeout": self._timeout,
+            "max_retries": self._max_retries,
+            "on_wait": lambda pause: self._watcher.status(str(pause)),
+        }
+
+    def _whole(self, completion: Completion) -> Completion:
+        """Give the run's completion when this has come; one with no choices is none."""
+        return completion
+
     def _take_facts(self) -> None:
         """Note what the stream that has ended says of itself; times and retries add up."""
         run, stream = self.run, self._stream
         if stream is None:
             return
         self._stream = None
-        completion = stream.completion
+        completion = self._whole(stream.completion)
         run.completion = completion if completion.choices else None
         if not run.rounds:
             run.ttft_s = stream.ttft_s

@@ -110,6 +110,28 @@ def _in_words(found: object) -> str:
 
 
 _probes: dict[tuple[str, str], Probe] = {}
+#: what was asked about continuation alone
+_continuations: dict[tuple[str, str], Probe] = {}
+
+
+def continuation(profile: Profile, model: str | None = None) -> Probe:
+    """Tell whether a server goes on with a reply that was begun, and what it needs for that.
+
+    What `probe` found is used where it was asked; else one short request is sent, and a
+    second one with the fields that vLLM wants where the first begins a new message. Of the
+    result only the attributes `continuation…` mean something.
+    """
+    name = model or profile.model or ""
+    key = (endpoint(profile.name, profile.base_url), name)
+    known = _probes.get(key) or _continuations.get(key)
+    if known is None:
+        # a stream and a whole answer can differ in whether they repeat what was begun
+        known = Probe(profile=profile.name, base_url=profile.base_url, model=name, streaming=True)
+        StatusLines().status(f"Asking {known.title()} whether it goes on with a reply.")
+        Asking(client_of(profile), known).ask_continuation()
+        if known.continuation is not None:
+            _continuations[key] = known
+    return known
 
 
 def probe(

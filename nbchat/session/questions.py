@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -100,12 +100,19 @@ class Asking:
             "seed": self._seed,
             "continuation": self._continuation,
         }.items():
-            try:
-                question()
-            except (BadRequestError, NotFoundError) as error:
-                self._found(name, "unknown" if name == "logprob_basis" else False, _said(error))
-            except (ApiError, TransportError) as error:
-                self._found(name, "unknown" if name == "logprob_basis" else None, _said(error))
+            self._put(name, question)
+
+    def ask_continuation(self) -> None:
+        """Ask only whether a reply that was begun is gone on with."""
+        self._put("continuation", self._continuation)
+
+    def _put(self, name: str, question: Callable[[], None]) -> None:
+        try:
+            question()
+        except (BadRequestError, NotFoundError) as error:
+            self._found(name, "unknown" if name == "logprob_basis" else False, _said(error))
+        except (ApiError, TransportError) as error:
+            self._found(name, "unknown" if name == "logprob_basis" else None, _said(error))
 
     def _found(self, name: str, value: object, note: str = "") -> None:
         setattr(self._result, name, value)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from nbchat.errors import ApiError, BadRequestError, CheckError, NbchatError, ServerError
+from nbchat.errors import CheckError
 from nbchat.session.asking import _asked, _split
-from nbchat.session.playing import Playing, StatusLines, _shorten
+from nbchat.session.playing import Playing, StatusLines
 from nbchat.session.prepared import prepare
 from nbchat.session.settings import resolved
+from nbchat.session.together import play_together
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.run import Run
-
-AT_ONCE = 4
-_LEAVE_WITHIN_S = 2.0
 
 
 class RepeatWarning(UserWarning):
@@ -70,65 +65,8 @@ def repeat(
     playings = [
         Playing(prepared, profile, watcher, timeout, max_retries, toolbox) for _ in range(times)
     ]
-    _play(playings)
+    play_together(playings)
     return _frame([playing.run for playing in playings])
-
-
-def _play(playings: list[Playing]) -> None:
-    """Play them all, some at once; on an interrupt stop those that go on, and begin no more."""
-    waiting = iter(playings)
-    lock, is_over = threading.Lock(), threading.Event()
-
-    def work() -> None:
-        while (playing := _next(waiting, lock)) is not None and not is_over.is_set():
-            try:
-                for _ in playing:
-                    pass
-            except NbchatError as error:
-                if _is_hopeless(error):
-                    is_over.set()
-            except BaseException as error:  # noqa: BLE001 - it is the run's, and shown with it
-                playing.run.error = playing.run.error or error
-                is_over.set()
-
-    # daemons: a server that is silent must not hold back the end of the kernel
-    workers = [
-        threading.Thread(target=work, name=f"nbchat-repeat-{number}", daemon=True)
-        for number in range(min(AT_ONCE, len(playings)))
-    ]
-    try:
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            while worker.is_alive():
-                worker.join(0.2)  # with a limit, so that an interrupt comes through everywhere
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            _shorten(error)
-        is_over.set()
-        for playing in playings:
-            if playing.run.status == "running":
-                playing.cancel()
-        leave_at = time.monotonic() + _LEAVE_WITHIN_S
-        for worker in workers:
-            if worker.ident is not None:
-                worker.join(max(0.0, leave_at - time.monotonic()))
-        raise
-
-
-def _next(waiting: Iterator[Playing], lock: threading.Lock) -> Playing | None:
-    with lock:
-        return next(waiting, None)
-
-
-def _is_hopeless(error: NbchatError) -> bool:
-    """Tell whether the same request will fail in the same way again."""
-    is_transient = isinstance(error, ServerError) or (
-        isinstance(error, ApiError) and error.status in (None, 408, 409, 429)
-    )
-    return isinstance(error, (BadRequestError, CheckError)) or (
-        isinstance(error, ApiError) and not is_transient
-    )
 
 
 def _frame(runs: list[Run]) -> pd.DataFrame:
