@@ -169,7 +169,7 @@ class Client:
         """
         request = self._prepared("GET" if body is None else "POST", url)
         if body is not None:
-            request.body = msgspec.json.encode(body)
+            request.body = msgspec.json.encode(body, enc_hook=plain_text)
             request.headers["Content-Length"] = str(len(request.body))
         timeout = (min(timeout_s, self.timeouts.connect_s), timeout_s)
         with self._sent(request, timeout, stream=True) as response:
