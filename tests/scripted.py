@@ -163,7 +163,8 @@ class ScriptedServer:
 
     A reply is a `Reply`, a mapping (sent as JSON), bytes (sent as an event stream) or a function of
     the request that gives one of these. `GET …/models` has its own answer (`models_reply`, else
-    the names in `models`) and its own record (`model_requests`).
+    the names in `models`) and its own record (`model_requests`). `GET /props`, by which llama.cpp
+    is known, is a 404.
     """
 
     def __init__(self, *replies: Script, default: Script | None = None) -> None:
@@ -262,6 +263,9 @@ class ScriptedServer:
                 self.model_requests.append(request)
                 listed = [{"id": name, "object": "model", "created": 0} for name in self.models]
                 script = self.models_reply or {"object": "list", "data": listed}
+            elif request.method == "GET" and request.path == "/props":  # of llama.cpp alone
+                self.model_requests.append(request)
+                script = Reply.json({"error": {"message": "no such path"}}, 404)
             else:
                 self.requests.append(request)
                 script = self._replies.popleft() if self._replies else self.default

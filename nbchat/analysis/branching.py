@@ -11,7 +11,7 @@ import msgspec
 from nbchat.analysis.beginnings import Beginning, beginning_of
 from nbchat.analysis.exact import NotExact, exact
 from nbchat.analysis.going_on import ByIds, ByText
-from nbchat.analysis.origin import kind_of, origin_of
+from nbchat.analysis.origin import origin_of
 from nbchat.analysis.places import Option, Place, data_of, place_of
 from nbchat.api.check import check
 from nbchat.api.params import ChatParams
@@ -19,6 +19,7 @@ from nbchat.api.values import shown
 from nbchat.client.profiles import LOCAL
 from nbchat.display.shown import visible
 from nbchat.errors import CheckError
+from nbchat.session.kinds import kind_of
 from nbchat.session.playing import Playing, StatusLines
 from nbchat.session.prepared import prepare
 from nbchat.session.probing import continuation

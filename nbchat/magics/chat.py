@@ -136,6 +136,8 @@ class ChatMagic:
         fields, functions = session.take_functions({**wanted, **given})
         if "logit_bias" in fields:
             fields = self._with_token_ids(fields, flags, fill)
+        if isinstance(fields.get("top_logprobs"), str):
+            fields, extra = self._with_whole_rows(fields, extra, flags, fill)
         structure = None
         if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
             from nbchat.code.schema import take_structure
@@ -155,6 +157,21 @@ class ChatMagic:
                 sentence, field=error.field, value=error.value, rule=error.rule
             ) from None
         return params, structure, functions
+
+    def _with_whole_rows(
+        self,
+        fields: dict[str, Any],
+        extra: dict[str, Any],
+        flags: Flags,
+        fill: Callable[[str], str],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        from nbchat.session.whole_rows import is_all, with_whole_rows
+
+        if not is_all(fields):
+            return fields, extra
+        profile = flags.one("profile", fill) or self.defaults.profile
+        say = None if flags.is_set("dry-run") else session.StatusLines().status
+        return with_whole_rows(fields, extra, profile, say=say)
 
     def _with_token_ids(
         self, fields: dict[str, Any], flags: Flags, fill: Callable[[str], str]

@@ -309,7 +309,10 @@ def _local_vocab_size() -> int | None:
 
 def _vocab_size(run: Run) -> int | None:
     from nbchat.api.support import vocab_size
+    from nbchat.session.kinds import vocabulary_sizes
 
+    if run.base_url in vocabulary_sizes:
+        return vocabulary_sizes[run.base_url]
     return None if run.model is None else vocab_size(run.model)
 
 

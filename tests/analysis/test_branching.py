@@ -11,9 +11,9 @@ import pytest
 
 import nbchat
 from nbchat import session
-from nbchat.analysis import Branch, origin
+from nbchat.analysis import Branch
 from nbchat.errors import BadRequestError, CheckError, StreamCutError
-from nbchat.session import probing
+from nbchat.session import kinds, probing
 from tests.scripted import (
     CUT,
     HANG,
@@ -217,7 +217,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
         yield scripted
         probing._probes.clear()
         probing._continuations.clear()
-        origin._kinds.clear()
+        kinds._kinds.clear()
 
 
 def asked(server: ScriptedServer) -> nbchat.Run:

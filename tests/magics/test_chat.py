@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from nbchat import errors, session
-from nbchat.session import Thread
+from nbchat.session import Thread, kinds
 from tests.magics.conftest import Shell
 from tests.scripted import CUT, Reply, ScriptedServer, chunk, error, speaking, sse
 
@@ -39,6 +39,19 @@ def test_nothing_is_sent_that_was_not_asked_for(shell: Shell, server: ScriptedSe
     shell.ask("%%chat --temperature 0.2 --logprobs --top-logprobs 5 -p min_p=0.1\nHi")
     asked = {"temperature": 0.2, "logprobs": True, "top_logprobs": 5, "min_p": 0.1}
     assert bodies(server) == [{}, asked]
+
+
+def test_whole_rows_are_asked_for_by_a_word(shell: Shell, server: ScriptedServer) -> None:
+    raised = shell.error("%%chat --logprobs --top-logprobs all --max-tokens 5\nHi")
+    assert isinstance(raised, errors.CheckError)
+    assert "other servers of llama.cpp" in str(raised)
+    assert server.requests == []
+    kinds._kinds.clear()
+    server.models_reply = {"data": [{"owned_by": "llamacpp", "meta": {"n_vocab": 1234}}]}
+    shell.ask("%%chat --logprobs --top-logprobs all --max-tokens 5\nHi")
+    assert bodies(server) == [{"logprobs": True, "top_logprobs": 1234, "max_tokens": 5}]
+    kinds._kinds.clear()
+    kinds.vocabulary_sizes.clear()
 
 
 def test_the_run_gets_the_name_it_is_to_have(shell: Shell, server: ScriptedServer) -> None:

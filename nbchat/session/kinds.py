@@ -1,0 +1,46 @@
+"""Whose server answers at an address, and how large its model's vocabulary is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbchat.client import native
+from nbchat.client.profiles import LOCAL, Profile
+from nbchat.errors import TransportError
+from nbchat.session.settings import client_of
+
+if TYPE_CHECKING:
+    from nbchat.client.native import Kind
+
+_kinds: dict[str, Kind] = {}
+#: base URL -> what a server that was asked said of its model
+vocabulary_sizes: dict[str, int] = {}
+
+
+def kind_of(profile: Profile) -> Kind:
+    """Tell whose server answers at a profile's address; asked once, and remembered."""
+    known = native.kind_of_profile(profile)
+    if known is not None:
+        return known
+    if profile.base_url not in _kinds:
+        _kinds[profile.base_url] = native.kind(client_of(profile))
+    return _kinds[profile.base_url]
+
+
+def vocabulary_size_of(profile: Profile) -> int | None:
+    """Give V of the model that a llama.cpp server has loaded; None elsewhere.
+
+    `profile` is one that is ready to be sent to. Providers are not asked.
+    """
+    if profile.name == LOCAL:
+        from nbchat import local
+
+        return local.ensure().vocab_size
+    try:
+        is_known = kind_of(profile) == "llama.cpp"
+        size = native.vocabulary_size(client_of(profile)) if is_known else None
+    except TransportError:
+        return None
+    if size is not None:
+        vocabulary_sizes[profile.base_url] = size
+    return size
