@@ -75,7 +75,8 @@ class ChatMagic:
     ) -> None:
         key = self._cells.next_key()
         try:
-            self._ask(line, cell, key, {**self._shell.user_ns, **(local_ns or {})})
+            with session.shortened():
+                self._ask(line, cell, key, {**self._shell.user_ns, **(local_ns or {})})
         except NbchatError as error:
             # the user's code is the line of the magic, which may hold a key
             error.shows_place = False
@@ -118,7 +119,10 @@ class ChatMagic:
         arguments["timeout"] = flags.timeout(fill) or self.defaults.timeout
         arguments["toolbox"] = toolbox
         arguments["max_retries"] = self.defaults.max_retries
-        watcher = display.watch(owns_cell=self._cells.is_alone(self.names), sent=asked)
+        # what functions print, and a warning, would be cleared away with the frames of the reply
+        others_show = toolbox is not None or {"functions", "function_call"} & params.given().keys()
+        is_alone = self._cells.is_alone(self.names) and not others_show
+        watcher = display.watch(owns_cell=is_alone, sent=asked)
         try:
             with watcher:
                 session.run(asked, params, watcher=watcher, **arguments)

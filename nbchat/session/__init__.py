@@ -1,6 +1,7 @@
 """The session of this process: it joins client, threads and runs behind `chat` and `stream`."""
 
 from nbchat.session.asking import Piece, chat, runs_frame, stream
+from nbchat.session.interrupts import shortened
 from nbchat.session.playing import Playing, StatusLines, Watcher, run, runs
 from nbchat.session.prepared import Prepared, prepare
 from nbchat.session.rounds import Toolbox, take_functions, toolbox_of
@@ -34,6 +35,7 @@ __all__ = [
     "runs",
     "runs_frame",
     "settings",
+    "shortened",
     "stream",
     "take_functions",
     "toolbox_of",

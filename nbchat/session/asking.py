@@ -15,6 +15,7 @@ from nbchat.api.values import prediction_of
 from nbchat.errors import CheckError
 from nbchat.run import Run
 from nbchat.session.biases import with_token_ids
+from nbchat.session.interrupts import shortened
 from nbchat.session.playing import Playing, StatusLines, run, runs
 from nbchat.session.prepared import prepare
 from nbchat.session.rounds import take_functions, toolbox_of
@@ -131,14 +132,15 @@ def chat(prompt: Any = None, *, messages: Any = None, live: bool = False, **fiel
     params, own = _split(fields)
     own["thread"] = _thread_of(own.get("thread"))
     asked = _asked(prompt, messages, own)
-    if not live:
-        return run(asked, params, **own)
-    from nbchat.display import watch
+    with shortened():
+        if not live:
+            return run(asked, params, **own)
+        from nbchat.display import watch
 
-    with watch(sent=asked) as watcher:
-        done = run(asked, params, watcher=watcher, **own)
-    done.is_shown = True
-    return done
+        with watch(sent=asked) as watcher:
+            done = run(asked, params, watcher=watcher, **own)
+        done.is_shown = True
+        return done
 
 
 def stream(prompt: Any = None, *, messages: Any = None, **fields: Any) -> Iterator[Piece]:

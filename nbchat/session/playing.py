@@ -132,14 +132,12 @@ class Playing:
 
     def __iter__(self) -> Iterator[Any]:
         run = self.run
-        runs.append(run)
         try:
+            runs.append(run)
             yield from self._chunks()
             run.status = "interrupted" if self._is_cancelled else "complete"
-        except (KeyboardInterrupt, GeneratorExit) as interrupt:
+        except (KeyboardInterrupt, GeneratorExit):
             run.status = "interrupted"
-            if isinstance(interrupt, KeyboardInterrupt):
-                _shorten(interrupt)
             raise
         except BaseException as error:
             run.status = "error"
@@ -148,7 +146,13 @@ class Playing:
                 error.run = run
             raise
         finally:
-            self._record()
+            try:
+                self._record()
+            except KeyboardInterrupt:
+                self._record()  # whoever presses the button twice loses nothing
+                raise
+            finally:
+                self._watcher.finish(run)
 
     def _chunks(self) -> Iterator[Any]:
         run = self.run
@@ -267,7 +271,6 @@ class Playing:
         run, stream = self.run, self._stream
         if stream is None:
             return
-        self._stream = None
         completion = self._whole(stream.completion)
         run.completion = completion if completion.choices else None
         if not run.rounds:
@@ -275,10 +278,13 @@ class Playing:
         if stream.elapsed_s is not None:
             run.elapsed_s = self._elapsed_before_s + stream.elapsed_s
         run.tries = self._tries_before + self._retries_before + stream.tries
-        self._retries_before += max(stream.tries - 1, 0)
         run.request_id = stream.request_id
+        # last, so that what an interrupt cuts short can be done again
+        self._retries_before += max(stream.tries - 1, 0)
+        self._stream = None
 
     def _record(self) -> None:
+        """Note the outcome, in the thread too. Done twice it is the same."""
         run = self.run
         self._take_facts()
         if run.tries:
@@ -294,7 +300,6 @@ class Playing:
             thread.record(
                 Turn(self._prepared.key, self._prepared.asked, run, self._prepared.system)
             )
-        self._watcher.finish(run)
 
 
 def _model(profile: Profile, params: ChatParams) -> str:
@@ -325,8 +330,3 @@ def _cost_usd(run: Run) -> float | None:
     from nbchat.prices import cost_usd
 
     return cost_usd(run.model, run.profile, run.usage)
-
-
-def _shorten(interrupt: KeyboardInterrupt) -> None:
-    lines = ["Interrupted. What had come of the reply is kept."]
-    interrupt._render_traceback_ = lambda: lines  # type: ignore[attr-defined]

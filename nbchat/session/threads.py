@@ -98,11 +98,13 @@ class Thread:
         return len(self.turns)
 
     def record(self, turn: Turn) -> None:
-        """Put a turn in the place of the one with its key, else at the end.
+        """Put a turn in the place of the one with its key, else at the end, once.
 
         A cell has one turn: one that it had in another thread goes. Copies in forks stay.
         """
         Thread.forget(turn.key, but=self)
+        if any(known.run is turn.run for known in self.turns):
+            return
         turn.home = self.name
         place = self.place(turn.key)
         self.turns[place : place + 1] = [turn]
@@ -112,7 +114,7 @@ class Thread:
         """Take the turn of a cell out of the threads that it was asked in."""
         if key is None:
             return
-        for thread in cls._known.values():
+        for thread in list(cls._known.values()):
             if thread is not but:
                 thread.turns[:] = [
                     turn for turn in thread.turns if turn.key != key or turn.home != thread.name
@@ -121,7 +123,7 @@ class Thread:
     @classmethod
     def forget_cells(cls, cells: Collection[str]) -> None:
         """Take the turns of cells that the notebook no longer has out of all threads."""
-        for thread in cls._known.values():
+        for thread in list(cls._known.values()):
             thread.turns[:] = [
                 turn
                 for turn in thread.turns

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from nbchat.errors import ApiError, BadRequestError, CheckError, NbchatError, ServerError
-from nbchat.session.playing import Playing, _shorten
+from nbchat.session.interrupts import shorten
+from nbchat.session.playing import Playing
 
 AT_ONCE = 4
 _LEAVE_WITHIN_S = 2.0
@@ -61,7 +62,7 @@ def play_together(
                 pass
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
-            _shorten(error)
+            shorten(error)
         is_over.set()
         for playing in playings:
             if playing.run.status == "running":

@@ -126,6 +126,15 @@ def test_an_interrupt_before_the_first_token_leaves_one_line(
     assert shown["ename"] == "KeyboardInterrupt"
 
 
+def test_an_interrupt_before_anything_is_sent_leaves_one_line(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    kernel.run("class Slow:\n    def __str__(self): raise KeyboardInterrupt\nslow = Slow()")
+    done = kernel.execute("%%chat\nWhy {{ slow }}?")
+    assert [len(error["traceback"]) for error in done.errors] == [1]
+    assert server.requests == []
+
+
 def test_an_error_of_the_api_marks_the_cell_as_failed(
     kernel: Kernel, server: ScriptedServer
 ) -> None:

@@ -63,8 +63,10 @@ def test_what_a_tool_prints_and_gives_stands_in_the_cell(
     ]
     assert len(calls) == 1
     assert calls[0]["data"]["text/html"].count("<details") == count
-    # a line that is printed in parts can come in several messages
-    assert "saying x" in "".join(m.content["text"] for m in done.of_type("stream"))
+    # a line that is printed in parts can have the calls between its parts
+    printed = "".join(o["text"] for o in done.final_outputs() if o["output_type"] == "stream")
+    assert printed.count("saying") == printed.count("x\n") == count
+    assert "Said." in done.text
 
 
 def test_coroutines_run_beside_the_loop_of_the_notebook(
@@ -90,6 +92,15 @@ def test_an_interrupt_stops_tools_that_would_never_end(
     names = "[t.name for t in __import__('threading').enumerate() if t.name == 'nbchat-spin']"
     kernel.run("time.sleep(0.2)")
     assert kernel.value(names) == "[]"
+
+
+def test_a_warning_stands_in_the_cell_when_the_reply_has_come(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    server.default = speaking("Said at leisure.", tokens_per_s=10)
+    done = kernel.execute("""%%chat --functions '[{"name": "f"}]'\nGo""", "c")
+    assert "functions is deprecated: use tools" in done.text
+    assert "Said at leisure." in done.text
 
 
 def test_a_front_end_that_cannot_ask_declines(kernel: Kernel, server: ScriptedServer) -> None:

@@ -181,6 +181,27 @@ def test_a_run_can_be_cancelled_from_another_thread(server: ScriptedServer) -> N
     assert (playing.run.status, playing.run.text) == ("interrupted", "so far")
 
 
+def test_a_second_interrupt_in_the_middle_of_the_record_loses_nothing(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.default = speaking("Hello there.")
+    forget = session.Thread.forget
+    presses = iter([KeyboardInterrupt])
+
+    def pressed(key: object, *, but: session.Thread | None = None) -> None:
+        for press in presses:
+            raise press
+        forget(key, but=but)
+
+    monkeypatch.setattr(session.Thread, "forget", pressed)
+    thread = session.Thread("pressed twice")
+    thread.clear()
+    with pytest.raises(KeyboardInterrupt):
+        thread.ask("Hi")
+    assert [turn.run.text for turn in thread.turns] == ["Hello there."]
+    assert [(run.status, run.tries) for run in session.runs] == [("complete", 1)]
+
+
 def test_stream_false_asks_for_the_whole_answer(server: ScriptedServer) -> None:
     assert nbchat.chat("Hi", stream=False).text == "Hello from the scripted server."
     assert "stream" not in server.requests[0].body
