@@ -15,7 +15,9 @@ from nbchat.api.fields import FIELDS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FrameName = Literal["runs", "choices", "tokens", "alternatives", "usage", "citations", "fields"]
+FrameName = Literal[
+    "runs", "choices", "tokens", "alternatives", "usage", "citations", "fields", "comparison"
+]
 
 
 class Column(NamedTuple):
@@ -188,6 +190,29 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         ),
         ("prob_allowed_hi", "float64", "", "upper bound of the same; NA where not known"),
         ("note", "string", "", "why figures are missing or bounds; NA where all is well"),
+    ),
+    "comparison": (
+        ("op", "category", "", "same, only_a or only_b: which of two replies has these bytes"),
+        ("position_a", "Int64", "", "of the first token in its list; NA where a has none"),
+        ("position_b", "Int64", "", "the same in b"),
+        ("n_tokens_a", "int64", "tokens", "several where b was cut at other places"),
+        ("n_tokens_b", "int64", "tokens", "the same in b"),
+        ("display_a", "string", "", "the tokens to be looked at, as in the tokens frame"),
+        ("display_b", "string", "", "the same in b"),
+        ("byte_start_a", "Int64", "bytes", "where the first token begins"),
+        ("byte_start_b", "Int64", "bytes", "the same in b"),
+        ("surprisal_bits_a", "float64", "bits", "the sum over the tokens; NA if one is censored"),
+        ("surprisal_bits_b", "float64", "bits", "the same in b"),
+        ("delta_bits", "float64", "bits", "b - a; NA where only one has these bytes"),
+        (
+            "has_same_prefix",
+            "bool",
+            "",
+            "the reply before is the same in both, cut into the same tokens; prompts may differ",
+        ),
+        ("kl_lo", "float64", "nats", "lower bound of KL(a‖b) of the two distributions here"),
+        ("jsd_lo", "float64", "nats", "lower bound of their Jensen-Shannon divergence"),
+        ("tv_lo", "float64", "", "lower bound of their total variation distance"),
     ),
     "usage": (
         _RUN,
