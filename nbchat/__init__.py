@@ -17,6 +17,8 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "configure": ("nbchat.session", "configure"),
     "probe": ("nbchat.session.probing", "probe"),
     "repeat": ("nbchat.session.repeating", "repeat"),
+    "compare": ("nbchat.analysis.comparing", "compare"),
+    "uncertainty": ("nbchat.analysis.sampling", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
@@ -53,6 +55,7 @@ __all__ = [
     "chat",
     "choices",
     "client",
+    "compare",
     "configure",
     "errors",
     "inspect",
@@ -68,6 +71,7 @@ __all__ = [
     "structured",
     "tokens",
     "tools",
+    "uncertainty",
     "usage",
 ]
 
@@ -105,6 +109,8 @@ def unload_ipython_extension(shell: Any) -> None:
 if TYPE_CHECKING:
     from nbchat import api, client, errors, local, measures, media, plots, structured, tools
     from nbchat.analysis import branch
+    from nbchat.analysis.comparing import compare
+    from nbchat.analysis.sampling import uncertainty
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
     from nbchat.frames import alternatives, choices, tokens, usage

@@ -30,7 +30,7 @@ def distinct(runs: Iterable[RunLike]) -> pd.DataFrame:
     - `run_ids` (object, list of str), `runs` (object, list of the runs)
     """
     counted = [run for run in runs if run.status == "complete" and run.completion is not None]
-    texts = [_answer(_first_choice(run)) for run in counted]
+    texts = [answer_of(run) for run in counted]
     groups: dict[tuple[str | None, str], list[RunLike]] = {}
     for run, text in zip(counted, texts, strict=True):
         fingerprint = run.completion.system_fingerprint if run.completion else None
@@ -73,7 +73,9 @@ def _first_choice(run: RunLike) -> Choice | None:
     return min(choices, key=lambda choice: choice.index, default=None)
 
 
-def _answer(choice: Choice | None) -> str:
+def answer_of(run: RunLike) -> str:
+    """Give the text of a run's first choice, else its refusal, else its tool calls as JSON."""
+    choice = _first_choice(run)
     if choice is None:
         return ""
     message = choice.message
