@@ -163,6 +163,10 @@ class Run:
             setattr(run, name, value)
         return run
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Give what a copy has: of a run that goes on, what has come so far."""
+        return {**vars(self), "_completion": self.completion, "_so_far": None, "_parses": {}}
+
     @property
     def completion(self) -> Completion | None:
         """The answer, whole or, while it streams, so far. None where nothing came."""

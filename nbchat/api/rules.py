@@ -14,6 +14,8 @@ from nbchat.api.values import shown
 
 Given = Mapping[str, Any]
 
+_LARGEST = 2**63 - 1
+
 
 def broken_rules(given: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
     """Give the rules that a request breaks.
@@ -23,6 +25,7 @@ def broken_rules(given: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
     """
     fields = {name: value for name, value in given.items() if value is not None}
     yield from _logprobs(fields, elsewhere)
+    yield from _sizes(fields)
     yield from _lengths(fields)
     yield from _streams(fields)
     yield from _tools(fields, elsewhere)
@@ -39,6 +42,13 @@ def _logprobs(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
     is_asked = fields.get("logprobs") is True or "logprobs" in elsewhere
     if "top_logprobs" in fields and not is_asked:
         yield _breaks(fields, "top_logprobs", "needs logprobs: true")
+
+
+def _sizes(fields: Given) -> Iterator[Offence]:
+    # JSON has no largest number, but servers and the columns of frames have
+    for name in ("max_tokens", "max_completion_tokens"):
+        if fields.get(name, 0) > _LARGEST:
+            yield _breaks(fields, name, f"cannot be above {_LARGEST}")
 
 
 def _lengths(fields: Given) -> Iterator[Offence]:

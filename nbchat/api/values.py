@@ -32,8 +32,16 @@ def plain(value: Any, path: str) -> Any:
     """Copy a value into dicts, lists, strings, numbers, booleans and None.
 
     numpy scalars and arrays become Python's, tuples lists, mappings dicts in their order.
-    Raises NotJsonError for NaN, an infinity, and all that JSON does not know.
+    Raises NotJsonError for NaN, an infinity, what holds itself, and all that JSON does not know.
     """
+    try:
+        return _plain(value, path)
+    except RecursionError:
+        rule = "a value that does not hold itself and is not nested hundreds of levels deep"
+        raise NotJsonError(path, f"a {type(value).__name__}", rule) from None
+
+
+def _plain(value: Any, path: str) -> Any:
     kind = type(value)
     if value is None or kind is bool or kind is int or kind is Encoded:
         return value
@@ -47,17 +55,17 @@ def plain(value: Any, path: str) -> Any:
         return int(value)
     if isinstance(value, Mapping):
         return {
-            _key(key, path): plain(entry, f"{path}.{key}" if path else str(key))
+            _key(key, path): _plain(entry, f"{path}.{key}" if path else str(key))
             for key, entry in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [plain(entry, f"{path}[{place}]") for place, entry in enumerate(value)]
+        return [_plain(entry, f"{path}[{place}]") for place, entry in enumerate(value)]
     if isinstance(value, msgspec.Struct):
-        return plain(msgspec.to_builtins(value), path)
+        return _plain(msgspec.to_builtins(value), path)
     if kind.__module__.partition(".")[0] == "numpy":
         unwrapped = value.tolist()
         if type(unwrapped) is not kind:  # numpy.datetime64 and longdouble can unwrap to themselves
-            return plain(unwrapped, path)
+            return _plain(unwrapped, path)
     raise NotJsonError(path, value, "a value that JSON can carry")
 
 

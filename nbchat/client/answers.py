@@ -109,6 +109,7 @@ def api_error(response: requests.Response, profile: Profile) -> ApiError:
     if fields.get("type") == "exceed_context_size_error":
         message += _context_hint(profile)
     if status == 401:
+        message += "" if message.endswith((".", "!", "?")) else "."
         source = f" The key comes from {profile.key_variable}." if profile.key_variable else ""
         message += source if profile.key is not None else f" No key was sent.{source}"
     code = fields.get("code")

@@ -43,7 +43,7 @@ class Client:
     ):
         self.profile = resolve(profile) if isinstance(profile, str) else profile
         self.timeouts = Timeouts.of(timeout)
-        self.max_retries = max_retries
+        self.max_retries = retry.checked(max_retries)
         self.max_wait_s = max_wait_s
         self.on_wait = on_wait
         self.refuses_stream_options = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -130,19 +131,29 @@ def names() -> tuple[str, ...]:
 
 
 def environment() -> dict[str, str]:
-    """Give the environment, filled up with the variables of the nearest ``.env`` file."""
+    """Give the environment, filled up with the variables of the nearest ``.env`` file.
+
+    A file that cannot be read has none. Of one that is not UTF-8 the rest is read.
+    """
     variables = dict(os.environ)
     path = _dotenv_path()
     if path is not None:
         from dotenv import dotenv_values
 
-        found = {k: v for k, v in dotenv_values(path).items() if v is not None}
-        variables = {**found, **variables}
+        with (
+            contextlib.suppress(OSError),
+            open(path, encoding="utf-8-sig", errors="replace") as file,  # noqa: PTH123 - as below
+        ):
+            found = {k: v for k, v in dotenv_values(stream=file).items() if v is not None}
+            variables = {**found, **variables}
     return variables
 
 
 def _dotenv_path() -> str | None:
-    folder = os.getcwd()  # noqa: PTH109 - runs at every start: pathlib is slower
+    try:
+        folder = os.getcwd()  # noqa: PTH109 - runs at every start: pathlib is slower
+    except OSError:
+        return None  # a folder that was taken away under the kernel
     while True:
         path = os.path.join(folder, ".env")  # noqa: PTH118
         if os.path.isfile(path):  # noqa: PTH113
@@ -210,12 +221,13 @@ def _of_url(url: str, variables: Mapping[str, str]) -> Profile:
     base_url = _checked_url(url)
     # a key is sent only to the server it belongs to
     is_openai = url.rstrip("/") == (variables.get("OPENAI_BASE_URL") or "").rstrip("/")
-    key = variables.get("OPENAI_API_KEY" if is_openai else "NBCHAT_API_KEY")
+    variable = "OPENAI_API_KEY" if is_openai else "NBCHAT_API_KEY"
+    key = (variables.get(variable) or "").strip()
     return Profile(
         name=urlsplit(base_url).netloc,
         base_url=base_url,
-        key=Secret(key) if key else None,
-        key_variable="OPENAI_API_KEY" if is_openai else "NBCHAT_API_KEY",
+        key=Secret(_checked_key(key, variable)) if key else None,
+        key_variable=variable,
         model=variables.get("NBCHAT_MODEL") or None,
     )
 
@@ -288,6 +300,7 @@ def _checked_key(value: str, source: str) -> str:
 
 
 def _checked_url(url: str) -> str:
+    url = url.strip()
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
@@ -306,7 +319,7 @@ def _checked_url(url: str) -> str:
 def _unknown(name: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(name, names(), n=1)
+    near = difflib.get_close_matches(name.lower(), names(), n=1)
     if ":" in name or "." in name:
         near = [f"http://{name}/v1"]
     hint = f" Did you mean {near[0]}?" if near else ""

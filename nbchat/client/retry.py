@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from nbchat.errors import CheckError
+
 RETRIED_STATUS = frozenset({408, 409, 429})
 #: codes of a 429 that waiting does not mend
 HOPELESS_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached"})
@@ -26,6 +28,19 @@ class Wait(NamedTuple):
         shown = f"{self.seconds:.0f}" if self.seconds >= 10 else f"{self.seconds:.1f}"
         shown = shown.removesuffix(".0")
         return f"waiting {shown} s, {self.reason}, try {self.attempt} of {self.attempts}"
+
+
+def checked(max_retries: int) -> int:
+    """Give a number of retries as it is. Raise CheckError where it is none."""
+    if type(max_retries) is not int or max_retries < 0:
+        rule = "must be a whole number, 0 or more"
+        raise CheckError(
+            f"max_retries is {max_retries!r}, but it {rule}.",
+            field="max_retries",
+            value=max_retries,
+            rule=rule,
+        )
+    return max_retries
 
 
 def is_retryable(status: int, headers: Mapping[str, str], code: str | None) -> bool:

@@ -20,6 +20,7 @@ from nbchat.errors import (
     ApiError,
     BadRequestError,
     BetweenBytesTimeout,
+    CheckError,
     ConnectError,
     FirstByteTimeout,
     NbchatError,
@@ -31,6 +32,8 @@ from nbchat.errors import (
 if TYPE_CHECKING:
     from nbchat.client.client import Client
 
+#: 23 days: what systems count in milliseconds overflows a little later
+_FOR_EVER_S = 2_000_000.0
 #: seconds that a server has, after ``[DONE]``, to end its answer so that the connection is kept
 _AFTER_DONE_S = 0.5
 
@@ -44,16 +47,24 @@ class Timeouts(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, timeout: float | Timeouts | None) -> Timeouts:
-        """Read a number as the longest silence of any kind, None as the defaults."""
+        """Read a number as the longest silence of any kind, None as the defaults.
+
+        Infinity waits for as long as it takes. Raise CheckError for what is no number above 0.
+        """
         if timeout is None:
             return cls()
         if isinstance(timeout, Timeouts):
             return timeout
-        seconds = float(timeout)
+        try:
+            seconds = float(timeout)
+        except (TypeError, ValueError):
+            seconds = 0.0
         if not seconds > 0:
-            raise NbchatError(
-                f"timeout is {timeout!r}, but it must be a number of seconds above 0."
+            rule = "must be a number of seconds above 0"
+            raise CheckError(
+                f"timeout is {timeout!r}, but it {rule}.", field="timeout", value=timeout, rule=rule
             )
+        seconds = min(seconds, _FOR_EVER_S)
         return cls(min(seconds, 10.0), seconds, seconds)
 
 

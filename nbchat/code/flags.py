@@ -366,6 +366,8 @@ def _pair(word: Word, fill: Callable[[str], str]) -> tuple[str, Any]:
 
 
 def _unknown(dashed: str) -> str:
+    if dashed in ("--help", "-h"):
+        return "The help is not a flag: %%chat? shows it."
     known = [f"--{name.replace('_', '-')}" for name in [*FIELDS(), *OWN] if name != "param"]
     meant = f"--{dashed.lstrip('-')}".replace("_", "-").lower()
     near = [flag for flag in known if flag.startswith(meant)]

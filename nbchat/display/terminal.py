@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from nbchat.display.calls import rounds_plain
 from nbchat.display.pace import PAINTER, Cost, Painter
+from nbchat.display.printed import write
 from nbchat.display.shown import caption, grey_line, player_bundle, shown_text, visible
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class PlainReply:
     def status(self, line: str) -> None:
         """Write a line about what is waited for."""
         if line:
-            print(line, file=sys.stderr, flush=True)
+            write(sys.stderr, f"{line}\n")
 
     def update(self, run: Run) -> None:
         """Take note that there is more."""
@@ -105,5 +106,4 @@ class PlainReply:
         return len(rest)
 
     def _write(self, text: str) -> None:
-        self._out.write(text)
-        self._out.flush()
+        write(self._out, text)

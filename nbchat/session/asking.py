@@ -35,7 +35,14 @@ class Piece(str):
 
 
 def _thread_of(thread: str | Thread | None) -> Thread | None:
-    return Thread(thread) if isinstance(thread, str) else thread
+    if thread is None or isinstance(thread, Thread):
+        return thread
+    if not isinstance(thread, str):
+        rule = "must be the name of a conversation or a Thread"
+        raise CheckError(
+            f"thread is {thread!r}, but it {rule}.", field="thread", value=thread, rule=rule
+        )
+    return Thread(thread)
 
 
 def _split(fields: dict[str, Any]) -> tuple[ChatParams, dict[str, Any]]:
@@ -148,7 +155,8 @@ def stream(prompt: Any = None, *, messages: Any = None, **fields: Any) -> Iterat
 
     Takes what `nbchat.chat` takes. Each piece is a str with the run so far as ``.run`` and
     the index of its choice as ``.choice``. Leaving the loop early closes the connection, and
-    the run counts as interrupted.
+    the run counts as interrupted; a stream that you keep under a name goes on until its
+    ``.close()``. Nothing is sent before the first piece is asked for.
     """
     params, own = _split(fields)
     thread = _thread_of(own.pop("thread", None))

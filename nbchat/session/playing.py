@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Completion
-from nbchat.client import profiles
+from nbchat.client import profiles, retry
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.client.stream import Stream, Timeouts
+from nbchat.display.printed import write
 from nbchat.errors import ApiError, BadRequestError, TransportError
 from nbchat.run import Run
 from nbchat.session import repair, rounds
@@ -43,7 +44,7 @@ class StatusLines:
     """The watcher of calls that show nothing of their own: it prints what is waited for."""
 
     def status(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        write(sys.stderr, f"{line}\n")
 
     def update(self, run: Run) -> None: ...
 
@@ -114,8 +115,10 @@ class Playing:
         self._prepared = prepared
         self._profile = profile
         self._watcher = watcher
-        self._timeout = settings.timeout if timeout is None else timeout
-        self._max_retries = settings.max_retries if max_retries is None else max_retries
+        self._timeout = Timeouts.of(settings.timeout if timeout is None else timeout)
+        self._max_retries = retry.checked(
+            settings.max_retries if max_retries is None else max_retries
+        )
         self._stream: Stream | None = None
         self._model = ""
         self._tries_before = 0

@@ -10,11 +10,11 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
-from nbchat.client import profiles
+from nbchat.client import profiles, retry
 from nbchat.client.client import Client
 from nbchat.client.profiles import LOCAL, Profile, Secret
 from nbchat.client.stream import Timeouts
-from nbchat.errors import CheckError, NbchatError
+from nbchat.errors import NbchatError, ProfileError
 from nbchat.run import LogprobBasis
 
 
@@ -64,12 +64,11 @@ def configure(
 
     What is not given stays as it is. Raise `ProfileError` where there is no such profile.
     """
-    if isinstance(profile, str) and profile not in profiles.names():
-        profiles.resolve(profile)
-    if timeout is not None:
-        Timeouts.of(timeout)
-    if max_retries is not None and max_retries < 0:
-        raise CheckError("max_retries must be 0 or more.", field="max_retries", value=max_retries)
+    if profile is not None and profile not in profiles.names():
+        current_profile(profile)
+    Timeouts.of(timeout)
+    if max_retries is not None:
+        retry.checked(max_retries)
     settings.profile = settings.profile if profile is None else profile
     settings.timeout = settings.timeout if timeout is None else timeout
     settings.max_retries = settings.max_retries if max_retries is None else max_retries
@@ -99,6 +98,10 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
     chosen = profile if profile is not None else settings.profile
     if isinstance(chosen, Profile):
         return chosen
+    if chosen is not None and not isinstance(chosen, str):
+        raise ProfileError(
+            f"A profile is a name, a base URL or a Profile, not a {type(chosen).__name__}."
+        )
     variables = {**profiles.environment(), **_asked_keys}
     name = chosen or profiles.default_name(variables)
     if name == LOCAL:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchat.api import FIELDS, ChatParams, check
+from nbchat.api.messages import check_messages
 from nbchat.errors import CheckError, NbchatError, UnknownFieldError
 from tests.api.valid import valid_params
 
@@ -40,6 +41,20 @@ def test_a_broken_rule_names_field_value_and_rule() -> None:
     assert str(error) == "temperature is 3, but it must be a number from 0 to 2."
     assert (error.field, error.value) == ("temperature", 3)
     assert error.rule == "must be a number from 0 to 2"
+
+
+def test_what_holds_itself_or_is_nested_without_end_is_refused_in_words() -> None:
+    endless: dict[str, Any] = {}
+    endless["again"] = endless
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (endless, deep):
+        error = _refused({}, extra={"a": value})
+        assert error.field == "extra"
+        assert "does not hold itself" in str(error)
+    with pytest.raises(CheckError, match="does not hold itself"):
+        check_messages([endless])
 
 
 def test_a_broken_rule_is_a_value_error_of_our_own() -> None:

@@ -318,6 +318,28 @@ def test_error_bodies_of_any_shape_are_read(
         client.complete("Hi")
 
 
+def test_an_infinite_timeout_waits_for_as_long_as_it_takes(server: ScriptedServer) -> None:
+    for timeout in (float("inf"), 1e20):
+        with client_of(server, timeout=timeout) as client:
+            assert client.complete("Hi").choices
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), "soon", []])
+def test_a_timeout_that_is_no_number_above_0_is_refused(timeout: Any) -> None:
+    with pytest.raises(CheckError, match=r"timeout is .* a number of seconds above 0") as caught:
+        Timeouts.of(timeout)
+    assert caught.value.field == "timeout"
+
+
+def test_the_sentence_of_a_server_ends_before_ours_begins(server: ScriptedServer) -> None:
+    server.default = error(401, "bad key")
+    with (
+        Client(server.url) as client,
+        pytest.raises(AuthenticationError, match=r"key\. No key was"),
+    ):
+        client.complete("Hi")
+
+
 def test_a_key_that_a_server_repeats_is_taken_out(server: ScriptedServer) -> None:
     server.default = error(401, f"Incorrect API key provided: {KEY}.")
     with client_of(server) as client, pytest.raises(AuthenticationError) as caught:

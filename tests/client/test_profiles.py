@@ -151,3 +151,41 @@ def test_a_dotenv_file_fills_up_the_environment(
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     found = environment()
     assert (found["OPENAI_API_KEY"], found["GROQ_API_KEY"]) == ("from-file", "from-shell")
+
+
+def test_a_dotenv_file_that_is_not_utf_8_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfFIRST_OF_ALL=1\nNAME=J\xf6rg\nAFTER_IT=2\n")
+    monkeypatch.chdir(tmp_path)
+    found = environment()
+    assert (found["FIRST_OF_ALL"], found["AFTER_IT"]) == ("1", "2")
+
+
+def test_a_folder_that_is_gone_has_no_dotenv_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        assert environment()
+    finally:
+        monkeypatch.undo()
+
+
+def test_the_key_of_a_base_url_is_checked_as_any_other() -> None:
+    profile = resolve("http://h/v1", {"NBCHAT_API_KEY": f" {KEY}\n"})
+    assert profile.key == Secret(KEY)
+    with pytest.raises(ProfileError, match="NBCHAT_API_KEY holds characters"):
+        resolve("http://h/v1", {"NBCHAT_API_KEY": "two\nlines of it"})
+
+
+def test_blanks_around_a_base_url_are_no_part_of_it() -> None:
+    assert resolve(" http://h/v1/ ", {}).url == "http://h/v1/chat/completions"
+
+
+def test_a_profile_in_capitals_gets_its_name() -> None:
+    with pytest.raises(ProfileError, match="Did you mean openai"):
+        resolve("OpenAI", {})

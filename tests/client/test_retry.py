@@ -4,7 +4,8 @@ from email.utils import formatdate
 
 import pytest
 
-from nbchat.client.retry import Wait, asked_delay_s, backoff_s, is_retryable
+from nbchat.client.retry import Wait, asked_delay_s, backoff_s, checked, is_retryable
+from nbchat.errors import CheckError
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
@@ -58,3 +59,9 @@ def test_a_wait_reads_as_a_sentence() -> None:
     assert str(Wait(0.42, "connection lost", 3, 5)) == (
         "waiting 0.4 s, connection lost, try 3 of 5"
     )
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "2", True, None])
+def test_retries_are_counted_in_whole_numbers(wrong: object) -> None:
+    with pytest.raises(CheckError, match=r"max_retries is .*whole number, 0 or more"):
+        checked(wrong)  # type: ignore[arg-type]

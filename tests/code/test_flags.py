@@ -107,6 +107,8 @@ def test_every_declared_field_is_a_flag() -> None:
         ("--temp 0.2", ["There is no flag --temp", "--temperature"]),
         ("-temperature 0.2", ["-temperature", "Did you mean --temperature"]),
         ("--no-temperature", ["There is no flag"]),
+        ("--help", ["%%chat? shows it"]),
+        ("-h", ["%%chat? shows it"]),
         ("-x 1", ["There is no flag -x"]),
         ("--temperature 1 --temperature 2", ["--temperature", "twice"]),
         ("--logprobs --no-logprobs", ["twice"]),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import sys
 
 import pytest
@@ -22,6 +23,19 @@ def test_outside_a_notebook_the_text_streams_plainly(capsys: pytest.CaptureFixtu
     run.status = "complete"
     reply.finish(run)
     assert capsys.readouterr().out == "\nsmollm2-135m · 36 → 87 tokens\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_stream_that_lacks_a_character_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    reply = PlainReply()
+    reply.status("waiting…")
+    reply.finish(run_of("so → 日本 go", status="complete"))
+    assert written.getvalue().startswith(b"so ? ?? go\nsmollm2-135m ")
 
 
 def test_what_is_waited_for_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

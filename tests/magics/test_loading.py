@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -86,6 +87,21 @@ def test_loading_again_leaves_one_of_everything(shell: Shell, server: ScriptedSe
     shell.ask("%%chat\nHi")
     assert server.requests[0].body["temperature"] == 0.5
     assert [type(c).__name__ for c in shell.ip.configurables].count("NbChat") == 1
+
+
+def test_loading_needs_no_utf_8() -> None:
+    code = (
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "InteractiveShell.instance().run_line_magic('load_ext', 'nbchat')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    assert done.stdout.splitlines()[-1].startswith("nbchat ")
 
 
 def test_loading_imports_nothing_heavy() -> None:

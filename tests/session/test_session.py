@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import inspect
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -263,10 +265,49 @@ def test_configure_refuses_what_cannot_be(
         nbchat.configure(max_retries=-1)
     with pytest.raises(NbchatError, match="timeout"):
         nbchat.configure(timeout=0)
+    with pytest.raises(ProfileError, match="not a int"):
+        nbchat.configure(profile=3)  # type: ignore[arg-type]
     assert session.settings.profile == server.url
     monkeypatch.setattr(session.settings, "timeout", None)
     nbchat.configure(timeout=3)
     assert (session.settings.timeout, session.settings.max_retries) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"timeout": "soon"}, "timeout is 'soon'"),
+        ({"max_retries": "2"}, "max_retries is '2'"),
+        ({"thread": 5}, "thread is 5"),
+        ({"profile": 5}, "profile is a name"),
+        ({"max_tokens": 2**70}, "cannot be above 9223372036854775807"),
+    ],
+)
+def test_a_wrong_argument_is_refused_before_anything_is_sent_or_recorded(
+    server: ScriptedServer, wrong: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(NbchatError, match=words):
+        nbchat.chat("Hi", **wrong)
+    assert server.requests == []
+    assert session.runs == []
+
+
+def test_a_run_that_goes_on_is_copied_with_what_has_come(server: ScriptedServer) -> None:
+    server.default = Reply([sse(chunk("so far"), done=False), HANG])
+    stream = nbchat.stream("Hi")
+    run = next(stream).run
+    copies = [pickle.loads(pickle.dumps(run)), copy.deepcopy(run)]
+    stream.close()
+    assert [(copied.text, copied.status) for copied in copies] == [("so far", "running")] * 2
+    assert run.status == "interrupted"
+
+
+def test_a_failed_run_can_be_pickled_with_its_error(server: ScriptedServer) -> None:
+    server.default = error(404, "No such model.", code="model_not_found")
+    with pytest.raises(NbchatError) as caught:
+        nbchat.chat("Hi")
+    found = pickle.loads(pickle.dumps(caught.value))
+    assert (found.status, found.run.status, str(found)) == (404, "error", str(caught.value))
 
 
 def test_a_provider_without_a_model_says_so_before_sending(
