@@ -30,13 +30,26 @@ TAGS = {
     *bleach.ALLOWED_TAGS,
     *("p", "div", "span", "pre", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "del", "sup"),
     *("bdi", "bdo", "wbr", "mark", "kbd", "samp", "u", "s", "ins", "q", "cite"),
-    *("sub", "small", "img", "figure", "figcaption", "details", "summary", "dl", "dt", "dd"),
+    *(
+        "sub",
+        "small",
+        "img",
+        "audio",
+        "figure",
+        "figcaption",
+        "details",
+        "summary",
+        "dl",
+        "dt",
+        "dd",
+    ),
     *("table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "td", "th"),
 }
 ATTRIBUTES = {
     *("class", "id", "style", "title", "role", "alt", "colspan", "rowspan", "scope", "lang"),
     *("tabindex", "dir"),
 }
+KINDS = {"img": "image", "audio": "audio"}
 SIDES = ("top", "right", "bottom", "left")
 STYLES = {
     *ALLOWED_CSS_PROPERTIES,
@@ -111,7 +124,9 @@ def is_allowed(tag: str, name: str, value: str) -> bool:
     if name == "href":
         return tag == "a" and not value.strip().lower().startswith("data:")
     if name == "src":  # a picture from elsewhere would tell its server who reads the page
-        return tag == "img" and value.startswith("data:image/")
+        return tag in ("img", "audio") and value.startswith(f"data:{KINDS[tag]}/")
+    if name == "controls":
+        return tag == "audio"
     return name in ATTRIBUTES or name.startswith("aria-")
 
 

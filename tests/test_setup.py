@@ -152,6 +152,7 @@ def test_the_page_of_the_demo_keeps_the_form_and_runs_nothing() -> None:
         '<h2>Head</h2><p>text</p><table><tbody><tr><td style="text-align: right;">1</td></tr>'
         '</tbody></table><span aria-label="1" style="color: #222;" title="1"><bdi>t</bdi></span>'
         '<wbr><a href="https://a.org">link</a><img alt="dot" src="data:image/png;base64,AA==">'
+        '<audio controls src="data:audio/wav;base64,AA==">none</audio>'
     )
     assert clean(kept) == kept
     for bad in (
@@ -161,6 +162,8 @@ def test_the_page_of_the_demo_keeps_the_form_and_runs_nothing() -> None:
         '<a href="data:text/html,run()">link</a>',
         '<img src="x" onerror="run()">',
         '<img src="https://example.org/run()">',
+        '<audio controls src="https://example.org/run()"></audio>',
+        '<audio controls onplay="run()" src="data:audio/wav;base64,AA=="></audio>',
         "<style>p { background: url(run()) }</style>",
         '<p style="background-image: url(run())">text</p>',
     ):

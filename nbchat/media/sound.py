@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 #: of pcm16, as the API sends it: samples a second, bytes of a sample; one channel, little endian
 PCM_RATE, PCM_BYTES = 24_000, 2
-#: a sound of more bytes is not put into the notebook: Jupyter Server drops what brings more than
-#: 1 MB a second over 3 s, and 2 MB are 2.7 MB of base64
-MOST_PLAYED = 2 * 1024 * 1024
+#: a sound of more bytes is not put into the notebook, which it would make a third larger than
+#: itself: 87 s of pcm16, over 4 minutes of MP3
+MOST_PLAYED = 4 * 1024 * 1024
 _MIMES = {"mp3": "audio/mpeg", "aac": "audio/aac", "opus": "audio/ogg", "flac": "audio/flac"}
 _GREY = "color: #7f7f7f; font-size: 85%"
 _HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
@@ -157,12 +157,12 @@ class Audio:
     @property
     def _note(self) -> str:
         if self._is_played:
-            return f"kept in the notebook, as up to {size_text(MOST_PLAYED)} are"
+            return f"saved with the notebook, as up to {size_text(MOST_PLAYED)} is"
         if not self.mime:
             return "in a format that is not known here: run.audio.save() writes it to a file"
         most = size_text(MOST_PLAYED)
         return (
-            f"more than {most} is not kept in the notebook: run.audio.save() writes it to a file, "
+            f"more than {most} is not saved with the notebook: run.audio.save() writes it to a file, "
             "IPython.display.Audio(run.audio.wav) plays it"
         )
 

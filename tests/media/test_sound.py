@@ -86,7 +86,7 @@ def test_what_it_is_not_it_is_not_saved_as(tmp_path: Path) -> None:
 def test_a_large_sound_stays_out_of_the_notebook_and_says_how_to_hear_it() -> None:
     small, large = audio(samples(1)), audio(bytes(MOST_PLAYED))
     assert "<audio controls" in small.player
-    assert "up to 2 MB" in small.player
+    assert "up to 4 MB" in small.player
     assert "<audio" not in large.player
     assert len(large.player) < 400
     assert "run.audio.save()" in large.player
