@@ -46,8 +46,10 @@ def missing(path: str, rule: str) -> Offence:
 
 def unknown_key(path: str, value: object, known: Iterable[str], *, owner: str = "") -> Offence:
     parent, _, key = path.rpartition(".")
-    near = nearest(key, known)
-    sentence = f"{path} is not a field of {owner or parent}.{did_you_mean(near)}"
+    names = list(known)
+    near = nearest(key, names)
+    hint = did_you_mean(near) if near else f" It has {', '.join(names)}." if names else ""
+    sentence = f"{path} is not a field of {owner or parent}.{hint}"
     return Offence(
         path=path,
         value=value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pprint
 from typing import TYPE_CHECKING, Any
 
-from nbchat.code.embedded import with_calls
+from nbchat.code.embedded import as_arguments, with_calls
 
 if TYPE_CHECKING:
     from nbchat.code.draft import Draft
@@ -28,9 +28,18 @@ def _messages(messages: list[dict[str, Any]]) -> dict[str, Any]:
     """Give what the user says as the prompt, where there is no more than that and a system."""
     *before, last = messages or [{}]
     system = before[0] if len(before) == 1 else {}
-    if not _is_text_of("user", last) or (before and not _is_text_of("system", system)):
+    asked = _asked(last)
+    if asked is None or (before and not _is_text_of("system", system)):
         return {"messages": with_calls(messages)}
-    return {"": last["content"], **({"system": system["content"]} if before else {})}
+    return {**asked, **({"system": system["content"]} if before else {})}
+
+
+def _asked(message: dict[str, Any]) -> dict[str, Any] | None:
+    """Give what the user says, and what is attached to it, as arguments; None where none fit."""
+    if _is_text_of("user", message):
+        return {"": message["content"]}
+    is_plain = message.keys() == {"role", "content"} and message["role"] == "user"
+    return as_arguments(message["content"]) if is_plain else None
 
 
 def _is_text_of(role: str, message: dict[str, Any]) -> bool:

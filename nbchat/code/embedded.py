@@ -12,6 +12,7 @@ from typing import Any
 from nbchat.api.encoded import Encoded, plain_text, shortened
 
 _END = "NBCHAT"
+_ARGUMENTS = {"images": "image_url", "audio_in": "input_audio", "files": "file"}
 _MAKERS = {"image_url": "image", "input_audio": "audio", "file": "file"}
 
 
@@ -61,7 +62,7 @@ def _replaced(value: Any, places: Iterator[str]) -> Any:
 
 
 class _Call:
-    """A call that gives a content part, as Python writes it."""
+    """Something that is written in Python as it stands: a name, or a call."""
 
     def __init__(self, text: str):
         self._text = text
@@ -80,14 +81,48 @@ def with_calls(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def as_arguments(content: Any) -> dict[str, Any] | None:
+    """Give a text and what is attached to it as arguments of `nbchat.chat`.
+
+    The text is under "". None where the arguments could not say the same.
+    """
+    if not isinstance(content, list) or not content or content[0].get("type") != "text":
+        return None
+    text, *parts = content
+    found: dict[str, Any] = {"": text["text"]}
+    for name, kind in _ARGUMENTS.items():
+        values = [_value(part) for part in parts if part.get("type") == kind]
+        if values:
+            found[name] = values[0] if len(values) == 1 else values
+    details = {p["image_url"].get("detail") for p in parts if p.get("type") == "image_url"}
+    if details - {None}:
+        found["detail"] = next(iter(details))
+    order = [kind for kind in _ARGUMENTS.values() for part in parts if part.get("type") == kind]
+    is_same = order == [part.get("type") for part in parts] and len(details) < 2
+    is_known = all(_value(part) is not None for part in parts)
+    return found if is_same and is_known and text.keys() == {"type", "text"} else None
+
+
+def _value(part: dict[str, Any]) -> Any:
+    """Give what a part is made of: a path, an address, an id or a variable; None: unknown."""
+    payload = part.get(part.get("type", ""), {})
+    found = base64_in(payload)
+    if found:
+        path, variable = found[0].path, found[0].variable
+        return path if path is not None else None if variable is None else _Call(variable)
+    address = payload.get("url", payload.get("file_id"))
+    is_address = isinstance(address, str) and address.startswith(("http://", "https://", "file-"))
+    return address if is_address else None
+
+
 def _part(part: dict[str, Any]) -> Any:
     found = base64_in(part)
     maker = _MAKERS.get(part.get("type", ""))
     if not found or maker is None:
         return part
-    value = found[0].variable if found[0].path is None else repr(found[0].path)
+    value = _value(part)
     if value is None:
         return json.loads(json.dumps(part))
     detail = part["image_url"].get("detail") if maker == "image" else None
     more = f", detail={detail!r}" if detail else ""
-    return _Call(f"nbchat.media.{maker}({value}{more})")
+    return _Call(f"nbchat.media.{maker}({value!r}{more})")

@@ -162,8 +162,8 @@ class Audio:
             return "in a format that is not known here: run.audio.save() writes it to a file"
         most = size_text(MOST_PLAYED)
         return (
-            f"more than {most} is not saved with the notebook: run.audio.save() writes it to a file, "
-            "IPython.display.Audio(run.audio.wav) plays it"
+            f"more than {most} is not saved with the notebook: run.audio.save() writes it to a "
+            "file, IPython.display.Audio(run.audio.wav) plays it"
         )
 
     def _repr_html_(self) -> str:

@@ -19,6 +19,7 @@ from nbchat.errors import short_traceback
 from nbchat.tools.schema import Tool
 
 Kind = Literal["function", "custom", "function_call"]
+_SHOWN = 60
 
 
 class Call(msgspec.Struct):
@@ -83,6 +84,19 @@ class Round(msgspec.Struct):
     def usage(self) -> Usage | None:
         """The token counts of this round's request."""
         return self.completion.usage
+
+    def __repr__(self) -> str:
+        calls = (
+            f"{call.name}({_short(call.arguments)}) → "
+            f"{_short(call.result if call.error is None else f'error: {call.error}')}"
+            for call in self.calls
+        )
+        return f"<Round: {', '.join(calls)}>"
+
+
+def _short(text: str | None) -> str:
+    line = "…" if text is None else " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
 def calls_of(message: ResponseMessage) -> list[Call]:

@@ -651,3 +651,8 @@ def test_the_door_needs_neither_numpy_nor_difflib() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_wrong_key_without_a_likely_one_shows_those_that_there_are() -> None:
+    with pytest.raises(UnknownFieldError, match=r"It has type, approximate\.$"):
+        check({"web_search_options": {"user_location": {"city": "Ulm"}}})

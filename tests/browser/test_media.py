@@ -76,13 +76,13 @@ def test_a_thumbnail_and_a_player_stand_in_the_page_and_stay_there(lab: Lab, the
     chart(lab.folder)
     (lab.folder / "report.pdf").write_bytes(PDF)
     name = f"media-{theme}.ipynb"
+    asked = "--image sales.png --image https://example.org/other.png --file report.pdf"
     with ScriptedServer(speaking("Sales rise and fall."), Reply(speech(2))) as server:
         lab.write(
             name,
             [
                 f"%load_ext nbchat\n%config NbChat.profile = {server.url!r}",
-                "%%chat --image sales.png --image https://example.org/other.png --file report.pdf\n"
-                "What does this show?",
+                f"%%chat {asked}\nWhat does this show?",
                 SPOKEN,
                 "spoken.audio",
                 "spoken",

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 import nbchat
 from nbchat import session
 from nbchat.api.encoded import decoded
+from nbchat.code import as_call, draft_of
 from nbchat.errors import CheckError, MagicUsageError
 from nbchat.media.formats import mime_of
 from tests.magics.conftest import Shell
@@ -165,8 +166,11 @@ def test_curl_and_python_read_the_files_again(
     command = text[text.index("curl -N") : text.index("\n\nPython")]
     subprocess.run(["bash", "-c", command], check=True, capture_output=True, timeout=30)
     assert server.requests[1].body == wanted
-    exec(text[text.index("import nbchat") :], {})
+    call = text[text.index("import nbchat") :]
+    exec(call, {})
     assert server.requests[2].body == wanted
+    assert "images=" in call
+    assert "messages=" not in call
 
 
 def test_python_names_the_variable_and_curl_says_what_it_lacks(
@@ -179,6 +183,18 @@ def test_python_names_the_variable_and_curl_says_what_it_lacks(
     assert len(text) < 4_000
     exec(text[text.index("import nbchat") :], {"shot": LARGE})
     assert server.requests[1].body == server.requests[0].body
+
+
+def test_parts_that_no_arguments_give_are_written_as_parts(
+    shell: Shell, server: ScriptedServer, folder: Path
+) -> None:
+    parts = [nbchat.media.image("photo.jpg", detail="low"), nbchat.media.image("photo.jpg")]
+    asked = [{"role": "user", "content": [*parts, {"type": "text", "text": "Which?"}]}]
+    prepared = session.prepare(asked, nbchat.ChatParams())
+    call = as_call(draft_of(prepared))
+    assert "nbchat.media.image('photo.jpg', detail='low')" in call
+    exec(call, {})
+    assert server.requests[0].body == prepared.body
 
 
 def test_a_conversation_with_pictures_in_it_can_be_shown_too(

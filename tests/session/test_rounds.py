@@ -372,3 +372,9 @@ def test_the_embedded_model_answers_in_words_and_says_why() -> None:
     assert run.rounds == []
     assert run.text
     assert run.notes == ["this small model never sees the tools"]
+
+
+def test_a_round_is_short_to_look_at(server: ScriptedServer) -> None:
+    server.reply(calling(("add", {"a": 1, "b": 2})), speaking("3"))
+    run = nbchat.chat("Add.", tools=[add])
+    assert repr(run.rounds) == '[<Round: add({"a": 1, "b": 2}) → 3>]'
