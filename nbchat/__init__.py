@@ -20,6 +20,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "compare": ("nbchat.analysis.comparing", "compare"),
     "uncertainty": ("nbchat.analysis.sampling", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
+    "score": ("nbchat.analysis", "score"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
     "Run": ("nbchat.run", "Run"),
@@ -67,6 +68,7 @@ __all__ = [
     "probe",
     "repeat",
     "runs",
+    "score",
     "stream",
     "structured",
     "tokens",
@@ -108,7 +110,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 if TYPE_CHECKING:
     from nbchat import api, client, errors, local, measures, media, plots, structured, tools
-    from nbchat.analysis import branch
+    from nbchat.analysis import branch, score
     from nbchat.analysis.comparing import compare
     from nbchat.analysis.sampling import uncertainty
     from nbchat.api.params import ChatParams

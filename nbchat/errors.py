@@ -8,6 +8,7 @@ NbchatError
 ├── ProfileError                     no such profile, or no key for it; nothing was sent
 ├── LocalModelError                  the embedded model: not installed, broken, died
 ├── NoObjectError (ValueError)       a reply has no object of the wanted shape to show
+├── NotAvailableError                the server cannot do this; nothing was sent
 ├── ApiError                         the server answered with an error
 │   ├── BadRequestError              400, 413, 422
 │   ├── AuthenticationError          401
@@ -108,6 +109,10 @@ class LocalModelError(NbchatError):
 
 class NoObjectError(NbchatError, ValueError):
     """A reply holds no object of the wanted shape. Its text is there all the same."""
+
+
+class NotAvailableError(NbchatError):
+    """What was asked for is nothing that this server can do. The sentence says what can be done."""
 
 
 class ApiError(NbchatError):

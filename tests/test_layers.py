@@ -61,7 +61,7 @@ LIVES_IN: dict[str, set[str]] = {
     "markdown_it": {"display"},
     "PIL": {"display"},
     "platformdirs": {"local", "history"},
-    "tqdm": {"local", "sweep"},
+    "tqdm": {"local", "sweep", "analysis"},
     "xllamacpp": {"local"},
     "genai_prices": {"prices"},
     "sqlite3": {"history"},

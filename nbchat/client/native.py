@@ -101,52 +101,72 @@ def tokenized(
     return [Token(number, piece) for number, piece in answers.token_bytes(data)]
 
 
-class Step(NamedTuple):
-    """What stands behind some tokens: one position's logprobs, and whether the reply ends there.
+class Written(NamedTuple):
+    """What llama.cpp wrote after some tokens.
 
-    `table` has one position, or none where the forced token begins a character: llama.cpp
-    holds its logprobs back until the character is whole.
+    `table` has a position for each token; where a character is split over tokens, it is held
+    back until it is whole, and has the position of the last one alone. `ends`: the reply ended
+    of itself.
     """
 
     table: TokenTable
     ends: bool
-    n_prompt_tokens: int | None
+
+
+def written(
+    client: Client,
+    ids: Sequence[int],
+    *,
+    n_tokens: int,
+    top: int,
+    model: str | None = None,
+    **more: Any,
+) -> Written:
+    """Have llama.cpp write at most so many tokens after these, always the most likely one.
+
+    `top` is how many alternatives come for each, the size of the vocabulary for all; `more` are
+    further fields. The log probabilities are those of the model: neither a grammar nor a bias
+    is in them.
+    """
+    asked: dict[str, Any] = {
+        "prompt": list(ids),
+        "max_tokens": n_tokens,
+        "temperature": 0,
+        "logprobs": top,
+        **({"model": model} if model else {}),
+        **more,
+    }
+    data = client.ask(client.profile.completions_url, asked, timeout_s=600.0)
+    try:
+        choice = (decode_chunk(data).choices or [])[0]
+    except (ValueError, IndexError):
+        raise ApiError("The server did not answer with a completion.") from None
+    table = TokenTable()
+    if choice.logprobs is not None:
+        table.extend(choice.logprobs.content or [])
+    return Written(table, choice.finish_reason == "stop")
 
 
 def step(
     client: Client, ids: Sequence[int], *, forced: int, top: int, model: str | None = None
-) -> Step:
-    """Have llama.cpp write one token, the one of this id, after these, and give its logprobs.
-
-    They are those of the model: the bias that forces the token is not in them. `top` is how
-    many alternatives come, the size of the vocabulary for all.
-    """
-    asked: dict[str, Any] = {
-        "prompt": list(ids),
-        "max_tokens": 1,
-        "temperature": 0,
-        "logprobs": top,
-        "logit_bias": {str(forced): _FORCING},
-    }
-    data = client.ask(client.profile.completions_url, asked | ({"model": model} if model else {}))
-    try:
-        chunk = decode_chunk(data)
-        choice = (chunk.choices or [])[0]
-    except (ValueError, IndexError):
-        raise ApiError("The server did not answer with a completion.") from None
-    table = TokenTable()
-    if choice.logprobs is not None and choice.logprobs.content:
-        table.extend(choice.logprobs.content[:1])
-    counted = (chunk.usage or {}).get("prompt_tokens")
-    return Step(
-        table,
-        ends=choice.finish_reason == "stop",
-        n_prompt_tokens=counted if isinstance(counted, int) else None,
-    )
+) -> Written:
+    """Have llama.cpp write the token of this id after these."""
+    bias = {str(forced): _FORCING}
+    return written(client, ids, n_tokens=1, top=top, model=model, logit_bias=bias)
 
 
 # far above any distance between two logits, and still a number in 32 bits
 _FORCING = 1e6
+
+
+def vllm_tokens(client: Client, model: str | None, **asked: Any) -> list[int]:
+    """Give vLLM's token ids of a text (``prompt``) or of a chat (``messages``)."""
+    named = {"model": model} if model else {}
+    data = client.ask(f"{client.profile.root_url}/tokenize", {**named, **asked})
+    try:
+        return [int(number) for number in _json(data)["tokens"]]
+    except (LookupError, TypeError, ValueError):
+        raise ApiError("The server did not answer with tokens.") from None
 
 
 def _json(data: bytes) -> Any:

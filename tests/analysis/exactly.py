@@ -1,0 +1,48 @@
+"""Whole rows of the embedded model behind a reply's tokens, by another way than the product's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbchat import local
+from nbchat.api.logprobs import VOCABULARY
+from nbchat.client import Client, Profile, Secret, native
+
+ENDS = (0, 2)  # <|endoftext|>, <|im_end|>
+
+
+class Rows:
+    """The log probability of every token behind a chat prompt and the ids of a reply."""
+
+    def __init__(self) -> None:
+        server = local.ensure()
+        self.size = server.vocab_size
+        self._client = Client(
+            Profile(name="local", base_url=server.base_url, key=Secret(server.key))
+        )
+        self._whole = native.tokenized(self._client, "a")[0].id
+        self._known: dict[tuple[int, ...], dict[int, float]] = {}
+
+    def ids(self, text: str) -> list[int]:
+        return [token.id for token in native.tokenized(self._client, text)]
+
+    def prompt(self, prompt: str) -> list[int]:
+        text = native.templated(self._client, [{"role": "user", "content": prompt}], {})
+        found = native.tokenized(self._client, text, parses_special=True)
+        return [token.id for token in found]
+
+    def row(self, ids: list[int]) -> dict[int, float]:
+        key = tuple(ids)
+        if key not in self._known:
+            table = native.step(self._client, ids, forced=self._whole, top=self.size).table
+            codes = table.alternative_codes
+            numbers: Any = [VOCABULARY.ids[code] for code in codes]
+            self._known[key] = dict(zip(numbers, table.alternative_logprobs, strict=True))
+            assert len(self._known[key]) == self.size
+        return self._known[key]
+
+    def logprobs(self, prompt: str, text: str) -> list[float]:
+        """One for each token of the text, and the likeliest end token's."""
+        before, ids = self.prompt(prompt), self.ids(text)
+        found = [self.row(before + ids[:i])[number] for i, number in enumerate(ids)]
+        return [*found, max(self.row(before + ids)[end] for end in ENDS)]
