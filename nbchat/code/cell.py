@@ -99,7 +99,8 @@ def _apart(
         rest, prompt = messages, ""
     else:
         rest = messages[:-1]
-    system = _text(rest[0], "system") if rest else None
+    # a system message alone is nothing to send for a magic
+    system = _text(rest[0], "system") if rest and (prompt or rest[1:]) else None
     if system is None or "\n" in system or _UNSAFE.search(system):
         return None, rest, prompt
     return system, rest[1:], prompt
@@ -158,14 +159,16 @@ def _spellings(name: str, value: Any) -> Iterator[list[str]]:
 
 def _means(words: list[str], name: str, value: Any) -> bool:
     """Tell whether a magic would read these words as this very value of the field."""
-    line = " ".join(words)
+    line = " ".join([*words, "--fork"])
     if "\n" in line or _UNSAFE.search(line):
         return False
     try:
-        fields, extra = _read_fields(read_line(line, takes_text=False), {}, str)
+        flags = read_line(line, takes_text=False)
+        fields, extra = _read_fields(flags, {}, str)
     except (NbchatError, ValueError):
         return False
-    return _is_same({**fields, **extra}, {name: value})
+    # a word that swallows what stands behind it is another one on a whole line
+    return flags.is_set("fork") and _is_same({**fields, **extra}, {name: value})
 
 
 def _is_same(one: Any, other: Any) -> bool:
