@@ -35,6 +35,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "inspect": ("nbchat.widgets.inspector", "inspect"),
     "api": (None, "api"),
     "client": (None, "client"),
+    "code": (None, "code"),
     "errors": (None, "errors"),
     "local": (None, "local"),
     "measures": (None, "measures"),
@@ -56,6 +57,7 @@ __all__ = [
     "chat",
     "choices",
     "client",
+    "code",
     "compare",
     "configure",
     "errors",
@@ -109,7 +111,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 if TYPE_CHECKING:
-    from nbchat import api, client, errors, local, measures, media, plots, structured, tools
+    from nbchat import api, client, code, errors, local, measures, media, plots, structured, tools
     from nbchat.analysis import branch, score
     from nbchat.analysis.comparing import compare
     from nbchat.analysis.sampling import uncertainty

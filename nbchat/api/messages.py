@@ -270,7 +270,8 @@ def _unanswered(messages: list[dict[str, Any]]) -> Iterator[Offence]:
             yield Offence(path=asked, value=waiting, rule=rule, sentence=sentence)
             return
         asked = f"messages[{place}].tool_calls"
-        waiting = [call["id"] for call in message.get("tool_calls") or ()]
+        calls = message.get("tool_calls") if message["role"] == "assistant" else None
+        waiting = [call["id"] for call in calls or ()]
 
 
 _KEYS = frozenset().union(*({*role.required, *role.optional} for role in ROLES.values()))

@@ -14,7 +14,10 @@ from nbchat.api.values import plain
 from nbchat.code import template
 from nbchat.code.asked import asked_fields, asked_messages
 from nbchat.code.draft import Draft
+from nbchat.code.embedded import base64_in
 from nbchat.code.flags import Flags, read_line
+from nbchat.code.keys import names_key, without_key_flags
+from nbchat.code.media import media_of
 from nbchat.errors import MagicUsageError, NbchatError
 from nbchat.session import take_functions
 
@@ -28,13 +31,13 @@ _TEMPLATE = re.compile(r"\{\{|\{%")
 def as_cell(draft: Draft) -> str:
     """Give the ``%%chat`` cell that sends exactly this request, right or wrong.
 
-    A last user message of text is the body, a system message of one line before it is
-    ``--system``; what else was said goes to ``--messages``, and a field whose value no flag
-    can carry to ``--params``. Defaults that ``%config NbChat`` sets are the notebook's, and
-    are sent with it.
+    A last user message of text is the body, with what is attached to it from files, addresses
+    or variables as ``--image`` and the like; a system message of one line is ``--system``.
+    What else was said goes to ``--messages``, and a field whose value no flag can carry to
+    ``--params``. Defaults that ``%config NbChat`` sets are the notebook's, and are sent too.
     """
-    system, messages, prompt = _apart(draft.messages)
-    words = [*_own(draft.profile, system), *_fields(draft)]
+    system, messages, prompt, attached = _apart(draft.messages)
+    words = [*_own(draft.profile, system), *_fields(draft), *attached]
     if messages:
         words += ["--messages", _json(messages)]
     if _TEMPLATE.search(prompt) or any(_TEMPLATE.search(word) for word in words):
@@ -92,18 +95,42 @@ def _read_fields(
 
 def _apart(
     messages: list[dict[str, Any]],
-) -> tuple[str | None, list[dict[str, Any]], str]:
-    """Give the messages as what ``--system``, ``--messages`` and the body can say of them."""
-    prompt = _text(messages[-1], "user") if messages else None
-    if prompt is None or not prompt.strip() or _UNSAFE.search(prompt):
-        rest, prompt = messages, ""
-    else:
-        rest = messages[:-1]
+) -> tuple[str | None, list[dict[str, Any]], str, list[str]]:
+    """Give what ``--system``, ``--messages``, the body and its attachments can say of them."""
+    last = _asked(messages[-1], is_first=len(messages) == 1) if messages else None
+    prompt, attached = last or ("", [])
+    rest = messages if last is None else messages[:-1]
     # a system message alone is nothing to send for a magic
-    system = _text(rest[0], "system") if rest and (prompt or rest[1:]) else None
-    if system is None or "\n" in system or _UNSAFE.search(system):
-        return None, rest, prompt
-    return system, rest[1:], prompt
+    system = _text(rest[0], "system") if rest and (last or rest[1:]) else None
+    if system is None or not _fits(system):
+        return None, rest, prompt, attached
+    return system, rest[1:], prompt, attached
+
+
+def _asked(message: Mapping[str, Any], *, is_first: bool) -> tuple[str, list[str]] | None:
+    """Give the body and the flags that make a message again; None where there are none."""
+    prompt = _text(message, "user")
+    if prompt is not None:
+        return (prompt, []) if prompt.strip() and not _UNSAFE.search(prompt) else None
+    found = media_of(message)
+    if found is None or not (found[0].strip() or is_first) or _UNSAFE.search(found[0]):
+        return None
+    prompt, named = found
+    words = [word for flag, text in named for word in (f"--{flag}", _word(text))]
+    return (prompt, words) if _makes(words, prompt, message) else None
+
+
+def _makes(words: list[str], prompt: str, message: Mapping[str, Any]) -> bool:
+    """Tell whether a magic would attach the very same; what is in a variable is not known here."""
+    line = " ".join([*words, "--fork"])
+    if any(found.path is None for found in base64_in(message)):
+        return _fits(line)
+    try:
+        flags = read_line(line, takes_text=False)
+        made = asked_messages(flags, prompt, {}, str)
+    except (NbchatError, ValueError):
+        return False
+    return _fits(line) and flags.is_set("fork") and made == [message]
 
 
 def _text(message: Mapping[str, Any], role: str) -> str | None:
@@ -143,8 +170,10 @@ def _fields(draft: Draft) -> Iterator[str]:
 
 def _spellings(name: str, value: Any) -> Iterator[list[str]]:
     """Spell a field as a person would, and then as a person would who was misunderstood."""
+    field = FIELDS().get(name)
     dashed = name.replace("_", "-")
-    field = FIELDS()[name]
+    if field is None:
+        return
     if field.kind == "boolean":
         yield [f"--no-{dashed}" if value is False else f"--{dashed}" + "=null" * (value is None)]
     elif isinstance(value, str):
@@ -157,10 +186,15 @@ def _spellings(name: str, value: Any) -> Iterator[list[str]]:
         yield [f"--{dashed}", _json(value)]
 
 
+def _fits(text: str) -> bool:
+    """Tell whether a text can stand on a line, and is not refused there."""
+    return not ("\n" in text or _UNSAFE.search(text) or names_key(text))
+
+
 def _means(words: list[str], name: str, value: Any) -> bool:
     """Tell whether a magic would read these words as this very value of the field."""
     line = " ".join([*words, "--fork"])
-    if "\n" in line or _UNSAFE.search(line):
+    if not _fits(line):
         return False
     try:
         flags = read_line(line, takes_text=False)
@@ -194,5 +228,5 @@ def _word(text: str) -> str:
 
 def _json(value: Any) -> str:
     """Give JSON on one line, whatever is taken for a line end as an escape."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = without_key_flags(json.dumps(value, ensure_ascii=False))
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from nbchat.api.fields import FIELDS, Field
+from nbchat.api.fields import FIELDS
 from nbchat.api.params import ChatParams
-from nbchat.api.values import prediction_of
+from nbchat.code.variables import named, shown_type, values_of
 from nbchat.code.words import Word, Words
 from nbchat.errors import MagicUsageError
 
@@ -73,8 +73,6 @@ _SHOWN_VALUES: Mapping[Takes, str] = {
     "json": "JSON, or the name of a variable",
     "media": "a path or the name of a variable",
 }
-_NAMES = re.compile(r"\s*[^\W\d][\w.]*\s*(?:,\s*[^\W\d][\w.]*\s*)*")
-_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
 class Flags(msgspec.Struct):
@@ -129,49 +127,45 @@ class Flags(msgspec.Struct):
         self, variables: Mapping[str, Any], fill: Callable[[str], str]
     ) -> list[dict[str, Any]]:
         """Give the messages of ``--messages``, unchecked; empty where there are none."""
-        value = self._json("messages", variables, fill)
+        value = self._json("messages", "a list of messages", variables, fill)
         if value is not None and not isinstance(value, (list, tuple)):
-            raise MagicUsageError(
-                f"--messages takes a list of messages, and this is {_a(type(value).__name__)}."
-            )
+            raise MagicUsageError(f"--messages takes a list of messages, not {shown_type(value)}.")
         return [] if value is None else [*value]
 
     def params(
         self, variables: Mapping[str, Any], fill: Callable[[str], str]
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give the fields of ``--params`` and its extra ones, values as they are."""
-        value = self._json("params", variables, fill)
+        """Give the fields of ``--params``, values as they are, and those of its `extra`."""
+        value = self._json("params", "a mapping of fields", variables, fill)
         if isinstance(value, ChatParams):
             return value.given(), value.extra
-        if value is not None and not isinstance(value, Mapping):
-            raise MagicUsageError(
-                "--params takes a mapping of fields or a ChatParams, and this is "
-                f"{_a(type(value).__name__)}."
-            )
-        fields = {} if value is None else dict(value)
-        extra = fields.pop("extra", None) or {}
-        if not isinstance(extra, Mapping):
-            raise MagicUsageError("--params: extra takes a mapping of fields.")
-        return fields, dict(extra)
+        fields = {} if value is None else value
+        extra = fields.get("extra") or {} if isinstance(fields, Mapping) else None
+        if not isinstance(fields, Mapping) or not isinstance(extra, Mapping):
+            wrong = shown_type(extra if isinstance(fields, Mapping) else fields)
+            where = " in extra" * isinstance(fields, Mapping)
+            raise MagicUsageError(f"--params takes a mapping of fields{where}, not {wrong}.")
+        return {name: fields[name] for name in fields if name != "extra"}, dict(extra)
 
-    def _json(self, name: str, variables: Mapping[str, Any], fill: Callable[[str], str]) -> Any:
+    def _json(
+        self, name: str, what: str, variables: Mapping[str, Any], fill: Callable[[str], str]
+    ) -> Any:
         text = self.one(name, fill)
         if text is None:
             return None
-        if text.startswith(("[", "{")):
-            try:
-                return json.loads(text)
-            except ValueError as error:
-                raise MagicUsageError(f"--{name}: this is no JSON ({error}).") from None
-        what = "a list of messages" if name == "messages" else "a mapping of fields"
-        return _variable(name, f"{what}, as JSON", text, variables)
+        if not text.startswith(("[", "{")):
+            return named(name, f"{what}, as JSON", text, variables)
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise MagicUsageError(f"--{name}: this is no JSON ({error}).") from None
 
     def fields(self, variables: Mapping[str, Any], fill: Callable[[str], str]) -> dict[str, Any]:
         """Give the declared fields: values of variables, or texts that `check` reads."""
         return {
             name: words
             if isinstance(words, bool)
-            else _values(FIELDS()[name], words, variables, fill)
+            else values_of(FIELDS()[name], [fill(word.text) for word in words], variables)
             for name, words in self.given.items()
         }
 
@@ -275,77 +269,6 @@ def _value(words: Words, dashed: str, name: str, own: OwnFlag | None) -> Word:
     return (words.json() if is_structured else None) or words.word()
 
 
-def _values(
-    field: Field, words: list[Word], variables: Mapping[str, Any], fill: Callable[[str], str]
-) -> Any:
-    texts = [fill(word.text) for word in words]
-    if len(texts) > 1:
-        return texts
-    text = texts[0]
-    if field.name in ("tools", "functions") and _NAMES.fullmatch(text) and text != "null":
-        return _functions(field, text, variables)
-    if field.name == "prediction":
-        return _prediction(field, text, variables)
-    return variable_of(field, text, variables) if may_be_variable(field) else text
-
-
-def _prediction(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
-    """Give the prediction that stands there as JSON, else the text, or that of a variable."""
-    value = variable_of(field, text, variables)
-    if value is text:
-        return text if text == "null" or _is_prediction(text) else prediction_of(text)
-    return prediction_of(value) if isinstance(value, str) else value
-
-
-def _is_prediction(text: str) -> bool:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(value, dict) and value.get("type") == "content" and "content" in value
-
-
-def _functions(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
-    """Give the functions and schemas that ``f,g`` names; of one name its value, as it is."""
-    values = [variable_of(field, name.strip(), variables) for name in text.split(",")]
-    if len(values) == 1:
-        return values[0]
-    return [one for value in values for one in (value if isinstance(value, list) else [value])]
-
-
-def may_be_variable(field: Field) -> bool:
-    """Tell whether the flag of this field takes the name of a variable."""
-    return field.kind in ("mapping", "list", "object") or "object" in field.kinds
-
-
-def variable_of(field: Field, text: str, variables: Mapping[str, Any]) -> Any:
-    """Give the variable that a text names, or the text where it is a value itself."""
-    is_value = text == "null" or all(part.strip() in field.choices for part in text.split(","))
-    if is_value or not _DOTTED.fullmatch(text):
-        return text
-    first = text.partition(".")[0]
-    if first not in variables and field.choices:
-        return text
-    return _variable(field.name.replace("_", "-"), f"{field.rule}, as JSON", text, variables)
-
-
-def _variable(flag: str, rule: str, text: str, variables: Mapping[str, Any]) -> Any:
-    """Give the value of a dotted name among the variables."""
-    first, *attributes = text.split(".")
-    if first not in variables:
-        near = difflib.get_close_matches(first, list(variables), n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise MagicUsageError(
-            f"--{flag} takes {rule} or in a variable; there is no variable {first}.{hint}"
-        )
-    value = variables[first]
-    for attribute in attributes:
-        if attribute.startswith("_") or not hasattr(value, attribute):
-            raise MagicUsageError(f"{text}: {first} has no attribute {attribute}.")
-        value = getattr(value, attribute)
-    return value
-
-
 def _pair(word: Word, fill: Callable[[str], str]) -> tuple[str, Any]:
     # quotes that stand inside the word belong to the JSON
     for text in (word.raw, word.text):
@@ -377,10 +300,6 @@ def _unknown(dashed: str) -> str:
         f"There is no flag {dashed}.{hint} A field that only this server knows is given as "
         "-p key=json; %%chat? lists the flags."
     )
-
-
-def _a(noun: str) -> str:
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _unexpected(words: Words) -> str:

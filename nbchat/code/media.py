@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbchat.api.encoded import Encoded
 from nbchat.errors import MagicUsageError
 
 if TYPE_CHECKING:
@@ -31,6 +32,49 @@ def take_media(
             found[argument] = [_value(flag, text, variables) for text in texts]
     detail = flags.one("detail", fill)
     return found if detail is None else {**found, "detail": detail}
+
+
+def media_of(message: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]] | None:
+    """Give the prompt and the flags that would make a user's message with attachments again.
+
+    None where none would: another role or order, or base64 of which nobody knows the file or
+    the variable.
+    """
+    content = message.get("content")
+    if message.get("role") != "user" or len(message) != 2 or not isinstance(content, list):
+        return None
+    first = content[0] if content else {}
+    has_text = isinstance(first, Mapping) and first.keys() == {"type", "text"}
+    found = [_named_by(part) for part in content[has_text:]]
+    flags = [one for one in found if one is not None]
+    details = {flag[2] for flag in flags if flag[0] == "image"}
+    order = [[*MEDIA].index(flag) for flag, _, _ in flags]
+    if not flags or len(flags) < len(found) or len(details) > 1 or order != sorted(order):
+        return None
+    detail = [("detail", text) for text in details if text]
+    return first["text"] if has_text else "", [*((f, text) for f, text, _ in flags), *detail]
+
+
+def _named_by(part: Any) -> tuple[str, str, str] | None:
+    """Give the flag of a content part, what it names, and its detail."""
+    match part:
+        case {"type": "image_url", "image_url": {"url": str(value), **more}}:
+            flag = "image"
+        case {"type": "input_audio", "input_audio": {"data": str(value), **more}}:
+            flag = "audio-in"
+        case {"type": "file", "file": {"file_data": str(value), **more}}:
+            flag = "file"
+        case {"type": "file", "file": {"file_id": str(value), **more}}:
+            return ("file", value, "") if _FILE_ID.fullmatch(value) and not more else None
+        case _:
+            return None
+    detail = more.get("detail", "")
+    if isinstance(value, Encoded):
+        text = value.path or value.variable or ""
+        is_sayable = value.path is not None or _DOTTED.fullmatch(text)
+        return (flag, text, detail) if is_sayable else None
+    is_address = flag == "image" and value.startswith(("http://", "https://"))
+    return (flag, value, detail) if is_address else None
 
 
 def _value(flag: str, text: str, variables: Mapping[str, Any]) -> Any:

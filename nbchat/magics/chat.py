@@ -16,8 +16,8 @@ from nbchat.api.fields import FIELDS
 from nbchat.code import template
 from nbchat.code.asked import asked_fields, asked_messages
 from nbchat.code.flags import Flags, read_line
+from nbchat.code.keys import refuse_keys
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
-from nbchat.magics.keys import refuse_keys
 from nbchat.session import Thread
 
 if TYPE_CHECKING:

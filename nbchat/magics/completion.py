@@ -12,8 +12,9 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from nbchat.api.fields import FIELDS, Field
 from nbchat.api.messages import LITERALS
 from nbchat.client import profiles
-from nbchat.code.flags import OWN, may_be_variable
+from nbchat.code.flags import OWN
 from nbchat.code.media import MEDIA
+from nbchat.code.variables import may_be_variable
 from nbchat.session import Thread
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def _values(
             "schema": lambda: _variables(shell),
             **{name: lambda: [*_variables(shell), *_paths(line)] for name in MEDIA},
             "detail": lambda: LITERALS["detail"],
+            "messages": lambda: _variables(shell),
+            "params": lambda: _variables(shell),
         }
         return None if OWN[flag].takes == "nothing" else offers.get(flag, tuple)()
     field = FIELDS().get(flag.replace("-", "_"))

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-# messages may stand on the line alone
-_MESSAGES = re.compile(r"(?:^|\s)--messages(?=[\s=])")
+# what is asked may stand on the line alone
+_ASKS = re.compile(r"(?:^|\s)--(?:messages|image|audio[-_]in|file)(?=[\s=])")
 
 
 def cell_transform(names: set[str]) -> Callable[[list[str]], list[str]]:
@@ -30,7 +30,7 @@ def cell_transform(names: set[str]) -> Callable[[list[str]], list[str]]:
             return lines
         name, _, flags = lines[first][2:].rstrip().partition(" ")
         body = "".join(lines[first + 1 :])
-        if name not in names or not (body or _MESSAGES.search(flags)):
+        if name not in names or not (body or _ASKS.search(flags)):
             return lines
         body = body or "\n"  # IPython refuses a cell without a body
         return [f"get_ipython().run_cell_magic({name!r}, {flags!r}, {body!r})\n"]

@@ -49,7 +49,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     control: ControlKind
     kind: Kind
     entry: Kind | None
-    choices: tuple[str, ...]
+    choices: list[str]
     minimum: float | None
     maximum: float | None
     step: float | None
@@ -71,7 +71,7 @@ def controls(models: Iterable[str] = ()) -> list[dict[str, Any]]:
     """
     found = [control_of(field) for field in FIELDS().values()]
     found = [
-        msgspec.structs.replace(one, choices=(*models,)) if one.name == "model" else one
+        msgspec.structs.replace(one, choices=[*models]) if one.name == "model" else one
         for one in sorted(found, key=_place)
     ]
     return [msgspec.to_builtins(one) for one in found]
@@ -101,7 +101,7 @@ def control_of(field: Field) -> Control:
         control=hint.control or _control(field, step, soft_minimum, soft_maximum),
         kind=field.kind,
         entry=field.entry,
-        choices=field.choices,
+        choices=[*field.choices],
         minimum=field.minimum,
         maximum=field.maximum,
         step=step,

@@ -230,3 +230,9 @@ def test_anything_is_either_taken_whole_or_refused_in_words(messages: Any) -> No
     else:
         prompt = [{"role": "user", "content": messages}]
         assert found == (prompt if isinstance(messages, str) else messages)
+
+
+def test_tool_calls_are_the_assistants_alone() -> None:
+    for calls in ("text", 5, [{"id": "c"}]):
+        messages = [{"role": "user", "content": "Hi", "tool_calls": calls}]
+        assert check_messages(messages) == messages

@@ -14,9 +14,10 @@ from tests.api.valid import valid_params
 HARD = [
     "", " ", "\n", "\t", "'", '"', "\\", "\\n", "'\"", "{{ x }}", "{{", "}}", "{% raw %}", "{", "}",
     "{# #}", "[", "]", '{"a": [1]}', "[]", "{}", "%%chat", "\n%%chat --n 1\n", "%chat", "--n", "-o",
-    "--", "-- ", "=", "null", "true", '"null"', "1", "1e5", "a,b", "$HOME", "`ls`", "!ls", "?", "??",
-    ">>> x", "# c", "é🙂", "👩‍👩‍👧", "\r", "\r\n", "\x00", "\x1b[31m", "\x0b", "\x0c", "\x1c", "\x7f",
-    "\x85", "\u2028", "\u2029", "\u00a0", "\ufeff", "\U000e0001", "text", "a b", "model.attribute",
+    "--", "-- ", " --api-key x", "use -p secret 1", "--token", "=", "null", "true", '"null"', "1",
+    "1e5", "a,b", "$HOME", "`ls`", "!ls", "?", "??", ">>> x", "# c", "é🙂", "👩\u200d👧", "\r",
+    "\r\n", "\x00", "\x1b[31m", "\x0b", "\x0c", "\x1c", "\x7f", "\x85", "\u2028", "\u2029",
+    "\u00a0", "\ufeff", "\U000e0001", "text", "a b", "model.attribute",
 ]  # fmt: skip
 texts = st.lists(
     st.sampled_from(HARD) | st.text(st.characters(exclude_categories=("Cs",)), max_size=5),
@@ -47,7 +48,7 @@ def _called(arguments: str, result: str) -> list[dict[str, Any]]:
 
 
 _plain = [
-    texts.map(lambda text, role=role: [{"role": role, "content": text}])  # type: ignore[misc]
+    texts.map(lambda text, role=role: [{"role": role, "content": text}])
     for role in ("system", "user", "user", "assistant")
 ]
 _turns = st.one_of(
@@ -56,7 +57,9 @@ _turns = st.one_of(
     _said("developer"),
     st.builds(_called, values.map(json.dumps), texts),
 )
-conversations = st.lists(_turns, min_size=1, max_size=4).map(lambda turns: sum(turns, []))
+conversations = st.lists(_turns, min_size=1, max_size=4).map(
+    lambda turns: [message for turn in turns for message in turn]
+)
 extras = st.dictionaries(
     texts.filter(lambda name: name not in FIELDS() and name != "messages"), values, max_size=3
 )

@@ -18,6 +18,7 @@ NAMESPACE = {
     "bias": {50256: -100},
     "config": SimpleNamespace(schema={"type": "json_object"}),
     "colour": "blue",
+    "said": [{"role": "user", "content": "Hi"}],
 }
 VOICE = '{"voice": "alloy", "format": "wav"}'
 SPOKEN = {"modalities": ["text", "audio"], "audio": {"voice": "alloy", "format": "wav"}}
@@ -134,6 +135,14 @@ def test_every_declared_field_is_a_flag() -> None:
         ("--tools toosl", ["no variable toosl", "Did you mean tools"]),
         ("--response-format config.nothing", ["no attribute nothing"]),
         ("--response-format config.__class__", ["no attribute"]),
+        ("--messages", ["--messages needs a value (JSON, or the name of a variable)"]),
+        ("--messages sadi", ["--messages takes a list of messages", "Did you mean said?"]),
+        ("--messages [1", ["--messages: this is no JSON"]),
+        ("--messages colour", ["a list of messages, not a str"]),
+        ('--messages {"role": "user"}', ["a list of messages, not a dict"]),
+        ("--params nothing", ["--params takes a mapping of fields", "no variable nothing"]),
+        ("--params said", ["a mapping of fields, not a list"]),
+        ('--params {"extra": [1]}', ["a mapping of fields in extra, not a list"]),
     ],
 )
 def test_a_line_that_cannot_be_read_is_refused_with_a_reason(line: str, words: list[str]) -> None:
@@ -143,6 +152,8 @@ def test_a_line_that_cannot_be_read_is_refused_with_a_reason(line: str, words: l
         flags.timeout(str)
         flags.fields(NAMESPACE, str)
         flags.unchecked(str)
+        flags.messages(NAMESPACE, str)
+        flags.params(NAMESPACE, str)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 

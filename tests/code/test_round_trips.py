@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import nbchat
@@ -18,18 +18,17 @@ from nbchat.client import Profile
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of, problems, read_cell
 from nbchat.code.draft import body_of
 from tests.code.drafts import HARD, drafts, is_same
-from tests.magics.conftest import Shell, bare_shell, server, shell  # noqa: F401 - fixtures
-from tests.scripted import ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from tests.magics.conftest import Shell
+    from tests.scripted import ScriptedServer
 
 # a fixture is as good for the next example: each one looks at the last request alone
 with_fixtures = settings(
     max_examples=60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-profiles = st.sampled_from([None, "local", "openai", "http://localhost:1/v1", "it's \"x\""])
+profiles = st.sampled_from([None, "local", "openai", "http://localhost:1/v1", 'it\'s "x"'])
 NOWHERE = Profile(name="nowhere", base_url="http://localhost:1/v1")
 
 
@@ -63,16 +62,16 @@ def test_any_text_survives_in_any_place_of_a_cell(text: str, around: str) -> Non
     for role in ("system", "user", "assistant"):
         messages = [{"role": role, "content": hard}, {"role": "user", "content": "Hi"}]
         for said in (messages, messages[:1], messages[::-1]):
-            draft = Draft(
-                messages=said, fields={"user": hard, "stop": hard}, extra={hard: hard}
-            )
+            draft = Draft(messages=said, fields={"user": hard, "stop": hard}, extra={hard: hard})
             assert_same(read_cell(as_cell(draft)), draft)
 
 
 @given(draft=drafts())
 @with_fixtures
 def test_a_cell_that_is_run_sends_the_body_of_its_draft(
-    shell: Shell, server: ScriptedServer, draft: Draft  # noqa: F811
+    shell: Shell,
+    server: ScriptedServer,
+    draft: Draft,
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -83,7 +82,8 @@ def test_a_cell_that_is_run_sends_the_body_of_its_draft(
 @given(draft=drafts())
 @with_fixtures
 def test_a_call_that_is_run_sends_the_body_of_its_draft(
-    server: ScriptedServer, draft: Draft  # noqa: F811
+    server: ScriptedServer,
+    draft: Draft,
 ) -> None:
     variables: dict[str, Any] = {"nbchat": nbchat}
     with warnings.catch_warnings():
@@ -96,7 +96,7 @@ def test_a_call_that_is_run_sends_the_body_of_its_draft(
     )
 
 
-def assert_sent(server: ScriptedServer, draft: Draft) -> None:  # noqa: F811
+def assert_sent(server: ScriptedServer, draft: Draft) -> None:
     """The server got what the draft says, and from what it got the draft can be made again."""
     body = server.requests.pop().body
     assert server.requests == []

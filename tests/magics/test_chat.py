@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -276,3 +279,87 @@ def test_a_request_that_was_mended_says_so_in_its_cell(
     assert shell.cell.markdown == ["Fine."]
     assert "seed left out: this server refuses it" in shell.cell.outputs[-1]["text/plain"]
     assert shell["run"].notes == ["seed left out: this server refuses it"]
+
+
+SAID = [{"role": "user", "content": "I am Ada."}, {"role": "assistant", "content": "Hello."}]
+TEMPLATE = json.dumps(SAID).replace("Ada", "{{ who }}")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%chat --system Brief --messages said\nWho am I?",
+        "%chat --system Brief --messages said Who am I?",
+        "%%chat --system Brief --messages thread.messages\nWho am I?",
+        f"%%chat --system Brief --messages {json.dumps(SAID)}\nWho am I?",
+        f"%%chat --system Brief --messages {TEMPLATE}\nWho am I?",
+    ],
+)
+def test_messages_stand_before_the_prompt(shell: Shell, server: ScriptedServer, cell: str) -> None:
+    thread = SimpleNamespace(messages=tuple(SAID))
+    shell.ip.push({"said": SAID, "who": "Ada", "thread": thread})
+    shell.ask(cell)
+    system, *rest = server.requests[0].body["messages"]
+    assert system == {"role": "system", "content": "Brief"}
+    assert rest == [*SAID, {"role": "user", "content": "Who am I?"}]
+
+
+@pytest.mark.parametrize(
+    "cell", ["%%chat --messages said", "%%chat --messages=said\n\n", "%chat --messages said"]
+)
+def test_messages_need_no_prompt_after_them(
+    shell: Shell, server: ScriptedServer, cell: str
+) -> None:
+    shell.ip.push({"said": SAID[:1]})
+    shell.ask(cell)
+    assert server.requests[0].body["messages"] == SAID[:1]
+
+
+def test_messages_are_asked_within_the_conversation(shell: Shell, server: ScriptedServer) -> None:
+    server.reply(speaking("Hi."), speaking("Ada."))
+    shell.ip.push({"said": SAID})
+    shell.ask("%%chat\nGood morning")
+    shell.ask("%%chat --messages said\nWho am I?")
+    texts = [message["content"] for message in server.requests[1].body["messages"]]
+    assert texts == ["Good morning", "Hi.", "I am Ada.", "Hello.", "Who am I?"]
+    assert [message["content"] for message in Thread().messages] == [*texts, "Ada."]
+
+
+def test_wrong_messages_are_refused_before_any_request(
+    shell: Shell, server: ScriptedServer
+) -> None:
+    raised = shell.error('%%chat --messages [{"role": "nobody", "content": ""}]\nHi')
+    assert isinstance(raised, errors.CheckError)
+    assert raised.field == "messages[0].role"
+    raised = shell.error("%%chat --messages []\n\n")
+    assert "no prompt" in str(raised)
+    assert server.requests == []
+
+
+def test_params_are_fields_and_flags_go_before_them(shell: Shell, server: ScriptedServer) -> None:
+    shell.ip.push({"mine": {"temperature": 1, "stop": "\\n", "extra": {"min_p": 0.1, "a": 1}}})
+    shell.ask("%config NbChat.temperature = 2; ")
+    shell.ask("%%chat --params mine -p a=2\nHi")
+    shell.ask("%%chat --params mine --temperature 0 --stop END\nHi")
+    assert bodies(server) == [
+        {"temperature": 1, "stop": "\\n", "min_p": 0.1, "a": 2},
+        {"temperature": 0, "stop": "END", "min_p": 0.1, "a": 1},
+    ]
+
+
+def test_params_are_checked_like_flags(shell: Shell, server: ScriptedServer) -> None:
+    for params, sentence in (
+        ('{"temperature": "0.5"}', 'temperature is "0.5", but it must be a number from 0 to 2.'),
+        ('{"temprature": 1}', "temprature is not a field of the request."),
+        ('{"messages": []}', "messages stand beside the params"),
+    ):
+        raised = shell.error(f"%%chat --params {params}\nHi")
+        assert isinstance(raised, errors.CheckError)
+        assert str(raised).startswith(sentence)
+    assert server.requests == []
+
+
+def test_a_run_is_asked_again_with_its_own_params(shell: Shell, server: ScriptedServer) -> None:
+    shell.ask("%%chat --temperature 0.2 --logprobs -p min_p=0.1 -o run\nHi")
+    shell.ask("%%chat --stateless --params run.params --messages run.messages")
+    assert server.requests[0].body == server.requests[1].body

@@ -23,12 +23,28 @@ _KEY_FLAG = re.compile(
     r"|-p\s+['\"]?[\w.]*(?:api_?key|authorization|secret))(?=[\s=]|$)",
     re.IGNORECASE,
 )
+_KEY_FIELD = re.compile(
+    r"--params\b.*[\"'][\w.]*(?:api_?key|authorization|secret)[\"']\s*:\s*[\"']", re.IGNORECASE
+)
 _KEY_VARIABLE = re.compile(r"(?:API_?KEY|ACCESS_?TOKEN|AUTH_?TOKEN|HF_TOKEN)$")
+
+
+def names_key(line: str) -> bool:
+    """Tell whether a line has a flag or a field that would be given a key."""
+    return bool(_KEY_FLAG.search(line) or _KEY_FIELD.search(line))
+
+
+def without_key_flags(text: str) -> str:
+    """Give JSON whose texts speak of flags for keys, written so that none is taken for one.
+
+    What looks like a key itself stays, and is refused.
+    """
+    return _KEY_FLAG.sub(lambda found: found[0].replace("-", r"\u002d"), text)
 
 
 def refuse_keys(line: str, environment: Mapping[str, str] = os.environ) -> None:
     """Raise `MagicUsageError` where a line holds a key. The error does not repeat it."""
-    if _KEY.search(line) or _KEY_FLAG.search(line) or looks_like_key(line):
+    if _KEY.search(line) or names_key(line) or looks_like_key(line):
         raise MagicUsageError(_SENTENCE)
     for name, value in environment.items():
         if len(value) >= 8 and value in line and _KEY_VARIABLE.search(name):

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from nbchat.code.keys import refuse_keys
 from nbchat.errors import MagicUsageError
-from nbchat.magics.keys import refuse_keys
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from nbchat.magics.keys import refuse_keys
         "-o r gsk_1234567890whatever",
         "Is hf_abcdefghijwhatever a key?",
         "--user 'Bearer whatever'",
+        '--params {"n": 1, "extra": {"my_api_key": "whatever"}}',
         "--user the-whatever-of-the-environment",
     ],
 )
@@ -40,6 +41,7 @@ def test_a_key_on_the_line_is_refused_in_words_that_do_not_repeat_it(line: str) 
         "risk-taking-behaviour",
         "--model task-1234567890",
         "the short one: abc",
+        '--params {"n": 1, "prompt_cache_key": "abc"}',
     ],
 )
 def test_other_lines_pass(line: str) -> None:
