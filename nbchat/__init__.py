@@ -21,6 +21,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "uncertainty": ("nbchat.analysis.sampling", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
     "score": ("nbchat.analysis", "score"),
+    "explore": ("nbchat.widgets.explorer", "explore"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
     "Run": ("nbchat.run", "Run"),
@@ -61,6 +62,7 @@ __all__ = [
     "compare",
     "configure",
     "errors",
+    "explore",
     "inspect",
     "local",
     "measures",
@@ -125,4 +127,5 @@ if TYPE_CHECKING:
     from nbchat.session.probing import probe
     from nbchat.session.repeating import repeat
     from nbchat.session.threads import Thread
+    from nbchat.widgets.explorer import explore
     from nbchat.widgets.inspector import inspect

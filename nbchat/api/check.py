@@ -129,9 +129,14 @@ def _apart(
     return given, unchecked
 
 
+def is_credential(name: Any) -> bool:
+    """Tell whether a field of this name would hold a key."""
+    return str(name).lower().replace("-", "_") in _CREDENTIALS
+
+
 def _credentials(names: Iterable[Any]) -> Iterator[Offence]:
     for name in names:
-        if str(name).lower().replace("-", "_") in _CREDENTIALS:
+        if is_credential(name):
             rule = "belongs to the profile and never into a request"
             sentence = f"{name} {rule}: it would be shown and recorded with it."
             # the value stays out of the error, which a notebook may keep

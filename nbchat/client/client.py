@@ -13,7 +13,7 @@ from nbchat.api.encoded import plain_text
 from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams, request_body
 from nbchat.api.response import Completion
-from nbchat.client import answers, retry
+from nbchat.client import answers, retry, waiting
 from nbchat.client.answers import FAILED
 from nbchat.client.profiles import Profile, resolve
 from nbchat.client.stream import Stream, Timeouts
@@ -48,7 +48,7 @@ class Client:
         self.on_wait = on_wait
         self.refuses_stream_options = False
         self._session = requests.Session()
-        self._adapter = requests.adapters.HTTPAdapter(pool_maxsize=64)
+        self._adapter = waiting.Adapter(pool_maxsize=64)
         self._session.mount(self.profile.base_url, self._adapter)
         # once for the session, not for each request: it costs more than sending does
         settings = self._session.merge_environment_settings(
@@ -240,7 +240,7 @@ class Client:
             pool = self._adapter.get_connection_with_tls_context(
                 request, self._verify, self._proxies, self._cert
             )
-            if not answers.is_stale_connection(error, pool):
+            if waiting.is_cut() or not answers.is_stale_connection(error, pool):
                 raise answers.transport_error(error, self.profile, timeout) from None
         try:
             return self._adapter_send(request, timeout, stream=stream)

@@ -16,6 +16,7 @@ from nbchat.client import answers, retry
 from nbchat.client.answers import FAILED
 from nbchat.client.fold import Fold
 from nbchat.client.reader import Reader, error_of
+from nbchat.client.waiting import Pending
 from nbchat.errors import (
     ApiError,
     BadRequestError,
@@ -102,6 +103,7 @@ class Stream:
         self._fold = Fold()
         self._response: requests.Response | None = None
         self._cancelled = threading.Event()
+        self._pending = Pending()
         self._chunks = self._run()
 
     @property
@@ -131,6 +133,7 @@ class Stream:
     def cancel(self) -> None:
         """End the stream from another thread: the loop over it ends at once, with no error."""
         self._cancelled.set()
+        self._pending.cut()
         response = self._response
         if response is not None:
             # it may end by itself in this very moment
@@ -166,9 +169,12 @@ class Stream:
         self.tries += 1
         started = time.perf_counter()
         try:
-            self._response = self._client.send(
-                self.body, self._timeouts, streams="stream" in self.body, url=self._url
-            )
+            with self._pending.here():
+                self._response = self._client.send(
+                    self.body, self._timeouts, streams="stream" in self.body, url=self._url
+                )
+            if self._cancelled.is_set():  # between the answer's head and its body
+                return
             self.request_id = answers.request_id(self._response)
             for piece in self._pieces(self._response):
                 arrival_s = time.perf_counter() - started

@@ -72,8 +72,10 @@ class ChatMagic:
     @no_var_expand
     def chat(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
-    ) -> None:
+    ) -> Any:
         key = self._cells.next_key()
+        if cell is None and line.strip() == "explore":
+            return self._explorer()
         try:
             with session.shortened():
                 self._ask(line, cell, key, {**self._shell.user_ns, **(local_ns or {})})
@@ -81,6 +83,7 @@ class ChatMagic:
             # the user's code is the line of the magic, which may hold a key
             error.shows_place = False
             raise
+        return None
 
     # IPython asks an object for this before it reads the docstring; making the help takes time
     # that loading the extension does not have
@@ -89,6 +92,17 @@ class ChatMagic:
     def models(self, profile: str | None = None) -> list[str]:
         """Name the models of a profile, without one those of the profile that is in force."""
         return session.models(profile or self.defaults.profile)
+
+    def _explorer(self) -> Any:
+        """Open the panel with the defaults of the notebook; it is the value of the line."""
+        from nbchat.widgets.explorer import explore
+
+        defaults = {name: getattr(self.defaults, name) for name in FIELDS()}
+        wanted = {name: value for name, value in defaults.items() if value is not None}
+        extra = {**self.defaults.extra}
+        return explore(
+            profile=self.defaults.profile, **wanted, **({"extra": extra} if extra else {})
+        )
 
     def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> None:
         refuse_keys(line)

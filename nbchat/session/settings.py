@@ -135,6 +135,8 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
     def ask(prompt: str) -> str:
         import getpass
 
+        if threading.current_thread() is not threading.main_thread():
+            return ""  # no front end hears a question from there
         is_kernel = "ipykernel" in sys.modules
         if not is_kernel and not sys.stdin.isatty():
             return ""

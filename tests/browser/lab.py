@@ -32,7 +32,7 @@ from playwright.sync_api import expect
 from tests.kernel import HERMETIC
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from playwright.sync_api import Browser, Locator, Page, Playwright, Response
 
@@ -161,6 +161,13 @@ class Lab:
             [name, f"JupyterLab {theme.capitalize()}"],
         )
         return Notebook(self, page, name)
+
+    @contextlib.contextmanager
+    def open_blank(self) -> Iterator[Page]:
+        """A page of its own with nothing on it, for scripts alone."""
+        page = self._context.new_page()
+        yield page
+        page.close()
 
     def _load(self) -> None:
         if self._page is not None:

@@ -405,6 +405,24 @@ def test_cancel_from_another_thread_ends_the_loop_without_an_error(
     assert server.requests[0].wait_over().disconnected_at is not None
 
 
+def test_cancel_closes_the_connection_before_the_answer_has_begun(server: ScriptedServer) -> None:
+    server.reply(Reply(before=[HANG]))
+    with client_of(server) as client:
+        stream = client.stream("Hi")
+        reader = threading.Thread(target=list, args=(stream,))
+        reader.start()
+        (request,) = server.wait_for_requests()
+        cancelled_at = time.perf_counter()
+        stream.cancel()
+        reader.join(2)
+        assert not reader.is_alive()
+        request.wait_over()
+    assert request.disconnected_at is not None
+    assert request.disconnected_at - cancelled_at < 0.2
+    assert len(server.requests) == 1  # what was given up is not sent again
+    assert stream.completion.choices == []
+
+
 def test_cancel_ends_a_wait_for_a_retry(server: ScriptedServer) -> None:
     server.default = error(503, headers={"retry-after": "300"})
     with client_of(server) as client:

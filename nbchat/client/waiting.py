@@ -1,0 +1,117 @@
+"""A request whose answer has not begun can be given up from another thread.
+
+Many servers send the first byte of an answer only with its first token. Until then there is no
+response that could be closed, and the thread that sent the request waits in the library: so the
+connections here know for whom they wait, and their socket can be shut from outside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+
+class Pending:
+    """One request that waits. `cut` ends the waiting, now or as soon as it begins."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sock: socket.socket | None = None
+        self._is_cut = False
+
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """Wait in this thread: what is sent within belongs to this request."""
+        _thread.pending = self
+        try:
+            yield
+        finally:
+            _thread.pending = None
+
+    def cut(self) -> None:
+        """Shut the socket that is waited for; the thread that waits gets an error."""
+        with self._lock:
+            self._is_cut = True
+            _shut(self._sock)
+
+    def _begin(self, sock: socket.socket | None) -> None:
+        with self._lock:
+            self._sock = sock
+            if self._is_cut:
+                _shut(sock)
+
+    def _end(self) -> None:
+        with self._lock:
+            self._sock = None
+
+
+class _Thread(threading.local):
+    pending: Pending | None = None
+
+
+_thread = _Thread()
+
+
+def is_cut() -> bool:
+    """Tell whether the request that this thread sends was given up."""
+    return _thread.pending is not None and _thread.pending._is_cut  # noqa: SLF001 - of this module
+
+
+def _shut(sock: socket.socket | None) -> None:
+    if sock is not None:
+        with contextlib.suppress(OSError, ValueError):  # it has just ended by itself
+            sock.shutdown(socket.SHUT_RDWR)
+
+
+def _answer_of(connection: HTTPConnection, answer: Any) -> Any:
+    pending = _thread.pending
+    if pending is None:
+        return answer()
+    pending._begin(connection.sock)  # noqa: SLF001 - of this module
+    try:
+        return answer()
+    finally:
+        pending._end()  # noqa: SLF001
+
+
+class _Plain(HTTPConnection):
+    def getresponse(self) -> Any:
+        return _answer_of(self, super().getresponse)
+
+
+class _Secure(HTTPSConnection):
+    def getresponse(self) -> Any:
+        return _answer_of(self, super().getresponse)
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+class Adapter(requests.adapters.HTTPAdapter):
+    """The adapter of requests, with connections that can be given up."""
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, **options)
+        _take_over(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> urllib3.ProxyManager:
+        """Give the pools of a proxy."""
+        manager: urllib3.ProxyManager = super().proxy_manager_for(proxy, **options)
+        _take_over(manager)
+        return manager
+
+
+def _take_over(manager: urllib3.PoolManager) -> None:
+    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _SecurePool}

@@ -1,0 +1,257 @@
+// One control for each kind of field. Each is `{el, show(value)}`: `undefined` is unset, and looks
+// like it. It calls `change(value)` for what the user did, `undefined` to unset, and
+// `wrong(sentence)` for text that is no value yet.
+
+const UNSET = "unset";
+const isSet = (value) => value !== undefined;
+
+/** Read what was typed as a number; text that is none is handed on, for check() to name. */
+function typedNumber(text) {
+  const trimmed = text.trim();
+  if (trimmed === "") return undefined;
+  if (trimmed === "null") return null;
+  const number = Number(trimmed);
+  // a whole number that JavaScript cannot hold stays text, and is read in Python
+  return Number.isNaN(number) || (/^[-+]?\d+$/.test(trimmed) && !Number.isSafeInteger(number)) ? trimmed : number;
+}
+
+const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+const hint = (field) => field.default_text || UNSET;
+
+function numberBox(field, change) {
+  const box = h("input", {
+    type: "text", inputmode: "decimal", class: "nbx-input nbx-number", placeholder: hint(field),
+    "aria-label": field.name, autocomplete: "off",
+    oninput: () => change(typedNumber(box.value)),
+    onkeydown: (event) => {
+      const sign = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      if (!sign) return;
+      event.preventDefault();
+      const from = Number(box.value || (field.start ?? 0));
+      const next = stepped(field, Number.isFinite(from) ? from : 0, sign);
+      box.value = String(next);
+      change(next);
+    },
+  });
+  return {
+    el: box,
+    show: (value) => {
+      if (!isSet(value)) box.value = "";
+      else if (!same(typedNumber(box.value), value)) box.value = asText(value);
+    },
+  };
+}
+
+function stepped(field, value, sign) {
+  const step = field.step ?? 1;
+  const next = Math.round((value + sign * step) / step) * step;
+  const clipped = Math.min(field.maximum ?? Infinity, Math.max(field.minimum ?? -Infinity, next));
+  return Number(clipped.toFixed(10));
+}
+
+function slider(field, change) {
+  const box = numberBox(field, (value) => { place(value); change(value); });
+  const [low, high] = [field.soft_minimum ?? field.minimum, field.soft_maximum ?? field.maximum];
+  const range = h("input", {
+    type: "range", class: "nbx-range", min: low, max: high, step: field.step ?? "any", "aria-label": `${field.name}, slider`,
+    oninput: () => {
+      const value = Number(range.value);
+      paint(true);
+      box.show(value);
+      change(value);
+    },
+  });
+  function paint(isOn) {
+    range.classList.toggle("unset", !isOn);
+    range.style.setProperty("--at", `${(100 * (range.value - low)) / (high - low)}%`);
+  }
+  function place(value) {
+    range.value = typeof value === "number" ? value : field.start ?? low;
+    range.setAttribute("aria-valuetext", isSet(value) ? asText(value) : `${UNSET}${field.default_text ? `, the server's ${field.default_text}` : ""}`);
+    paint(typeof value === "number");
+  }
+  place(undefined);
+  return { el: h("div", { class: "nbx-slider" }, range, box.el), show: (value) => { place(value); box.show(value); } };
+}
+
+function toggle(field, change) {
+  const name = newId("toggle");
+  const options = [[UNSET, undefined], ["off", false], ["on", true]];
+  const radios = options.map(([label, value]) => h("input", {
+    type: "radio", name, "aria-label": `${field.name} ${label}`, onchange: () => change(value),
+  }));
+  return {
+    el: h("div", { class: "nbx-segments", role: "radiogroup", "aria-label": field.name },
+      radios.map((radio, place) => h("label", {}, radio, h("span", {}, options[place][0])))),
+    show: (value) => radios.forEach((radio, place) => { radio.checked = options[place][1] === (value ?? undefined); }),
+  };
+}
+
+function dropdown(field, change) {
+  const select = h("select", {
+    class: "nbx-input", "aria-label": field.name,
+    onchange: () => change(select.value === "" ? undefined : select.value),
+  });
+  function show(value) {
+    const names = [...field.choices];
+    if (isSet(value) && value !== null && !names.includes(value)) names.push(asText(value));
+    select.replaceChildren(
+      h("option", { value: "" }, field.default_text ? `${UNSET} · ${field.default_text}` : UNSET),
+      ...names.map((name) => h("option", { value: name }, name)));
+    select.value = isSet(value) && value !== null ? asText(value) : "";
+    select.classList.toggle("unset", select.value === "");
+  }
+  show(undefined);
+  return { el: select, show };
+}
+
+function textBox(field, change) {
+  const box = h("input", {
+    type: "text", class: "nbx-input", placeholder: hint(field), "aria-label": field.name, autocomplete: "off", spellcheck: "false",
+    oninput: () => change(box.value === "" ? undefined : box.value),
+  });
+  return { el: box, show: (value) => { const text = isSet(value) && value !== null ? asText(value) : ""; if (box.value !== text) box.value = text; } };
+}
+
+function checks(field, change) {
+  const boxes = field.choices.map((name) => h("input", { type: "checkbox", "aria-label": `${field.name} ${name}`, onchange: tell }));
+  function tell() {
+    const chosen = field.choices.filter((_, place) => boxes[place].checked);
+    change(chosen.length ? chosen : undefined);
+  }
+  return {
+    el: h("div", { class: "nbx-checks", role: "group", "aria-label": field.name },
+      boxes.map((box, place) => h("label", {}, box, field.choices[place]))),
+    show: (value) => boxes.forEach((box, place) => { box.checked = (value ?? []).includes(field.choices[place]); }),
+  };
+}
+
+const ESCAPES = { "\\n": "\n", "\\t": "\t", "\\r": "\r", "\\\\": "\\" };
+const unescaped = (text) => text.replace(/\\[ntr\\]/g, (found) => ESCAPES[found]);
+const escapedText = (text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
+
+/** A list of texts as chips. \n and \t are read as what they mean. */
+function tags(field, change) {
+  let texts = [];
+  const chips = h("span", { class: "nbx-chips", role: "list" });
+  const box = h("input", {
+    type: "text", class: "nbx-input", "aria-label": `${field.name}: add a text, Enter ends it`, autocomplete: "off", spellcheck: "false",
+    onkeydown: (event) => {
+      if (event.key === "Enter" && !event.ctrlKey && !event.metaKey && box.value) { event.preventDefault(); add(); }
+      else if (event.key === "Backspace" && !box.value && texts.length) tell(texts.slice(0, -1));
+    },
+    onblur: () => { if (box.value) add(); },
+  });
+  function add() {
+    const text = unescaped(box.value);
+    box.value = "";
+    tell([...texts, text]);
+  }
+  function tell(next) {
+    draw(next);
+    change(next.length ? next : undefined);
+  }
+  function draw(next) {
+    texts = next;
+    chips.replaceChildren(...texts.map((text, place) => h("span", { class: "nbx-chip", role: "listitem" },
+      h("code", {}, escapedText(text)),
+      iconButton("close", `remove ${escapedText(text)}`, () => { tell(texts.filter((_, other) => other !== place)); box.focus(); }))));
+    box.placeholder = texts.length ? "and…" : hint(field);
+  }
+  draw([]);
+  return {
+    el: h("div", { class: "nbx-tags" }, chips, box),
+    show: (value) => { const next = typeof value === "string" ? [value] : Array.isArray(value) ? value.map(asText) : []; if (!same(next, texts)) draw(next); },
+  };
+}
+
+/** Rows of a name and a value; `read` makes the value of what was typed. */
+function pairs(field, change, read = (text) => text) {
+  const rows = h("div", { class: "nbx-pairs" });
+  const more = h("button", { type: "button", class: "nbx-quiet", onclick: () => { rows.append(row("", "")); rows.lastChild.querySelector("input").focus(); } }, icon("plus"), "add");
+  let now;
+  function row(name, value) {
+    const input = (label, text) => h("input", { type: "text", class: "nbx-input", "aria-label": `${field.name} ${label}`, placeholder: label, value: text, oninput: tell, autocomplete: "off", spellcheck: "false" });
+    const el = h("div", { class: "nbx-pair" }, input("name", name), input("value", value),
+      iconButton("close", `remove ${name || "this row"}`, () => { el.remove(); tell(); more.focus(); }));
+    return el;
+  }
+  function tell() {
+    const found = [...rows.children].map((el) => [...el.querySelectorAll("input")].map((box) => box.value)).filter(([name]) => name !== "");
+    now = found.length ? Object.fromEntries(found.map(([name, text]) => [name, read(text)])) : undefined;
+    change(now);
+  }
+  return {
+    el: h("div", {}, rows, more),
+    show: (value) => {
+      if (same(value ?? undefined, now)) return;
+      now = value ?? undefined;
+      rows.replaceChildren(...Object.entries(now ?? {}).map(([name, held]) => row(name, asText(held))));
+    },
+  };
+}
+
+const typedJson = (text) => { try { return JSON.parse(text); } catch { return text; } };
+
+/** Say what is wrong with a text that is no JSON, with the place. */
+function jsonProblem(text, error) {
+  const found = /position (\d+)/.exec(error.message);
+  const before = found ? text.slice(0, Number(found[1])).split("\n") : null;
+  const place = before ? ` (line ${before.length}, column ${before[before.length - 1].length + 1})` : "";
+  return `This is no JSON yet: ${error.message.replace(/( in JSON)? at position.*$/, "")}${place}`;
+}
+
+const A_TOOL = { type: "function", function: { name: "get_weather", description: "Look up the weather of a place.", parameters: { type: "object", properties: { place: { type: "string" } }, required: ["place"] } } };
+const A_SCHEMA = { type: "json_schema", json_schema: { name: "answer", strict: true, schema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"], additionalProperties: false } } };
+const STARTS = {
+  tools: [["a function", [A_TOOL]]],
+  functions: [["a function", [A_TOOL.function]]],
+  response_format: [["JSON", { type: "json_object" }], ["JSON by a schema", A_SCHEMA], ["text", { type: "text" }]],
+  tool_choice: [["auto", "auto"], ["none", "none"], ["required", "required"], ["one function", { type: "function", function: { name: "get_weather" } }]],
+  function_call: [["auto", "auto"], ["none", "none"], ["one function", { name: "get_weather" }]],
+  stream_options: [["usage", { include_usage: true }]],
+  prediction: [["content", { type: "content", content: "" }]],
+  audio: [["wav", { voice: "alloy", format: "wav" }]],
+  web_search_options: [["medium", { search_context_size: "medium" }]],
+};
+
+/** Any JSON, checked at each key; what is no JSON yet is kept, and said. */
+function jsonBox(field, change, wrong) {
+  let now;
+  const area = h("textarea", {
+    class: "nbx-input nbx-json", rows: 1, placeholder: hint(field), "aria-label": `${field.name}, JSON`, spellcheck: "false",
+    oninput: () => {
+      grow(area);
+      let value;
+      if (area.value.trim() !== "") {
+        try { value = JSON.parse(area.value); } catch (error) { wrong(jsonProblem(area.value, error)); return; }
+      }
+      wrong("");
+      now = value;
+      change(value);
+    },
+  });
+  const starts = STARTS[field.name] ?? [];
+  const menu = h("div", { class: "nbx-starts" }, starts.map(([label, value]) => h("button", {
+    type: "button", class: "nbx-quiet", onclick: () => { wrong(""); show(value); change(value); area.focus(); },
+  }, label)));
+  function show(value) {
+    if (same(value, now) && (area.value !== "" || !isSet(value))) return;
+    now = value;
+    area.value = isSet(value) ? JSON.stringify(value, null, 2) : "";
+    wrong("");
+    requestAnimationFrame(() => grow(area));
+  }
+  return { el: h("div", { class: "nbx-jsonbox" }, area, starts.length ? menu : null), show };
+}
+
+const KINDS = {
+  slider, number: numberBox, toggle, dropdown, text: textBox, checks, tags, json: jsonBox,
+  pairs: (field, change) => pairs(field, change, field.name === "logit_bias" ? typedNumber : undefined),
+};
+
+/** Give the control of a field. */
+function control(field, change, wrong) {
+  if (field.control === "tags" && field.choices.length) return checks(field, change);
+  return (KINDS[field.control] ?? jsonBox)(field, change, wrong);
+}

@@ -1,0 +1,169 @@
+// Elements, icons and small pieces that the parts of the panel share.
+
+const AS_PROPERTY = new Set(["value", "checked", "disabled", "selected", "hidden", "textContent"]);
+
+/**
+ * Give an element. `props` are attributes, `on…` listeners, or one of the properties above;
+ * children are elements and texts, and empty ones are left out. Nothing here reads HTML.
+ */
+function h(tag, props = {}, ...children) {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
+    else if (AS_PROPERTY.has(name)) el[name] = value;
+    else el.setAttribute(name, value === true ? "" : value);
+  }
+  el.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return el;
+}
+
+let ids = 0;
+const newId = (stem) => `nbx-${stem}-${(ids += 1)}`;
+
+const PATHS = {
+  run: "M4 2.5v11l9-5.5z",
+  stop: "M3.5 3.5h9v9h-9z",
+  close: "M4 4l8 8M12 4l-8 8",
+  up: "M8 12.5v-9M4.5 7L8 3.5 11.5 7",
+  down: "M8 3.5v9M4.5 9L8 12.5 11.5 9",
+  plus: "M8 3.5v9M3.5 8h9",
+  fold: "M6 4l4 4-4 4",
+  search: "M7 11.5a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9zM10.5 10.5L14 14",
+  pin: "M8 14.5V10M5 2.5h6l-.8 4L12 9.5H4l1.8-3z",
+  vary: "M2.5 4.5h4M10 4.5h3.5M6.5 2.5v4M2.5 11.5H6M9.5 11.5h4M9.5 9.5v4",
+  braces: "M6 2.5c-3 0-1 5-3.5 5.5C5 8.5 3 13.5 6 13.5M10 2.5c3 0 1 5 3.5 5.5-2.5.5-.5 5.5-3.5 5.5",
+  open: "M4 6l4 4 4-4",
+};
+const FILLED = new Set(["run", "stop"]);
+
+/** Give a drawing for sighted readers; its button carries the name. */
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("class", `nbx-icon${FILLED.has(name) ? " filled" : ""}`);
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** Give a small button that is only a drawing; `label` is its name and its tooltip. */
+function iconButton(name, label, onclick, props = {}) {
+  return h("button", { type: "button", class: "nbx-mini", "aria-label": label, title: label, onclick, ...props }, icon(name));
+}
+
+/** Give one of several that are there: the arrow keys, Home and End go round in `el`. */
+function moves(event, count, now, isVertical) {
+  const [back, on] = isVertical ? ["ArrowUp", "ArrowDown"] : ["ArrowLeft", "ArrowRight"];
+  const next = { [back]: now - 1, [on]: now + 1, Home: 0, End: count - 1 }[event.key];
+  if (next === undefined || count === 0) return null;
+  event.preventDefault();
+  return (next + count) % count;
+}
+
+/** Let a text box be as tall as its text, between its CSS limits. */
+function grow(area) {
+  area.style.height = "auto";
+  if (area.scrollHeight) area.style.height = `${area.scrollHeight + 2}px`;
+}
+
+/** Tell whether two JSON values are the same. */
+const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+
+/** Put text on the clipboard; tell whether that went well. Plain http pages have the old way only. */
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = h("textarea", { value: text, style: "position:fixed;opacity:0" });
+    document.body.append(area);
+    area.select();
+    try {
+      return document.execCommand("copy");
+    } finally {
+      area.remove();
+    }
+  }
+}
+
+/**
+ * Give a text box with a list of names to choose from, which takes any other text too.
+ * `commit(text)` is called when a name is chosen or the text is left; `ask()` when the list opens.
+ */
+function combobox(label, commit, ask = () => {}) {
+  const list = h("ul", { class: "nbx-options", role: "listbox", id: newId("options"), "aria-label": `names for ${label}`, hidden: true });
+  const input = h("input", {
+    type: "text", class: "nbx-input", role: "combobox", "aria-label": label, autocomplete: "off", spellcheck: "false",
+    "aria-controls": list.id, "aria-expanded": "false", "aria-autocomplete": "list",
+  });
+  let names = [];
+  let shown = [];
+  let active = -1;
+  let value = "";
+  const isOpen = () => !list.hidden;
+
+  function draw(filter) {
+    const wanted = filter.toLowerCase();
+    shown = names.filter((name) => name.toLowerCase().includes(wanted));
+    list.replaceChildren(...shown.map((name, place) => h("li", {
+      role: "option", id: `${list.id}-${place}`, "aria-selected": String(place === active),
+      onmousedown: (event) => { event.preventDefault(); choose(name); },
+    }, name)));
+    list.hidden = shown.length === 0;
+    input.setAttribute("aria-expanded", String(isOpen()));
+    if (active >= 0 && active < shown.length) {
+      input.setAttribute("aria-activedescendant", `${list.id}-${active}`);
+      list.children[active].scrollIntoView({ block: "nearest" });
+    } else input.removeAttribute("aria-activedescendant");
+  }
+  function open() {
+    ask();
+    active = names.indexOf(value);
+    draw("");
+  }
+  function shut() {
+    list.hidden = true;
+    input.setAttribute("aria-expanded", "false");
+    input.removeAttribute("aria-activedescendant");
+  }
+  function choose(text) {
+    input.value = text;
+    shut();
+    if (text !== value) {
+      value = text;
+      commit(text);
+    }
+  }
+  input.addEventListener("input", () => { active = -1; draw(input.value); });
+  input.addEventListener("mousedown", () => (isOpen() ? shut() : open()));
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("blur", () => choose(input.value.trim()));
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.ctrlKey && !event.metaKey) choose(isOpen() && active >= 0 ? shown[active] : input.value.trim());
+    else if (event.key === "Escape" && isOpen()) { event.stopPropagation(); shut(); }
+    else if (event.key === "ArrowDown" && !isOpen()) { event.preventDefault(); open(); }
+    else if (isOpen()) {
+      const next = moves(event, shown.length, active, true);
+      if (next !== null && event.key.startsWith("Arrow")) { active = next; draw(active < 0 ? "" : filterOf()); }
+    }
+  });
+  // a name that was already whole does not hide the others
+  const filterOf = () => (input.value === value ? "" : input.value);
+  return {
+    el: h("span", { class: "nbx-combo" }, input, icon("open"), list),
+    input,
+    show(text, placeholder = "") {
+      value = text;
+      input.title = text;
+      input.placeholder = placeholder;
+      if (document.activeElement !== input && input.getRootNode().activeElement !== input) input.value = text;
+    },
+    offer(found) {
+      names = found;
+      if (isOpen()) draw(filterOf());
+    },
+  };
+}

@@ -1,0 +1,157 @@
+// The parameters: groups that fold, a search, one row for each field.
+
+/**
+ * `panel.edit({fields, unset})` takes what the user did; `update` shows what holds.
+ * Gives `{el, update(state), wrong}`, where `wrong` maps fields to what is no value yet.
+ */
+function parameterForm(panel, fields, openAtFirst) {
+  const wrong = new Map();
+  const rows = new Map();
+  const groups = new Map();
+  const search = h("input", {
+    type: "search", class: "nbx-input", placeholder: "find a parameter", "aria-label": "find a parameter by name or meaning",
+    oninput: filter,
+    onkeydown: (event) => { if (event.key === "Escape" && search.value) { event.stopPropagation(); search.value = ""; filter(); } },
+  });
+  const reset = h("button", { type: "button", class: "nbx-quiet", onclick: () => panel.send({ do: "reset" }) }, "reset all");
+  const none = h("p", { class: "nbx-none", hidden: true }, "No parameter has this name or meaning.");
+  const body = h("div", { class: "nbx-groups" });
+
+  for (const field of fields) {
+    if (!groups.has(field.group)) groups.set(field.group, group(field.group));
+    const made = row(field);
+    rows.set(field.name, made);
+    groups.get(field.group).body.append(made.el);
+  }
+  const extra = extraRow();
+  body.append(...[...groups.values()].map((found) => found.el), none);
+
+  function group(name) {
+    const count = h("span", { class: "nbx-count" });
+    const el = h("details", { class: "nbx-group" },
+      h("summary", {}, icon("fold"), h("span", {}, name), count), h("div", { class: "nbx-rows" }));
+    return { el, body: el.lastChild, count, isFirst: true };
+  }
+
+  function row(field) {
+    const message = h("p", { class: "nbx-problem", id: newId("problem"), hidden: true });
+    const why = h("p", { class: "nbx-why", hidden: true });
+    const unset = iconButton("close", `unset ${field.name}`, () => {
+      wrong.delete(field.name);
+      made.show(undefined);
+      panel.edit({ unset: [field.name] });
+      (el.querySelector("input, select, textarea") ?? unset).focus();
+    });
+    const made = control(field,
+      (value) => panel.edit(value === undefined ? { unset: [field.name] } : { fields: { [field.name]: value } }),
+      (sentence) => {
+        if (sentence) wrong.set(field.name, sentence); else wrong.delete(field.name);
+        panel.redraw();
+      });
+    const isShort = field.deprecated && !field.successor;
+    const successor = field.deprecated ? h("span", { class: "nbx-tag" }, field.successor ? `deprecated: use ${field.successor}` : "deprecated") : null;
+    const el = h("div", { class: `nbx-row kind-${field.control}`, "data-field": field.name },
+      h("span", { class: "nbx-label", title: about(field) }, h("span", { class: "nbx-name" }, field.name), isShort ? successor : null),
+      h("div", { class: "nbx-control" }, made.el), unset, isShort ? null : successor, message, why);
+    // what a field means stands in the status line, where it moves nothing
+    const tell = () => panel.hint(`${field.name}: ${about(field)}`);
+    el.addEventListener("focusin", tell);
+    el.addEventListener("mouseenter", tell);
+    for (const box of el.querySelectorAll("input, select, textarea")) box.setAttribute("aria-describedby", message.id);
+    return { ...made, el, field, message, why, unset };
+  }
+
+  /** Fields that only this server knows: names and JSON values. */
+  function extraRow() {
+    const field = { name: "extra", control: "pairs", group: "Extra", default_text: "", help: "Fields that only this server knows; they are sent as they stand, values as JSON." };
+    groups.set(field.group, group(field.group));
+    const made = pairs(field, (value) => panel.edit({ extra: value ?? {} }), typedJson);
+    const message = h("p", { class: "nbx-problem", hidden: true });
+    const el = h("div", { class: "nbx-row kind-pairs", "data-field": "extra" },
+      h("span", { class: "nbx-label" }, h("span", { class: "nbx-name" }, "extra")), h("div", { class: "nbx-control" }, made.el), h("span"), message);
+    el.addEventListener("focusin", () => panel.hint(`extra: ${field.help}`));
+    el.addEventListener("mouseenter", () => panel.hint(`extra: ${field.help}`));
+    groups.get(field.group).body.append(el);
+    return { ...made, el, field, message };
+  }
+
+  function filter() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const fits = ({ field }) => words.every((word) => `${field.name} ${field.help} ${field.group}`.toLowerCase().includes(word));
+    let isAny = false;
+    for (const made of [...rows.values(), extra]) {
+      made.el.hidden = !fits(made);
+      isAny ||= !made.el.hidden;
+    }
+    for (const found of groups.values()) {
+      const isFound = [...found.body.children].some((el) => !el.hidden);
+      found.el.hidden = !isFound;
+      if (words.length) {
+        found.wasOpen ??= found.el.open;
+        found.el.open = isFound;
+      } else if (found.wasOpen !== undefined) {
+        found.el.open = found.wasOpen;
+        found.wasOpen = undefined;
+      }
+    }
+    none.hidden = isAny;
+  }
+
+  function update(state, { hasValues = true } = {}) {
+    const given = state.fields;
+    const changedIn = new Map();
+    for (const [name, made] of rows) {
+      const value = given[name];
+      const isChanged = value !== undefined || wrong.has(name);
+      if (hasValues && !wrong.has(name)) made.show(value);
+      const sentence = wrong.get(name) ?? state.problems[name];
+      const refusal = state.refusals[name];
+      made.el.classList.toggle("changed", isChanged);
+      made.el.classList.toggle("null", value === null);
+      made.el.classList.toggle("refused", Boolean(refusal));
+      made.el.classList.toggle("wrong", Boolean(sentence));
+      made.unset.disabled = !isChanged;
+      made.message.textContent = sentence ?? "";
+      made.message.hidden = !sentence;
+      made.why.textContent = refusal ? `${state.model || "this model"}: ${refusal}` : "";
+      made.why.hidden = !refusal;
+      for (const box of made.el.querySelectorAll(".nbx-control :is(input, select, textarea, button)")) {
+        // what was set already can be mended; what was not set is not offered
+        box.disabled = Boolean(refusal) && !isChanged;
+        box.setAttribute("aria-invalid", String(Boolean(sentence)));
+      }
+      const count = changedIn.get(made.field.group) ?? { changed: 0, wrong: 0 };
+      count.changed += isChanged ? 1 : 0;
+      count.wrong += sentence ? 1 : 0;
+      changedIn.set(made.field.group, count);
+    }
+    if (hasValues) extra.show(state.extra);
+    const extraCount = Object.keys(state.extra ?? {}).length;
+    changedIn.set("Extra", { changed: extraCount, wrong: state.problems.extra ? 1 : 0 });
+    extra.el.classList.toggle("changed", extraCount > 0);
+    extra.message.textContent = state.problems.extra ?? "";
+    extra.message.hidden = !state.problems.extra;
+    for (const [name, found] of groups) {
+      const count = changedIn.get(name) ?? { changed: 0, wrong: 0 };
+      found.count.textContent = count.wrong ? `${count.wrong} to mend` : count.changed ? `${count.changed} changed` : "";
+      found.count.classList.toggle("wrong", count.wrong > 0);
+      if (found.isFirst || count.wrong) found.el.open ||= openAtFirst.has(name) || count.changed > 0 || count.wrong > 0;
+      found.isFirst = false;
+    }
+    const isAnySet = [...changedIn.values()].some((count) => count.changed > 0);
+    reset.disabled = !isAnySet;
+  }
+
+  return {
+    el: h("section", { class: "nbx-parameters", "aria-label": "Parameters" },
+      h("div", { class: "nbx-head" }, h("h3", {}, "Parameters"), h("span", { class: "nbx-search" }, icon("search"), search), reset), body),
+    update,
+    wrong,
+    forget: () => wrong.clear(),
+  };
+}
+
+function about(field) {
+  const facts = [field.help, field.type_text, field.default_text ? `default: ${field.default_text}` : ""];
+  return facts.filter(Boolean).join(" · ");
+}

@@ -1,0 +1,123 @@
+"""The draft as the page shows it, and the page's changes as the next draft."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from nbchat.api.check import is_credential
+from nbchat.api.fields import FIELDS
+from nbchat.code import Draft, implied, problems, refusals
+from nbchat.code.draft import profile_of
+from nbchat.errors import NbchatError
+from nbchat.session import current_profile
+
+_WHOLE = re.compile(r"[-+]?\d+")
+#: the greatest whole number that JavaScript holds exactly
+_MOST_EXACT = 2**53 - 1
+NO_PROMPT = "Write a message first."
+_BLANK = {"role": "user", "content": ""}
+
+
+def form_of(draft: Draft, model: str | None) -> dict[str, Any]:
+    """Give a draft as JSON for the page, with what is wrong with it.
+
+    `model` answers where the draft names none. `problems` maps a field to its first sentence;
+    what belongs to no control stands under extra.
+    """
+    found: dict[str, str] = {}
+    for problem in problems(draft, model) if draft.messages else _but_messages(draft, model):
+        has_place = problem.field in FIELDS() or problem.field in ("messages", "profile")
+        found.setdefault(problem.field if has_place else "extra", problem.sentence)
+    return {
+        "profile": draft.profile,
+        "messages": draft.messages or [_BLANK],
+        "fields": {name: _exact(value) for name, value in draft.fields.items()},
+        "extra": draft.extra,
+        "problems": found,
+        "refusals": refusals(draft, model),
+        "model": model,
+        "in_force": _in_force(),
+    }
+
+
+def _but_messages(draft: Draft, model: str | None) -> list[Any]:
+    return [found for found in problems(draft, model) if found.field != "messages"]
+
+
+def default_model(draft: Draft, profiles: Mapping[str, Any]) -> str | None:
+    """Give the model that answers where the draft names none, None where that is not known."""
+    given = profiles.get(draft.profile or "")
+    if given is not None:
+        model: str | None = given.model
+        return model
+    try:
+        return profile_of(draft).model
+    except NbchatError:
+        return None
+
+
+def _in_force() -> str:
+    try:
+        return current_profile().name
+    except NbchatError:
+        return ""
+
+
+def is_empty(draft: Draft) -> bool:
+    """Tell whether nobody has said anything yet."""
+    return not any(_says_something(message) for message in draft.messages)
+
+
+def _says_something(message: Any) -> bool:
+    if not isinstance(message, dict):
+        return True
+    return message.get("content") != "" or len(message.keys() - {"role", "content"}) > 0
+
+
+def edited(draft: Draft, change: Mapping[str, Any]) -> tuple[Draft, str]:
+    """Give the draft after a change of the page, and what followed from it, in words.
+
+    `change` has `fields` (set), `unset` (names), and of `messages`, `extra` and `profile`
+    those that have changed. What a field implies acts at once (`nbchat.code.implied`).
+    """
+    given = {name: _typed(name, value) for name, value in (change.get("fields") or {}).items()}
+    gone = [*(change.get("unset") or ())]
+    fields = {**draft.fields, **given}
+    fields = {name: value for name, value in fields.items() if name not in gone}
+    notes = []
+    for name in [*given, *gone]:
+        fields, note = implied(fields, name)
+        notes += [note] if note else []
+    parts: dict[str, Any] = {name: change[name] for name in ("messages", "extra") if name in change}
+    if "profile" in change:
+        parts["profile"] = change["profile"] or None
+    following = msgspec.structs.replace(draft, fields=fields, **parts)
+    refusal = key_in(following)
+    if refusal:
+        extra = {name: value for name, value in following.extra.items() if not is_credential(name)}
+        following = msgspec.structs.replace(following, extra=extra)
+        notes.append(refusal)
+    return following, " ".join(notes)
+
+
+def key_in(draft: Draft) -> str:
+    """Say why a draft may not hold the key that it holds; empty where it has none."""
+    names = [name for name in draft.extra if is_credential(name)]
+    found = [problem.sentence for problem in problems(draft) if problem.field in names]
+    return found[0] if found else ""
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Read a whole number that JavaScript could not hold, and so left as text."""
+    field = FIELDS().get(name)
+    is_number = field is not None and field.kind in ("integer", "number")
+    return int(value) if is_number and isinstance(value, str) and _WHOLE.fullmatch(value) else value
+
+
+def _exact(value: Any) -> Any:
+    is_beyond = type(value) is int and abs(value) > _MOST_EXACT
+    return str(value) if is_beyond else value

@@ -1,0 +1,102 @@
+// The replies: one lane for each run, one column for each of its choices, side by side.
+
+const IS_OVER = new Set(["complete", "interrupted", "error"]);
+
+/**
+ * Gives `{el, open(lanes), frame(lanes)}`. A frame is what has changed: blocks of HTML that
+ * `nbchat.display.safe` rendered, in which nothing can act; a block that grows comes as what is
+ * kept of it and what follows.
+ */
+function replyView(panel) {
+  const lanes = new Map();
+  const grid = h("div", { class: "nbx-lanes" });
+  const empty = h("div", { class: "nbx-empty" },
+    h("p", {}, "The reply will stand here."),
+    h("ul", {},
+      h("li", {}, h("kbd", {}, "Ctrl"), " ", h("kbd", {}, "Enter"), " runs, ", h("kbd", {}, "Esc"), " stops"),
+      h("li", {}, "What you do not set is not sent: the server's own default holds."),
+      h("li", {}, "Vary… sends one request at several values of a parameter, side by side."),
+      h("li", {}, "Every run is kept under History; Pin puts it into Compare.")));
+  const el = h("div", { class: "nbx-reply" }, empty, grid);
+
+  function open(found) {
+    lanes.clear();
+    grid.replaceChildren(...found.map((lane) => {
+      const choices = h("div", { class: "nbx-choices" });
+      const problem = h("p", { class: "nbx-error", role: "alert", hidden: true });
+      const facts = h("span", { class: "nbx-facts" });
+      const pin = iconButton("pin", `pin ${lane.label || "this reply"}`, () => panel.send({ do: "pin", id: lane.id }), { "aria-pressed": "false" });
+      const head = h("header", { class: "nbx-lanehead" }, h("span", { class: "nbx-lanelabel" }, lane.label), pin);
+      const status = h("p", { class: "nbx-waiting" });
+      const made = h("article", { class: "nbx-lane", "aria-label": lane.label || "reply", "aria-busy": "true" }, found.length > 1 ? head : null, choices, status, problem, found.length > 1 ? h("footer", {}, facts) : null);
+      lanes.set(lane.id, { el: made, choices, problem, facts, status, pin, columns: new Map(), info: { ...lane } });
+      return made;
+    }));
+    grid.classList.toggle("many", found.length > 1);
+    el.scrollTop = 0;
+    empty.hidden = found.length > 0;
+  }
+
+  function frame(changed) {
+    // one reply is followed to its end, unless the reader has scrolled away
+    const isFollowed = lanes.size === 1 && el.scrollHeight - el.scrollTop - el.clientHeight < 40;
+    for (const part of changed) {
+      const lane = lanes.get(part.id);
+      if (!lane) continue;
+      Object.assign(lane.info, part);
+      for (const delta of part.choices ?? []) column(lane, delta.index, part.count).take(delta);
+      const isRunning = !IS_OVER.has(lane.info.state);
+      lane.el.setAttribute("aria-busy", String(isRunning));
+      lane.el.classList.toggle("running", isRunning && lane.columns.size > 0);
+      lane.status.textContent = isRunning && lane.columns.size === 0 ? lane.info.line || "waiting for the first token…" : "";
+      lane.status.hidden = lane.status.textContent === "";
+      lane.problem.textContent = lane.info.error ?? "";
+      lane.problem.hidden = !lane.info.error;
+      lane.facts.textContent = lane.info.facts ?? "";
+      lane.pin.setAttribute("aria-pressed", String(Boolean(lane.info.pinned)));
+    }
+    if (isFollowed) el.scrollTop = el.scrollHeight;
+  }
+
+  function column(lane, index) {
+    if (lane.columns.has(index)) return lane.columns.get(index);
+    const head = h("h4", { class: "nbx-choicehead" }, `choice ${index}`);
+    const thoughts = h("pre", {});
+    const summary = h("summary", {}, "reasoning");
+    const folded = h("details", { class: "nbx-reasoning", hidden: true }, summary, thoughts);
+    const text = h("div", { class: "nbx-text" });
+    const made = h("div", { class: "nbx-choice" }, head, folded, text);
+    const blocks = [];
+    lane.columns.set(index, {
+      take(delta) {
+        if (delta.html) {
+          delta.html.forEach((html, k) => {
+            const place = delta.at + k;
+            blocks[place] = k === 0 && delta.keep ? blocks[place].slice(0, delta.keep) + html : html;
+            if (!text.children[place]) text.append(h("div", { class: "nbx-block" }));
+            text.children[place].innerHTML = blocks[place];
+          });
+          blocks.length = delta.at + delta.html.length;
+          while (text.children.length > blocks.length) text.lastChild.remove();
+        }
+        if (delta.thought) {
+          const { keep, tail } = delta.thought;
+          thoughts.textContent = thoughts.textContent.slice(0, keep) + tail;
+          summary.textContent = `reasoning · ${thoughts.textContent.length.toLocaleString("en")} characters`;
+          folded.hidden = false;
+        }
+        if (delta.ending !== undefined) head.textContent = `choice ${index}${delta.ending ? ` · ${delta.ending}` : ""}`;
+      },
+    });
+    const after = [...lane.columns.keys()].filter((other) => other < index).length;
+    lane.choices.insertBefore(made, lane.choices.children[after] ?? null);
+    lane.choices.classList.toggle("many", lane.columns.size > 1);
+    return lane.columns.get(index);
+  }
+
+  return {
+    el, open, frame,
+    lanes: () => [...lanes.values()].map((lane) => lane.info),
+    isRunning: () => [...lanes.values()].some((lane) => !IS_OVER.has(lane.info.state)),
+  };
+}
