@@ -21,6 +21,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "uncertainty": ("nbchat.analysis.sampling", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
     "score": ("nbchat.analysis", "score"),
+    "classify": ("nbchat.analysis", "classify"),
     "explore": ("nbchat.widgets.explorer", "explore"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
@@ -57,6 +58,7 @@ __all__ = [
     "branch",
     "chat",
     "choices",
+    "classify",
     "client",
     "code",
     "compare",
@@ -114,7 +116,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 if TYPE_CHECKING:
     from nbchat import api, client, code, errors, local, measures, media, plots, structured, tools
-    from nbchat.analysis import branch, score
+    from nbchat.analysis import branch, classify, score
     from nbchat.analysis.comparing import compare
     from nbchat.analysis.sampling import uncertainty
     from nbchat.api.params import ChatParams

@@ -5,6 +5,7 @@ so where it cannot. They stand on the session, so that what they send are runs.
 """
 
 from nbchat.analysis.branching import Branch, branch
+from nbchat.analysis.classifying import classify
 from nbchat.analysis.scoring import Scores, score
 
-__all__ = ["Branch", "Scores", "branch", "score"]
+__all__ = ["Branch", "Scores", "branch", "classify", "score"]

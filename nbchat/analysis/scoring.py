@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.analysis.forced import Pieced, forced_params, is_whole
+from nbchat.analysis.progress import play_all
 from nbchat.analysis.prompted import Prompted
 from nbchat.api.check import check
 from nbchat.api.logprobs import VOCABULARY
@@ -22,7 +23,6 @@ from nbchat.session.playing import Playing, StatusLines
 from nbchat.session.prepared import prepare
 from nbchat.session.settings import client_of, resolved
 from nbchat.session.threads import asked_messages
-from nbchat.session.together import play_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from nbchat.run import Run
 
 _DEFAULT_TOP = 5
-#: seconds after which a line says how far it is
-_SHOWN_AFTER_S = 2.0
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -214,15 +212,7 @@ def _played(
     playings: Sequence[Playing],
     tokens: Mapping[str, Sequence[Token]] | None,
 ) -> list[Score]:
-    from tqdm import tqdm
-
-    with tqdm(
-        total=len(playings), desc="scoring", unit="text", delay=_SHOWN_AFTER_S, leave=False
-    ) as bar:
-        play_together(playings, on_end=lambda _: bar.update())
-    errors = [playing.run.error for playing in playings if playing.run.error is not None]
-    if errors:
-        raise errors[0]
+    play_all(playings, "scoring", "text")
     return [
         _score(text, playing, None if tokens is None else tokens[text])
         for (_, text), playing in zip(pairs, playings, strict=True)

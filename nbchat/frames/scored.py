@@ -48,3 +48,55 @@ def scores(scored: Sequence[ScoreLike]) -> pd.DataFrame:
                 "run_id": pd.array([score.run.id for score in scored], dtype="string"),
             }
         )
+
+
+class ClassLike(Protocol):
+    """What a label of a prompt has: see `nbchat.analysis.classifying.Class`."""
+
+    @property
+    def prompt(self) -> int: ...
+    @property
+    def prompt_text(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def logprob(self) -> float: ...
+    @property
+    def n_tokens(self) -> int: ...
+    @property
+    def prob(self) -> float: ...
+    @property
+    def prob_lo(self) -> float: ...
+    @property
+    def prob_hi(self) -> float: ...
+    @property
+    def coverage(self) -> float: ...
+
+
+def classes(
+    found: Sequence[ClassLike], method: str, truth: Sequence[str | None] | None
+) -> pd.DataFrame:
+    """Give one row for each prompt and label; `nbchat.classify` says what the columns are."""
+    frame = pd.DataFrame(
+        {
+            "prompt": np.array([c.prompt for c in found], dtype=np.int64),
+            "prompt_text": pd.array([c.prompt_text for c in found], dtype="string"),
+            "label": pd.array([c.label for c in found], dtype="string"),
+            "method": pd.Categorical([method] * len(found)),
+            "logprob": np.array([c.logprob for c in found], dtype=np.float64),
+            "n_tokens": np.array([c.n_tokens for c in found], dtype=np.int64),
+            "prob": np.array([c.prob for c in found], dtype=np.float64),
+            "prob_lo": np.array([c.prob_lo for c in found], dtype=np.float64),
+            "prob_hi": np.array([c.prob_hi for c in found], dtype=np.float64),
+            "coverage": np.array([c.coverage for c in found], dtype=np.float64),
+        }
+    )
+    # of equals the first; where nothing is known, none
+    known = frame["prob"].dropna()
+    best = known.groupby(frame["prompt"]).idxmax()
+    frame["is_predicted"] = frame.index.isin(best)
+    if truth is not None:
+        told = pd.array([truth[c.prompt] for c in found], dtype="string")
+        frame["truth"] = told
+        frame["is_correct"] = pd.array(frame["label"].array == told, dtype="boolean")
+    return frame
