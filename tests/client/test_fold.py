@@ -380,3 +380,15 @@ def test_many_tool_calls_told_apart_by_id_take_linear_time() -> None:
     pieces = [{"id": f"c{n}", "function": {"name": "f", "arguments": "{}"}} for n in range(20_000)]
     answer = folded(*(chunk(delta={"tool_calls": [piece]}) for piece in pieces), STOP)
     assert len(answer.choices[0].message.tool_calls) == 20_000
+
+
+def test_the_text_of_the_older_api_is_the_content() -> None:
+    entry = logprob_entry("b", -0.5, [("b", -0.5)])
+    events = [
+        {"choices": [{"index": 0, "text": "a", "logprobs": None, "finish_reason": None}]},
+        {"choices": [{"index": 0, "text": "b", "logprobs": {"content": [entry]}}], "odd": 1},
+        {"choices": [{"index": 0, "text": "", "finish_reason": "length"}]},
+    ]
+    choice = read_stream([sse(*events)]).choices[0]
+    assert (choice.message.content, choice.finish_reason) == ("ab", "length")
+    assert choice.logprobs.content[0].token == "b"
