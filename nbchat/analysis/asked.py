@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nbchat.errors import CheckError
@@ -9,6 +10,12 @@ from nbchat.session.asking import _asked, _split
 from nbchat.session.playing import Playing, StatusLines
 from nbchat.session.prepared import prepare
 from nbchat.session.settings import resolved
+
+
+def with_defaults(fields: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
+    """Give fields with what is not given in them, `extra` included."""
+    there = {**fields, **(fields.get("extra") or {})}
+    return {name: v for name, v in defaults.items() if name not in there} | dict(fields)
 
 
 def playings_of(

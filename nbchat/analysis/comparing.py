@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nbchat.analysis.asked import playings_of
+from nbchat.analysis.asked import playings_of, with_defaults
 from nbchat.display.shown import visible
 from nbchat.errors import CheckError
 from nbchat.run import Run
@@ -23,7 +23,7 @@ _LONGEST_NAME = 80
 
 
 class Comparison:
-    """Two runs compared: `a`, `b`, the `choice` of each, and `frame()`.
+    """Two runs compared: `a`, `b` (together `runs`), the `choice` of each, and `frame()`.
 
     Shown, it is both texts with what differs marked, and the numbers.
     """
@@ -32,6 +32,11 @@ class Comparison:
         self.a = a
         self.b = b
         self.choice = choice
+
+    @property
+    def runs(self) -> list[Run]:
+        """Both, so that it can stand where runs are taken: ``nbchat.tokens(compared)``."""
+        return [self.a, self.b]
 
     def frame(self) -> pd.DataFrame:
         """Give one row for each shared token, and for each that one has alone.
@@ -131,9 +136,7 @@ def _side(value: Any, prompt: Any, messages: Any, params: Mapping[str, Any]) -> 
     own = value if _is_fields(value) else {}
     if not _is_fields(value):
         prompt, messages = value, None
-    fields = {"logprobs": True, "top_logprobs": _TOP, **params, **own}
-    if "top_logprobs" in (fields.get("extra") or {}):
-        fields.pop("top_logprobs")
+    fields = with_defaults({**params, **own}, logprobs=True, top_logprobs=_TOP)
     (playing,) = playings_of(prompt, messages, [fields], by="compare")
     return playing
 
@@ -153,7 +156,8 @@ def _names(a: Run, b: Run) -> tuple[str, str]:
 
 
 def _said(fields: Mapping[str, Any], names: list[str]) -> str:
-    return _shortened(", ".join(f"{name}={fields.get(name, 'unset')!r}" for name in names))
+    said = (f"{name}={fields[name]!r}" if name in fields else f"{name} unset" for name in names)
+    return _shortened(", ".join(said))
 
 
 def _last_text(run: Run) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.analysis.asked import playings_of
+from nbchat.analysis.asked import playings_of, with_defaults
 from nbchat.analysis.equivalence import Same, clusters
 from nbchat.display.shown import visible
 from nbchat.errors import CheckError
@@ -135,7 +135,7 @@ def uncertainty(
         raise CheckError(
             f"samples is {samples!r}, but must be {rule}.", field="samples", value=samples
         )
-    fields = {"temperature": 1.0, "logprobs": True, **params}
+    fields = with_defaults(params, temperature=1.0, logprobs=True)
     seeds = [{} if seed is None else {"seed": seed + number} for number in range(samples)]
     playings = playings_of(prompt, messages, [fields | own for own in seeds], by="uncertainty")
     play_together(playings)

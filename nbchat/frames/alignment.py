@@ -1,8 +1,8 @@
 """Where the tokens of a list of logprobs stand in the text that came.
 
-Joined, the tokens are mostly the text. They are not where a stop string was cut off, a prefix
-of the request is repeated, blanks at the border were trimmed, characters came as U+FFFD or
-rows are missing.
+Joined, the tokens are mostly the text. They are not where a stop string, reasoning or a fence
+around the reply was cut off, a prefix of the request is repeated, blanks at the border were
+trimmed, characters came as U+FFFD or rows are missing.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def stretches(joined: bytes, text: bytes, prefix: bytes = b"") -> list[Stretch]:
         if rest.startswith(joined) or joined.startswith(rest):
             found = [Stretch(0, min(len(joined), len(rest)), len(prefix))]
             return found if rest else []
-    if joined.startswith(text):  # the rest was cut off
-        return [Stretch(0, len(text), 0)]
+    at = joined.find(text)
+    if at >= 0 and joined.find(text, at + 1) < 0:  # something around it was cut off
+        return [Stretch(at, at + len(text), -at)]
     shorter = min(len(joined), len(text))
     alike = _common(joined, text)
     alike_at_end = _common(joined[::-1], text[::-1])

@@ -95,7 +95,8 @@ class Integrity:
             own = f" at position {', '.join(where)}{more}" if where else ""
             whose = f"choice {finding.choice}, " if finding.choice else ""
             kind = "" if finding.is_off else "note: "
-            yield f"{kind}{whose}{finding.check} ({finding.count:,}){own}: {finding.meaning}"
+            count = f" ({finding.count:,})" if finding.positions or finding.count > 1 else ""
+            yield f"{kind}{whose}{finding.check}{count}{own}: {finding.meaning}"
 
 
 def integrity(run: RunLike, choice: int | None = None) -> Integrity:
@@ -135,7 +136,7 @@ def _run_findings(run: RunLike, *, has_tokens: bool) -> Iterator[Finding]:
     counts = choices(run).iloc[0]
     if counts["n_missing"] is not pd.NA and counts["n_missing"] > 0:
         stops = bool(fields.get("stop"))
-        why = "as those of a stop string" if stops else "characters of several tokens have one"
+        why = "a stop string" if stops else "parts of characters, or a fence that was cut off"
         words = f"the usage counts more tokens than there are rows ({why}): sums lack them"
         yield _of_run("missing tokens", int(counts["n_missing"]), words, is_off=not stops)
     elif counts["is_aligned"] is not pd.NA and not counts["is_aligned"]:
@@ -196,5 +197,5 @@ def _text_findings(
         words = "bytes of the text that no token is known to write: positions in it are not certain"
         yield from _in_list("text differs", owner, outside, count=count, meaning=words)
     elif outside:
-        words = "tokens that are not in the text: a stop string, blanks or reasoning cut off"
+        words = "tokens not in the text: a stop string, a fence, blanks or reasoning cut off"
         yield from _in_list("cut from text", owner, outside, is_off=False, meaning=words)

@@ -58,7 +58,8 @@ def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.
     - `prob_allowed_lo`, `prob_allowed_hi`: the probability of the value among those that the
       schema allows at its place (an enumeration, a constant, a boolean, null), given the text
       before it. `allowed` tells them, as JSON, for the keys and places that lead to a value;
-      without it they are NA. `nbchat.frames.allowed` says how it is found
+      without it they are NA. `nbchat.frames.allowed` says how it is found. It is that of a draw
+      from the probabilities as reported, with no other sampler than the mask
 
     Where tokens and text do not line up the figures are NA and `note` says why. Raise
     NoObjectError where there is no such choice, no text or no JSON.

@@ -14,6 +14,8 @@ from nbchat.frames.alignment import Stretch, given_prefix, stretches, token_plac
         ("", "abc", "", []),
         ("abcSTOP", "abc", "", [(0, 3, 0)]),  # cut at a stop string
         (" abc", "abc", "", [(1, 4, -1)]),  # trimmed
+        ("```abc```", "abc", "", [(3, 6, -3)]),  # a fence
+        ("3 or 3", "3", "", []),  # reasoning, perhaps
         ("def", "abcdef", "abc", [(0, 3, 3)]),  # the prefix is repeated
         ("aba", "ababa", "ab", [(0, 3, 2)]),  # with the prefix known it is certain
         ("def, ", "abcdef", "abc", [(0, 3, 3)]),  # both
@@ -58,10 +60,8 @@ def test_a_token_may_stand_out_of_the_text_at_its_ends():
     starts, ends, is_placed = token_places(
         np.array([0, 2, 4]), np.array([2, 4, 6]), b" abcd\n", b"abcd"
     )
-    assert is_placed.tolist() == [False, False, False]  # both ends differ: nothing tells
-    starts, ends, is_placed = token_places(np.array([0, 2]), np.array([2, 4]), b" abc", b"abc")
-    assert (starts.tolist(), ends.tolist()) == ([-1, 1], [1, 3])
     assert is_placed.all()
+    assert (starts.tolist(), ends.tolist()) == ([-1, 1, 3], [1, 3, 5])
 
 
 def test_the_prefix_is_what_the_last_message_of_the_assistant_says():

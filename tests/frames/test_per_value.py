@@ -133,6 +133,13 @@ def test_blanks_that_the_server_trimmed_change_nothing():
     assert frame.loc["", "prob_with_boundary"] == pytest.approx(0.18)
 
 
+def test_a_fence_that_the_server_took_away_changes_nothing():
+    frame = fields(
+        said(("```", 0.9), ("json\n", 0.9), ("[1", 0.5), ("]", 0.4), ("\n```", 0.8), text="[1]")
+    )
+    assert frame.loc["", "prob"] == pytest.approx(0.2)
+
+
 def test_what_the_request_began_is_not_the_models():
     messages = [{"role": "assistant", "content": '{"a": 1, "b":'}]
     run = said((" 2", 0.5), ("}", 0.4), text='{"a": 1, "b": 2}')
@@ -263,3 +270,23 @@ def test_the_embedded_models_choice_is_that_of_the_whole_vocabulary(local_server
         assert short["value"] == row["value"]
         assert short["prob_allowed_lo"] - 1e-4 <= exact <= short["prob_allowed_hi"] + 1e-4
     assert 0 < frame.loc["ripe", "prob_allowed_lo"] <= frame.loc["ripe", "prob_allowed_hi"] <= 1
+
+
+@pytest.mark.local
+@pytest.mark.parametrize("stream", [True, False])
+def test_the_embedded_models_values_have_figures_streamed_or_whole(local_server, stream):
+    run = nbchat.chat(
+        "Describe a lemon.",
+        profile="local",
+        response_format=nbchat.structured.response_format(FRUIT),
+        temperature=1,
+        seed=3,
+        max_completion_tokens=60,
+        logprobs=True,
+        top_logprobs=5,
+        stream=stream,
+    )
+    frame = run.fields()
+    assert frame["path"].tolist() == ["", "colour", "ripe"]
+    assert frame["prob_with_boundary"].notna().all()
+    assert frame["prob_allowed_hi"].notna().tolist() == [False, True, True]
