@@ -23,6 +23,9 @@ def play_together(
     would fail in the same way, they are not begun. `on_end` is told of each that has ended,
     from the thread that played it.
     """
+    if len(playings) == 1:  # in this thread, where an interrupt closes the connection at once
+        _play(playings[0], on_end)
+        return
     waiting = iter(playings)
     lock, is_over = threading.Lock(), threading.Event()
 
@@ -35,16 +38,12 @@ def play_together(
     def work_through() -> None:
         while (playing := _next(waiting, lock)) is not None and not is_over.is_set():
             try:
-                for _ in playing:
-                    pass
-            except NbchatError as error:
-                if _is_hopeless(error):
-                    is_over.set()
+                _play(playing, on_end)
             except BaseException as error:  # noqa: BLE001 - it is the run's, and shown with it
                 playing.run.error = playing.run.error or error
                 is_over.set()
-            if on_end is not None:
-                on_end(playing)
+            if _is_hopeless(playing.run.error):
+                is_over.set()
 
     # an interrupt in the middle of Thread.join() makes Python take the thread for ended
     # (bpo-45274), so each says itself that it has left
@@ -74,12 +73,23 @@ def play_together(
         raise
 
 
+def _play(playing: Playing, on_end: Callable[[Playing], None] | None) -> None:
+    """Play one to its end; an error of nbchat's own is its run's alone."""
+    try:
+        for _ in playing:
+            pass
+    except NbchatError as error:
+        playing.run.error = playing.run.error or error
+    if on_end is not None:
+        on_end(playing)
+
+
 def _next(waiting: Iterator[Playing], lock: threading.Lock) -> Playing | None:
     with lock:
         return next(waiting, None)
 
 
-def _is_hopeless(error: NbchatError) -> bool:
+def _is_hopeless(error: BaseException | None) -> bool:
     """Tell whether the same request will fail in the same way again."""
     is_transient = isinstance(error, ServerError) or (
         isinstance(error, ApiError) and error.status in (None, 408, 409, 429)

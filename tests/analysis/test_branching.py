@@ -173,6 +173,30 @@ def test_other_probabilities_than_the_run_had_are_no_exact_branch(weights: Path)
     assert "another model, template or option" in made.label
 
 
+@pytest.fixture
+def by_address(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The embedded model's server as any other of llama.cpp, known by its address alone."""
+    running = nbchat.local.ensure()
+    monkeypatch.setenv("NBCHAT_API_KEY", running.key)
+    yield running.base_url
+    kinds._kinds.clear()
+    kinds.vocabulary_sizes.clear()
+
+
+@pytest.mark.local
+def test_another_server_of_llama_cpp_is_exact_too(by_address: str) -> None:
+    asked = LOCAL | {"profile": by_address, "max_completion_tokens": 8}
+    run = nbchat.chat(PROMPTS[0], top_logprobs=5, **asked)
+    made = nbchat.branch(run, 2, index_of_sampled(run, 2))
+    assert (made.method, made.run.text) == ("exact", run.text)
+    assert made.run.base_url == by_address
+    frame = nbchat.score(PROMPTS[0], ["Paris", "🎉"], profile=by_address).frame()
+    here = nbchat.score(PROMPTS[0], ["Paris", "🎉"], profile="local").frame()
+    assert frame["sum_logprob"].tolist() == pytest.approx(here["sum_logprob"].tolist(), abs=1e-4)
+    whole = nbchat.chat(PROMPTS[0], top_logprobs="all", **asked).tokens()
+    assert (whole["entropy_lo"] == whole["entropy_hi"]).all()
+
+
 class Continuing:
     """Speaks as vLLM and its like do: it goes on with a reply that was begun, where it can.
 
@@ -336,14 +360,29 @@ def test_what_a_model_wrote_is_escaped(server: ScriptedServer) -> None:
     assert "&lt;script&gt;" in drawn._repr_html_()
 
 
-def test_an_interrupt_keeps_what_came(server: ScriptedServer) -> None:
+@pytest.mark.parametrize("n", [1, 3])
+def test_an_interrupt_keeps_what_came(server: ScriptedServer, n: int) -> None:
     run = asked(server)
     nbchat.branch(run, 0, "x")
     told = {"content": [logprob_entry(" was", -0.3, [(" was", -0.3)])]}
-    server.reply(Reply([sse(chunk(" was", logprobs=told), done=False), HANG]))
+    server.reply(*[Reply([sse(chunk(" was", logprobs=told), done=False), HANG])] * n)
+    timer = threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        nbchat.branch(run, 1, "x", n=n)
+    timer.join()
+    made = session.runs[-n:]
+    assert [(r.status, r.text) for r in made] == [("interrupted", "Redx was")] * n
+
+
+def test_an_interrupt_before_the_first_token_closes_the_connection(server: ScriptedServer) -> None:
+    run = asked(server)
+    nbchat.branch(run, 0, "x")
+    server.reply(Reply([HANG], before=[HANG]))
     timer = threading.Timer(0.6, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         nbchat.branch(run, 1, "x")
     timer.join()
-    assert (session.runs[-1].status, session.runs[-1].text) == ("interrupted", "Redx was")
+    assert server.requests[-1].wait_over().disconnected_at is not None
+    assert (session.runs[-1].status, session.runs[-1].text) == ("interrupted", "Redx")
