@@ -68,7 +68,7 @@ def _named_by(part: Any) -> tuple[str, str, str] | None:
             return ("file", value, "") if _FILE_ID.fullmatch(value) and not more else None
         case _:
             return None
-    detail = more.get("detail", "")
+    detail = str(more.get("detail", ""))
     if isinstance(value, Encoded):
         text = value.path or value.variable or ""
         is_sayable = value.path is not None or _DOTTED.fullmatch(text)

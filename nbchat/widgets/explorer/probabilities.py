@@ -51,7 +51,7 @@ def tokens_record(entry: Entry, choice: int, shown: Sequence[Entry]) -> dict[str
         "top_p": _number(fields.get("top_p")),
         "vocab_size": None if run is None else run.vocab_size,
         "is_tempered": run is not None and run.logprob_basis == "tempered",
-        "basis": "" if run is None else _basis(run, temperature),
+        "basis": "" if run is None else _basis(run, fields.get("temperature")),
         "others": [*_others(shown)],
     }
 
@@ -109,7 +109,7 @@ def _why(entry: Entry, *, is_asked: bool) -> str:
     return _NOT_SENT if is_asked else _NOT_ASKED
 
 
-def _basis(run: Run, temperature: float) -> str:
+def _basis(run: Run, temperature: float | None) -> str:
     if run.logprob_basis == "tempered":
         return (
             "This server's log probabilities are those after the temperature (nbchat.probe): "
@@ -119,8 +119,10 @@ def _basis(run: Run, temperature: float) -> str:
         return "This server's log probabilities are those before the temperature (nbchat.probe)."
     if temperature == 1:
         return "The request had temperature 1, where raw and tempered log probabilities agree."
+    # the reference's default is 1, and servers have others
+    which = "the server's own" if temperature is None else f"{temperature:g}"
     return (
-        f"Assumed: the log probabilities are those before the temperature ({temperature:g}). "
+        f"Assumed: the log probabilities are those before the temperature ({which}). "
         "Servers differ; nbchat.probe finds it out."
     )
 

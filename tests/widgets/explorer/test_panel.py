@@ -237,6 +237,17 @@ def test_the_tokens_and_their_alternatives_are_told(
     assert [entry[2] for entry in rows[0]].count(True) == 1
 
 
+def test_a_temperature_that_was_left_to_the_server_is_not_taken_for_1(
+    server: ScriptedServer, open_page: OpenPage
+) -> None:
+    server.default = speaking("One two three.")
+    page = open_page(logprobs=True, top_logprobs=3)
+    page.ask("run")
+    page.wait_over()
+    page.ask("tokens", id=page.entries[0].id, choice=0)
+    assert "before the temperature (the server's own)" in page.last("tokens")["basis"]
+
+
 def test_without_logprobs_the_tokens_say_how_to_get_them(
     server: ScriptedServer, open_page: OpenPage
 ) -> None:
