@@ -63,6 +63,15 @@ class Panel(anywidget.AnyWidget):
         if self._picture is not None:
             self._picture.want()
 
+    def send_stand_in(self) -> None:
+        """Send the picture now, from the cell that runs; nothing where the panel is not shown.
+
+        What executes a notebook without a page (nbclient) keeps only what a cell sends while
+        it runs.
+        """
+        if self._picture is not None:
+            self._picture.send_now()
+
     def close(self) -> None:
         """Take the widget out of the page; the picture stays."""
         if self._picture is not None:
@@ -104,6 +113,16 @@ class _Picture:
                 self._timer.daemon = True
                 self._timer.start()
 
+    def send_now(self) -> None:
+        """Send from the running cell, in the place of what is due."""
+        with self._lock:
+            timer, self._timer = self._timer, None
+            is_closed = self._is_closed
+        if timer is not None:
+            timer.cancel()
+        if not is_closed:
+            self._send(is_update=True, publisher=notebook_publisher())
+
     def close(self) -> None:
         """Send what is still to be sent, and nothing after it."""
         with self._lock:
@@ -120,11 +139,11 @@ class _Picture:
             self._timer = None
         self._send(is_update=True)
 
-    def _send(self, *, is_update: bool) -> None:
+    def _send(self, *, is_update: bool, publisher: Publisher | None = None) -> None:
         panel = self._panel()
         if panel is None:
             return
         html = panel.stand_in_html()
         place = f'<div data-nbchat-stand-in="{self._id}">{html}</div>'
         shown = {"text/html": f"{_STYLE}{place}", "text/plain": repr(panel)}
-        self._publisher.show(shown, self._id, is_update=is_update)
+        (publisher or self._publisher).show(shown, self._id, is_update=is_update)

@@ -121,6 +121,12 @@ def bodies(server: ScriptedServer) -> list[dict[str, Any]]:
     return [request.body for request in server.requests]
 
 
+def body_of(server: ScriptedServer, place: int) -> dict[str, Any]:
+    """The body of a request, once it has come."""
+    body: dict[str, Any] = server.wait_for_requests(place + 1)[place].body
+    return body
+
+
 def test_a_slider_is_in_the_request_and_a_run_can_be_stopped_and_run_again(
     lab: Lab, server: ScriptedServer
 ) -> None:
@@ -152,12 +158,13 @@ def test_a_slider_is_in_the_request_and_a_run_can_be_stopped_and_run_again(
         assert len(panel.reply.inner_text()) >= lengths[-1]
         panel.run()
         panel.wait_over()
-        assert [body["temperature"] for body in bodies(server)] == [0.8, 0.8]
+        assert [body_of(server, place)["temperature"] for place in (0, 1)] == [0.8, 0.8]
+        panel.wait_over()
         panel.button("unset temperature").click()
         panel.run()
         panel.wait_over()
         server.wait_for_requests(3)
-        assert "temperature" not in bodies(server)[2]
+        assert "temperature" not in body_of(server, 2)
 
 
 def test_a_wrong_value_is_told_beside_its_control_and_run_waits(
@@ -189,13 +196,13 @@ def test_a_wrong_value_is_told_beside_its_control_and_run_waits(
         area.fill('{"type": "json_object"}')
         panel.run()
         panel.wait_over()
-        body = bodies(server)[0]
+        body = body_of(server, 0)
         assert body["response_format"] == {"type": "json_object"}
         assert (body["logprobs"], body["top_logprobs"]) == (True, 3)
         panel.button("reset all").click()
         panel.run()
         server.wait_for_requests(2)
-        assert set(bodies(server)[1]) == {"messages", "stream", "stream_options"}
+        assert set(body_of(server, 1)) == {"messages", "stream", "stream_options"}
 
 
 def test_every_kind_of_control_is_in_the_request(lab: Lab, server: ScriptedServer) -> None:
@@ -230,7 +237,7 @@ def test_every_kind_of_control_is_in_the_request(lab: Lab, server: ScriptedServe
         page.keyboard.press("Enter")
         panel.run()
         panel.wait_over()
-        body = bodies(server)[0]
+        body = body_of(server, 0)
         wanted = {
             "stop": ["END", "\n"],
             "metadata": {"topic": "sky"},
@@ -263,7 +270,7 @@ def test_messages_are_added_moved_edited_as_json_and_removed(
         panel.box("role of message 3").select_option("assistant")
         panel.run()
         panel.wait_over()
-        said = [(m["role"], m["content"]) for m in bodies(server)[0]["messages"]]
+        said = [(m["role"], m["content"]) for m in body_of(server, 0)["messages"]]
         assert said == [
             ("system", "Be terse."),
             ("user", "Why is the sky blue?"),
@@ -278,7 +285,7 @@ def test_messages_are_added_moved_edited_as_json_and_removed(
         panel.button("remove this message").first.click()
         panel.run()
         server.wait_for_requests(2)
-        assert bodies(server)[1]["messages"] == [
+        assert body_of(server, 1)["messages"] == [
             {"role": "assistant", "content": "Hm", "name": "bot"},
             {"role": "user", "content": "Why is the sky blue?"},
         ]
@@ -375,11 +382,12 @@ def test_it_runs_by_itself_a_moment_after_the_last_change(lab: Lab, server: Scri
         panel.prompt().click()
         panel.page.keyboard.press("End")
         panel.page.keyboard.type(" Tell me.", delay=30)
+        expect(panel.reply).to_contain_text("Hello")
         panel.wait_over()
         expect(panel.reply).not_to_contain_text("outdated")
         assert server.requests[0].wait_over().disconnected_at is not None  # overtaken
         assert len(server.requests) == 2  # not one for each key
-        assert bodies(server)[1]["messages"][0]["content"] == "Why is the sky blue? Tell me."
+        assert body_of(server, 1)["messages"][0]["content"] == "Why is the sky blue? Tell me."
 
 
 def test_by_keyboard_alone(lab: Lab, server: ScriptedServer) -> None:
@@ -417,7 +425,7 @@ def test_by_keyboard_alone(lab: Lab, server: ScriptedServer) -> None:
         expect(chosen).to_have_text("One")
         keys.press("ArrowRight")
         expect(chosen).to_have_text("␣two")
-        assert bodies(server)[1]["messages"][0]["content"] == "dd abc x"
+        assert body_of(server, 1)["messages"][0]["content"] == "dd abc x"
 
 
 def test_a_dropped_connection_is_a_sentence_and_the_panel_goes_on(

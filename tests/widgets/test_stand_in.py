@@ -59,6 +59,14 @@ def test_closing_sends_the_picture_that_was_due(kernel: Kernel) -> None:
     assert "picture 7" in shown.final_outputs()[-1]["data"]["text/html"]
 
 
+@pytest.mark.kernel
+def test_a_picture_can_be_sent_by_the_cell_that_runs(kernel: Kernel) -> None:
+    shown = kernel.execute(COUNTER)
+    later = kernel.execute("counter.n = 9; counter.send_stand_in()")
+    assert len(later.of_type("update_display_data")) == 1
+    assert "picture 9" in shown.final_outputs()[-1]["data"]["text/html"]
+
+
 def test_outside_a_notebook_a_panel_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     Panel()._ipython_display_()
     assert capsys.readouterr().out == "<Panel>\n"

@@ -12,7 +12,7 @@ from nbchat.api.check import is_credential
 from nbchat.api.fields import FIELDS
 from nbchat.code import Draft, implied, problems, refusals
 from nbchat.code.draft import profile_of
-from nbchat.errors import NbchatError
+from nbchat.errors import CheckError, NbchatError
 from nbchat.session import current_profile
 
 _WHOLE = re.compile(r"[-+]?\d+")
@@ -109,6 +109,13 @@ def key_in(draft: Draft) -> str:
     names = [name for name in draft.extra if is_credential(name)]
     found = [problem.sentence for problem in problems(draft) if problem.field in names]
     return found[0] if found else ""
+
+
+def refuse_keys(draft: Draft) -> None:
+    """Raise CheckError for a field that is a key: it would be in the notebook."""
+    sentence = key_in(draft)
+    if sentence:
+        raise CheckError(sentence)
 
 
 def _typed(name: str, value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +12,6 @@ import traitlets
 
 from nbchat import session
 from nbchat.api.fields import FIELDS
-from nbchat.client import Profile
 from nbchat.client import profiles as known
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of
 from nbchat.errors import CheckError, NbchatError
@@ -26,7 +25,7 @@ from nbchat.widgets.explorer.form import (
     edited,
     form_of,
     is_empty,
-    key_in,
+    refuse_keys,
 )
 from nbchat.widgets.explorer.picture import picture
 from nbchat.widgets.explorer.probabilities import alternatives_record, tokens_record
@@ -36,6 +35,8 @@ from nbchat.widgets.stand_in import Panel, joined
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from nbchat.client import Profile
 
 _PARTS = (
     "dom", "temper", "controls", "form", "messages", "reply", "vary", "tokens", "records", "main",
@@ -88,7 +89,7 @@ class Explorer(Panel):
 
     def show(self, source: Any) -> None:
         """Show a request: of a run (with its reply), params, a mapping, a draft, a cell's text."""
-        found = draft_of(source, _variables())
+        found = draft_of(source, notebook_variables())
         with self._lock:
             self._set_draft(found)
             if isinstance(source, Run):
@@ -100,6 +101,20 @@ class Explorer(Panel):
         sentence = self._run()
         if sentence:
             raise CheckError(sentence)
+
+    def vary(self, name: str, values: Iterable[Any]) -> None:
+        """Send the request once for each value of one field, at most four at once.
+
+        Raise `CheckError` where a value breaks a rule; then nothing is sent.
+        """
+        sentence = self._vary(name, [*values])
+        if sentence:
+            raise CheckError(sentence, field=name)
+
+    def wait(self) -> None:
+        """Wait until nothing runs. An interrupt stops what runs, and keeps what has come."""
+        self._runner.wait()
+        self.send_stand_in()
 
     def stop(self) -> None:
         """Stop what runs. What has come is kept."""
@@ -174,7 +189,7 @@ class Explorer(Panel):
         return found
 
     def _set_draft(self, draft: Draft, **about: Any) -> None:
-        _refuse_keys(draft)
+        refuse_keys(draft)
         is_other_profile = draft.profile != self._draft.profile
         self._draft = draft
         self.send({"on": "form", "form": self._form(), **about})
@@ -216,6 +231,24 @@ class Explorer(Panel):
         self._screen.open(entries, varies=varies)
         return ""
 
+    def _vary(self, name: str, values: list[Any]) -> str:
+        """Start the draft at each value; give the sentence that says why it waits, else ""."""
+        if name not in FIELDS():
+            return f"{name} is not a field of the request."
+        if not 0 < len(values) <= _MOST_VALUES:
+            return f"{name} takes 1 to {_MOST_VALUES} values at a time, not {len(values)}."
+        with self._lock:
+            drafts = [edited(self._draft, {"fields": {name: value}})[0] for value in values]
+            sentences = [sentence for draft in drafts if (sentence := self._why_not(draft))]
+            if sentences:
+                return sentences[0]
+            first = self._next_number()
+            entries = [
+                Entry(draft, first + k, f"{name} {_shown(draft.fields.get(name))}")
+                for k, draft in enumerate(drafts)
+            ]
+            return self._start(entries, varies=True)
+
     def _take(self, _panel: Any, content: Any, _buffers: Any) -> None:
         """Do what a page asks for. Jupyter calls it, with JSON that the page has sent."""
         if not isinstance(content, dict) or content.get("do") not in _DOES:
@@ -252,21 +285,7 @@ class Explorer(Panel):
         self.stop()
 
     def _do_vary(self, content: dict[str, Any]) -> None:
-        name, values = content["name"], content["values"][:_MOST_VALUES]
-        drafts = [edited(self._draft, {"fields": {name: value}})[0] for value in values]
-        sentences = [sentence for draft in drafts if (sentence := self._why_not(draft))]
-        if sentences or name not in FIELDS():
-            sentence = sentences[0] if sentences else f"{name} is not a field of the request."
-            self.send(_refused("vary", content["view"], sentence))
-            return
-        first = self._next_number()
-        entries = [
-            Entry(
-                draft, first + k, f"{name} {msgspec.json.encode(draft.fields.get(name)).decode()}"
-            )
-            for k, draft in enumerate(drafts)
-        ]
-        sentence = self._start(entries, varies=True)
+        sentence = self._vary(content["name"], content["values"])
         if sentence:
             self.send(_refused("vary", content["view"], sentence))
 
@@ -327,52 +346,7 @@ _DOES: Mapping[str, Callable[[Explorer, dict[str, Any]], None]] = {
 }
 
 
-def explore(source: Any = None, *, profile: str | Profile | None = None, **fields: Any) -> Explorer:
-    """Open the explorer: a panel in which every parameter of a request can be tried.
-
-    `source` is the request to begin with: a run (its reply is shown too), params, a mapping of
-    fields or a whole body, a list of messages, the text of a ``%%chat`` cell, or a prompt.
-    `profile` is where to send it: a name, a base URL or a `Profile`. `fields` are set on top:
-    declared fields, `messages`, `system` (str, the system message) and `extra`.
-
-    Raise what `nbchat.code.draft_of` raises where the source cannot be read, and CheckError
-    for a key among the fields. What breaks any other rule of the request raises nothing: the
-    panel says it beside the control.
-    """
-    draft = draft_of(source, _variables())
-    profiles: dict[str, Profile] = {}
-    if isinstance(profile, Profile):
-        profiles[profile.name] = profile
-        profile = profile.name
-    system = fields.pop("system", None)
-    if fields:
-        more = draft_of(fields)
-        draft = msgspec.structs.replace(
-            draft,
-            messages=more.messages or draft.messages,
-            fields={**draft.fields, **more.fields},
-            extra={**draft.extra, **more.extra},
-        )
-    if system is not None:
-        messages = [{"role": "system", "content": system}, *draft.messages]
-        draft = msgspec.structs.replace(draft, messages=messages)
-    if profile is not None:
-        draft = msgspec.structs.replace(draft, profile=profile)
-    _refuse_keys(draft)
-    explorer = Explorer(draft, profiles)
-    if isinstance(source, Run):
-        explorer.show(source)
-    return explorer
-
-
-def _refuse_keys(draft: Draft) -> None:
-    """Raise CheckError for a field that is a key: it would be in the notebook."""
-    sentence = key_in(draft)
-    if sentence:
-        raise CheckError(sentence)
-
-
-def _variables() -> dict[str, Any]:
+def notebook_variables() -> dict[str, Any]:
     """Give the notebook's variables, for what the text of a cell names."""
     return vars(sys.modules["__main__"])
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 _LEAVE_WITHIN_S = 2.0
+_LOOK_EVERY_S = 0.02
 
 
 class Runner:
@@ -54,6 +55,16 @@ class Runner:
         """Close the connections at once. What has come is kept, as interrupted."""
         if self._batch is not None:
             self._batch.stop()
+
+    def wait(self) -> None:
+        """Wait until all is over; an interrupt stops it."""
+        batch = self._batch
+        try:
+            while batch is not None and batch.is_running:
+                time.sleep(_LOOK_EVERY_S)
+        except KeyboardInterrupt:
+            self.stop()
+            raise
 
     def close(self) -> None:
         """Stop, and wait a moment for the threads to end."""

@@ -159,6 +159,17 @@ def test_values_that_break_a_rule_are_refused_before_any_request(
     assert server.requests == []
 
 
+def test_a_notebook_can_vary_and_wait_too(server: ScriptedServer, open_page: OpenPage) -> None:
+    panel = open_page().panel
+    panel.vary("seed", [1, 2])
+    panel.wait()
+    assert panel.runs["seed"].tolist() == [1, 2]
+    for name, values in (("seeds", [1]), ("seed", []), ("seed", ["x"])):
+        with pytest.raises(CheckError, match=name):
+            panel.vary(name, values)
+    assert len(server.requests) == 2
+
+
 def test_stop_holds_back_what_was_not_sent_yet(server: ScriptedServer, open_page: OpenPage) -> None:
     server.default = Reply([sse(chunk("x"), done=False), HANG])
     page = open_page()
