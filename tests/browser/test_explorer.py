@@ -417,8 +417,9 @@ def test_by_keyboard_alone(lab: Lab, server: ScriptedServer) -> None:
         for key in "abdx":
             keys.press(key)
         expect(panel.notebook.cells).to_have_count(2)
-        keys.press("Tab")
         token_map = panel.root.locator(".nbx-map")
+        expect(token_map).to_be_visible()  # the kernel has told the tokens
+        keys.press("Tab")
         expect(token_map).to_be_focused()
         chosen = token_map.locator('[aria-selected="true"]')
         keys.press("Home")
