@@ -222,6 +222,12 @@ class Kernel:
         """A fresh kernel behind the same sockets, as the notebook's restart button makes it."""
         self._manager.restart_kernel(now=True)
         self._ask(self._client.kernel_info)
+        # what the new kernel publishes before its socket is heard again is lost
+        heard = len(self.messages)
+        deadline = time.monotonic() + TIMEOUT_S
+        while len(self.messages) == heard and time.monotonic() < deadline:
+            self._ask(self._client.kernel_info)
+            time.sleep(0.1)
 
     def complete(self, code: str, pos: int | None = None) -> dict[str, Any]:
         """The complete_reply: `matches`, `cursor_start`, `cursor_end`, `metadata`."""

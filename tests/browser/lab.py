@@ -60,6 +60,11 @@ SETTINGS = {
 }
 
 
+# whether the kernel of the notebook of this name is idle, as the page has heard of it
+IS_IDLE = """name => [...jupyterapp.shell.widgets('main')].some(widget =>
+    widget.context?.path === name && widget.sessionContext?.session?.kernel?.status === 'idle')"""
+
+
 def launch_browser(playwright: Playwright) -> Browser:
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if path := shutil.which(name):
@@ -157,7 +162,8 @@ class Lab:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.evaluate(
             "([path, theme]) => jupyterapp.commands.execute('apputils:change-theme', {theme})"
-            ".then(() => jupyterapp.commands.execute('docmanager:open', {path})).then(() => null)",
+            ".then(() => jupyterapp.commands.execute('docmanager:open', {path}))"
+            ".then(opened => jupyterapp.shell.activateById(opened.id)).then(() => null)",
             [name, f"JupyterLab {theme.capitalize()}"],
         )
         return Notebook(self, page, name)
@@ -274,8 +280,8 @@ class Notebook:
         """Wait until no cell runs or waits to run, and the kernel says that it is idle."""
         waiting = self.panel.locator(".jp-InputPrompt").get_by_text("[*]:", exact=True)
         expect(waiting).to_have_count(0, timeout=timeout * 1000)
-        status = self.page.locator("#jp-bottom-panel")
-        expect(status).to_contain_text(f"{KERNEL} | Idle", timeout=timeout * 1000)
+        # the status bar shows the kernel of what has the focus, which may be another tab
+        self.page.wait_for_function(IS_IDLE, arg=self.name, timeout=timeout * 1000)
 
     def wait_text(self, n: int, text: str, timeout: float = TIMEOUT_S) -> None:
         """Wait until a cell's outputs contain the text; the cell may go on."""
