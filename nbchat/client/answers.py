@@ -9,6 +9,7 @@ import msgspec
 import requests
 import urllib3
 
+from nbchat.api.deviations import decode_json
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.errors import (
     ApiError,
@@ -23,6 +24,8 @@ from nbchat.errors import (
 #: what the HTTP libraries raise, of their own and of Python's, where no answer comes
 FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 _MOST_ERROR_BYTES = 1_000_000
+#: a way there and back: what shows later is no connection that was closed before
+_STALE_WITHIN_S = 0.3
 
 
 def pieces(response: requests.Response, between_bytes_s: float) -> Iterator[bytes]:
@@ -135,11 +138,11 @@ def redact(error: NbchatError, profile: Profile) -> None:
     error.args = tuple(_redacted(argument, profile) for argument in error.args)
 
 
-def model_names(response: requests.Response) -> list[str]:
+def model_names(answer: bytes) -> list[str]:
     """Read a list of models; empty where it is none."""
     try:
-        listed = response.json()
-    except (ValueError, RecursionError):
+        listed = decode_json(answer)
+    except ValueError:
         return []
     rows = listed.get("data") if isinstance(listed, dict) else listed
     if not isinstance(rows, list):
@@ -206,12 +209,18 @@ def is_timeout(error: Exception) -> bool:
     ) or "Read timed out" in str(error)
 
 
-def is_stale_connection(error: Exception, pool: urllib3.connectionpool.ConnectionPool) -> bool:
+def is_stale_connection(
+    error: Exception, pool: urllib3.connectionpool.ConnectionPool, waited_s: float
+) -> bool:
     """Tell whether a kept-alive connection was found closed before any answer.
 
-    The server had closed it while it was idle, which shows only when it is used again. That
-    is no failed request, so it is sent again at once on a new connection.
+    The server had closed it while it was idle, which shows only when it is used again, and
+    then at once. That is no failed request, so it is sent again at once on a new connection.
+    One that was cut after `waited_s` seconds of work may have cost something, and is a failed
+    request like any other.
     """
+    if waited_s > _STALE_WITHIN_S:
+        return False
     reason = error.args[0] if error.args else None
     is_broken = isinstance(reason, urllib3.exceptions.ProtocolError)
     is_reused = (

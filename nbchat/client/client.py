@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -141,13 +142,8 @@ class Client:
         )
 
     def models(self, timeout_s: float = 5.0) -> list[str]:
-        """Ask the server for the names of its models."""
-        request = self._prepared("GET", self.profile.models_url)
-        response = self._sent(request, (timeout_s, timeout_s), stream=False)
-        with response:
-            if response.status_code >= 300:
-                raise answers.api_error(response, self.profile)
-            return answers.model_names(response)
+        """Ask the server for the names of its models. Raises what `ask` raises."""
+        return answers.model_names(self.ask(self.profile.models_url, timeout_s=timeout_s))
 
     def tokenize(self, text: str, timeout_s: float = 10.0) -> list[tuple[int, str]]:
         """Ask a llama.cpp server for the tokens of a text: their ids and their texts.
@@ -232,6 +228,7 @@ class Client:
     def _sent(
         self, request: requests.PreparedRequest, timeout: tuple[float, float], *, stream: bool
     ) -> requests.Response:
+        started = time.perf_counter()
         try:
             return self._adapter_send(request, timeout, stream=stream)
         except FAILED as error:
@@ -240,7 +237,8 @@ class Client:
             pool = self._adapter.get_connection_with_tls_context(
                 request, self._verify, self._proxies, self._cert
             )
-            if waiting.is_cut() or not answers.is_stale_connection(error, pool):
+            waited_s = time.perf_counter() - started
+            if waiting.is_cut() or not answers.is_stale_connection(error, pool, waited_s):
                 raise answers.transport_error(error, self.profile, timeout) from None
         try:
             return self._adapter_send(request, timeout, stream=stream)

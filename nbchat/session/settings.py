@@ -31,7 +31,7 @@ settings = Settings()
 _clients: dict[Hashable, Client] = {}
 _clients_lock = threading.Lock()
 _asked_keys: dict[str, str] = {}
-_models: dict[str, tuple[float, list[str]]] = {}
+_listings: dict[str, Listing] = {}
 #: (endpoint, model) -> what `nbchat.probe` found of its log probabilities
 logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
 
@@ -40,6 +40,7 @@ def _begin_anew_after_fork() -> None:
     """Leave the parent's connections to the parent: two readers would mix up their answers."""
     global _clients_lock  # noqa: PLW0603 - the old one may be held for ever
     _clients.clear()
+    _listings.clear()
     _clients_lock = threading.Lock()
 
 
@@ -162,11 +163,44 @@ def client_of(profile: Profile) -> Client:
     return client
 
 
+class Listing:
+    """The models of a server, while they are asked for and when they have come."""
+
+    def __init__(self, profile: Profile):
+        self._names: list[str] = []
+        self._good_until = float("inf")
+        # a look-up of the host's name can hang for long, and no timeout ends it
+        self._asking = threading.Thread(
+            target=self._ask, args=(profile,), name="nbchat-models", daemon=True
+        )
+        self._asking.start()
+
+    def is_old(self) -> bool:
+        """Tell whether it is time to ask again."""
+        return time.monotonic() > self._good_until
+
+    def names_within(self, timeout_s: float) -> list[str]:
+        """Give the names, none where they have not come within so many seconds."""
+        self._asking.join(timeout_s)
+        return self._names
+
+    def _ask(self, profile: Profile) -> None:
+        lasts_s = 10.0
+        try:
+            self._names = client_of(profile).models(timeout_s=30.0)
+            lasts_s = 300.0
+        except NbchatError:
+            pass
+        finally:
+            self._good_until = time.monotonic() + lasts_s
+
+
 def models(profile: str | Profile | None = None, timeout_s: float = 0.5) -> list[str]:
     """Name the models of a server; the list is kept for five minutes.
 
-    Empty where the server does not answer within `timeout_s` seconds. Never starts the
-    embedded model.
+    Empty where it has not come within `timeout_s` seconds in all; it is waited for in the
+    background, so that the next call may have it. A server that does not answer is asked again
+    after ten seconds. Never starts the embedded model.
     """
     try:
         found = current_profile(profile)
@@ -174,11 +208,7 @@ def models(profile: str | Profile | None = None, timeout_s: float = 0.5) -> list
         return []
     if found.name == LOCAL:
         return [found.model] if found.model else []
-    asked_at, names = _models.get(found.base_url, (float("-inf"), []))
-    if time.monotonic() - asked_at > 300:
-        try:
-            names = client_of(found).models(timeout_s)
-        except NbchatError:
-            names = []
-        _models[found.base_url] = (time.monotonic(), names)
-    return names
+    listing = _listings.get(found.base_url)
+    if listing is None or listing.is_old():
+        listing = _listings[found.base_url] = Listing(found)
+    return listing.names_within(timeout_s)

@@ -157,6 +157,17 @@ def test_a_stale_connection_is_replaced_without_a_word(server: ScriptedServer) -
     assert len(server.requests) == 3
 
 
+def test_a_request_that_was_worked_on_is_not_sent_twice_without_a_word(
+    server: ScriptedServer,
+) -> None:
+    with client_of(server, max_retries=0) as client:
+        client.complete("Hi")
+        server.reply(Reply(framing="raw", body=[Pause(0.5), CUT]))
+        with pytest.raises(ConnectError):
+            client.complete("Hi")
+    assert len(server.requests) == 2
+
+
 @pytest.mark.parametrize("framing", ["chunked", "close"])
 def test_the_first_chunk_comes_before_the_second_is_sent(
     server: ScriptedServer, framing: Any

@@ -26,7 +26,7 @@ from nbchat.errors import (
     UnknownFieldError,
 )
 from nbchat.run import Run
-from tests.scripted import CUT, HANG, Reply, ScriptedServer, chunk, error, speaking, sse
+from tests.scripted import CUT, HANG, Gate, Reply, ScriptedServer, chunk, error, speaking, sse
 
 
 @pytest.fixture
@@ -325,6 +325,22 @@ def test_models_are_asked_for_once_and_never_raise(server: ScriptedServer) -> No
     assert len(server.model_requests) == 1
     server.close()
     assert session.models("http://127.0.0.1:9/v1") == []
+
+
+@pytest.mark.parametrize("at", ["the head", "the body"])
+def test_models_that_come_late_are_there_the_next_time(server: ScriptedServer, at: str) -> None:
+    gate = Gate()
+    listed = sse({"data": [{"id": "late"}]}, done=False).removeprefix(b"data: ")
+    before, body = ([gate], [listed]) if at == "the head" else ([], [gate, listed])
+    server.models_reply = Reply(body, before=before)
+    started = time.perf_counter()
+    assert session.models(timeout_s=0.2) == []
+    assert session.models(timeout_s=0.2) == []
+    assert time.perf_counter() - started < 0.9
+    gate.open()
+    assert session.models(timeout_s=5) == ["late"]
+    assert len(server.model_requests) == 1
+    gate.close()
 
 
 def test_a_key_appears_in_nothing_that_a_run_shows(
