@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nbchat.api.encoded import MOST_SHOWN
+from nbchat.client.profiles import LOCAL
 from nbchat.code import as_call, as_curl, as_json, draft_of
 from nbchat.code.embedded import base64_in, with_short
 from nbchat.display.shown import fenced, visible
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from nbchat.api.encoded import Encoded
+    from nbchat.client import Profile
     from nbchat.code import Draft
     from nbchat.session import Prepared
 
@@ -29,7 +31,7 @@ def mimebundle(prepared: Prepared) -> dict[str, str]:
     for_call = _shortened(draft, lambda found: found.path or found.variable)
     parts = [
         (f"**Not sent.** POST {url}", "json", as_json(short, profile)),
-        (f"**curl**{_lack(draft, for_curl)}", "bash", as_curl(for_curl, profile)),
+        (f"**curl**{_lack(draft, for_curl)}{_before(profile)}", "bash", as_curl(for_curl, profile)),
         (f"**Python**{_lack(draft, for_call)}", "python", as_call(for_call)),
     ]
     markdown = [f"{title}\n\n{fenced(text, language)}" for title, language, text in parts]
@@ -39,6 +41,13 @@ def mimebundle(prepared: Prepared) -> dict[str, str]:
 
 def _shortened(draft: Draft, is_kept: Callable[[Encoded], object]) -> Draft:
     return msgspec.structs.replace(draft, messages=with_short(draft.messages, is_kept))
+
+
+def _before(profile: Profile) -> str:
+    """Say what curl needs to be let in by the embedded model, whose key and port are random."""
+    if profile.name != LOCAL:
+        return ""
+    return ' (before it: `os.environ["NBCHAT_API_KEY"] = nbchat.local.ensure().key`)'
 
 
 def _lack(whole: Draft, shown: Draft) -> str:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
+import subprocess
 from typing import Any
 
 import pytest
 
 import nbchat
-from nbchat import session
+from nbchat import local, session
 from nbchat.api.check import check
 from nbchat.client import Profile
 from nbchat.code import as_call, as_curl, draft_of
@@ -44,6 +46,21 @@ def test_the_curl_sends_the_same_request(server: ScriptedServer, fields: dict[st
     assert json.loads(words[words.index("-d") + 1]) == request.body
     assert request.url in words
     assert "Authorization: Bearer $OPENAI_API_KEY" in words
+
+
+@pytest.mark.local
+def test_the_curl_for_the_embedded_model_runs_after_the_line_that_stands_with_it(
+    local_server: local.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = session.prepare("Hi", check({"max_completion_tokens": 2}), profile="local")
+    plain = mimebundle(request)["text/plain"]
+    line = plain.partition("(before it: ")[2].partition(")\n")[0]
+    monkeypatch.setenv("NBCHAT_API_KEY", "")
+    exec(line, {"os": os, "nbchat": nbchat})
+    curl = as_curl(draft_of(request), request.profile)
+    done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, check=True)
+    assert local_server.key not in plain
+    assert nbchat.client.read_stream([done.stdout.encode()]).choices[0].finish_reason == "length"
 
 
 def test_the_json_is_the_body(server: ScriptedServer) -> None:
