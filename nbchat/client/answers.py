@@ -110,9 +110,9 @@ def api_error(response: requests.Response, profile: Profile) -> ApiError:
         target = profile.redact(response.headers.get("location", "elsewhere"))
         message = f"The server redirects to {target}: set the base URL to where it is."
     if fields.get("type") == "exceed_context_size_error":
-        message += _context_hint(profile)
+        message = _ended(message) + _context_hint(profile)
     if status == 401:
-        message += "" if message.endswith((".", "!", "?")) else "."
+        message = _ended(message)
         source = f" The key comes from {profile.key_variable}." if profile.key_variable else ""
         message += source if profile.key is not None else f" No key was sent.{source}"
     code = fields.get("code")
@@ -148,6 +148,10 @@ def model_names(answer: bytes) -> list[str]:
     if not isinstance(rows, list):
         return []
     return [str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")]
+
+
+def _ended(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 
 def _context_hint(profile: Profile) -> str:

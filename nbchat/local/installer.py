@@ -93,7 +93,8 @@ def _collect(process: subprocess.Popen[str], lines: list[str]) -> None:
 
 def _reason(lines: list[str]) -> str:
     meant = [line for line in lines if line]
-    errors = [line for line in meant if line.lower().startswith("error")]
+    # "ERROR: Exception:" only announces a traceback, whose last line has the reason
+    errors = [line for line in meant if line.lower().startswith("error") and not line.endswith(":")]
     return (errors or meant or ["the installer gave no reason"])[-1]
 
 

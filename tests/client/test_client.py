@@ -342,6 +342,18 @@ def test_a_timeout_that_is_no_number_above_0_is_refused(timeout: Any) -> None:
     assert caught.value.field == "timeout"
 
 
+def test_a_prompt_that_is_too_long_gets_a_hint_after_the_servers_sentence(
+    server: ScriptedServer,
+) -> None:
+    body = {"message": "it is too long", "type": "exceed_context_size_error"}
+    server.default = Reply.json({"error": body}, 400)
+    with (
+        client_of(server) as client,
+        pytest.raises(ApiError, match=r"it is too long\. A new conversation is shorter"),
+    ):
+        client.complete("Hi")
+
+
 def test_the_sentence_of_a_server_ends_before_ours_begins(server: ScriptedServer) -> None:
     server.default = error(401, "bad key")
     with (

