@@ -180,6 +180,95 @@ def branch(
     none, before anything is sent; the error of the first run where all failed, which carries
     that run as ``.run``.
     """
+    started = start(
+        run,
+        position,
+        alternative,
+        choice=choice,
+        n=n,
+        profile=profile,
+        timeout=timeout,
+        max_retries=max_retries,
+        **params,
+    )
+    return started.play()
+
+
+class Started(NamedTuple):
+    """A branch that is begun: nothing of the replies is asked for until `play`.
+
+    The attributes are those of `Branch`; the `runs` fill while it plays.
+    """
+
+    parent: Run
+    choice: int
+    place: Place
+    way: _Way
+
+    @property
+    def position(self) -> int:
+        return self.place.position
+
+    @property
+    def alternative(self) -> str:
+        return self.way.option.token
+
+    @property
+    def token_id(self) -> int | None:
+        return self.way.option.id
+
+    @property
+    def method(self) -> Method:
+        return self.way.method
+
+    @property
+    def label(self) -> str:
+        return self.way.label
+
+    @property
+    def runs(self) -> list[Run]:
+        return [playing.run for playing in self.way.playings]
+
+    def play(self) -> Branch:
+        """Write the replies, and give the branch. Raise as `branch` does."""
+        play_together(self.way.playings)
+        runs, label = self.runs, self.label
+        errors = [made.error for made in runs if made.error is not None]
+        if len(errors) == len(runs):
+            raise errors[0]
+        if self.method == "resampling":
+            label += _share(runs, self.place, self.way.option)
+        return Branch(
+            self.parent,
+            self.choice,
+            self.position,
+            self.alternative,
+            self.token_id,
+            self.method,
+            runs,
+            label,
+        )
+
+    def cancel(self) -> None:
+        """Stop from another thread. Each run ends as interrupted, with what has come."""
+        for playing in self.way.playings:
+            if playing.run.status == "running":
+                playing.cancel()
+
+
+def start(
+    run: Run,
+    position: int,
+    alternative: str | int | None = None,
+    *,
+    choice: int = 0,
+    n: int = 1,
+    profile: str | Profile | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    **params: Any,
+) -> Started:
+    """Begin a branch, for those who want to see it grow or to stop it; as `branch`."""
     if type(n) is not int or n < 1:
         raise CheckError(f"n is {n!r}, but must be a whole number, 1 or more.", field="n", value=n)
     place = place_of(run, position, choice)
@@ -192,17 +281,7 @@ def branch(
     way = _way(_Asked(run, place, option, asked, n_new, n, found, manners))
     for playing in way.playings:
         playing.run.vocab_size = run.vocab_size
-    play_together(way.playings)
-    runs = [playing.run for playing in way.playings]
-    errors = [made.error for made in runs if made.error is not None]
-    if len(errors) == n:
-        raise errors[0]
-    label = way.label
-    if way.method == "resampling":
-        label += _share(runs, place, way.option)
-    return Branch(
-        run, choice, place.position, way.option.token, way.option.id, way.method, runs, label
-    )
+    return Started(run, choice, place, way)
 
 
 def _params(run: Run, params: dict[str, Any]) -> ChatParams:

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FrameName = Literal[
-    "runs", "choices", "tokens", "alternatives", "usage", "citations", "fields", "comparison"
+    "runs",
+    "choices",
+    "tokens",
+    "alternatives",
+    "usage",
+    "citations",
+    "fields",
+    "comparison",
+    "branches",
 ]
 
 
@@ -137,6 +145,24 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
             "",
             "some tokens are censored: perplexity, mean_nll and bits_per_byte are lower bounds",
         ),
+    ),
+    "branches": (
+        ("branch_id", "int32", "", "counts the branches of one inspector, from 1"),
+        ("parent_id", "Int64", "", "the branch that it parts from; NA for a run that was given"),
+        _RUN,
+        ("position", "int32", "", "where it parts from it: place in the list of tokens, from 0"),
+        ("token", "category", "", "what stands there instead, as sent"),
+        _DISPLAY,
+        ("prob", "float64", "", "its probability there; NA where it is not known"),
+        ("logprob", "float64", "nats", "as sent"),
+        (
+            "method",
+            "category",
+            "",
+            "exact (by token ids), text (the server goes on with the text) or resampling",
+        ),
+        ("depth", "int32", "", "1 for a branch of a run that was given, 2 for one of that"),
+        ("text", "string", "", "the content of the run, with what stands before the branch"),
     ),
     "citations": (
         _RUN,

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.lab import Lab, Notebook, Theme
+from tests.browser.lab import SCREENSHOTS, Lab, Notebook, Theme
 
 pytestmark = [pytest.mark.browser, pytest.mark.local]
 
 ROOT = Path(__file__).parents[2]
+# its status bar, when the theme changes while it is still being drawn
+JUPYTERLABS_OWN = "The node to be removed is not a child of this node"
 MADE = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
@@ -44,7 +46,7 @@ def inspected(
         expect(panel.locator(".run").first).to_be_visible()
         notebook.wait_idle()
         yield notebook, panel
-        assert notebook.script_errors == []
+        assert [e for e in notebook.script_errors if JUPYTERLABS_OWN not in e] == []
 
 
 def token(panel: Locator, position: int) -> Locator:
@@ -282,3 +284,99 @@ def test_a_saved_notebook_shows_the_picture_without_a_kernel(lab: Lab, weights: 
         expect(picture).to_contain_text("Position 8")
         assert picture.locator("[title]").count() == 60
         notebook.screenshot("inspector-saved", cell=0)
+
+
+def test_the_text_goes_on_from_another_token(lab: Lab, weights: Path) -> None:
+    show = "print(inspector.branches[['branch_id', 'parent_id', 'position', 'method']].to_csv())"
+    stopped = "print([run.status for run in inspector.runs])"
+    long = "inspector.branch(2, max_completion_tokens=3000, stop=['never ever'])"
+    with inspected(lab, "branch.ipynb", SKY, show, long, stopped) as (notebook, panel):
+        token(panel, 4).click()
+        rows = panel.locator(".rows .row")
+        rows.nth(1).click()
+        other = rows.nth(1).locator(".name").inner_text()
+        panel.get_by_role("button", name="Branch with").click()
+        # the branch is opened, its token selected, and the tree says how it was made
+        items = panel.locator(".tree .item")
+        expect(items).to_have_count(2)
+        expect(token(panel, 4)).to_have_text(other, timeout=20_000)
+        expect(token(panel, 4)).to_have_attribute("aria-selected", "true")
+        expect(panel.locator(".rows .sampled .mark")).to_have_text("put here ▸")
+        expect(items.nth(1)).to_contain_text("at 4")
+        expect(items.nth(1)).to_contain_text("exact")
+        expect(panel.locator(".status")).to_have_text("60 tokens", timeout=20_000)
+        # by keyboard: from the text to an alternative, and Enter; a branch of the branch
+        panel.locator(".text").focus()
+        keys = notebook.page.keyboard
+        for key in ["ArrowRight", "ArrowRight", "Enter", "ArrowDown", "Enter"]:
+            keys.press(key)
+        expect(items).to_have_count(3)
+        expect(items.nth(2)).to_have_attribute("aria-level", "3")
+        expect(panel.locator(".run .label")).to_contain_text("branch 2")
+        expect(panel.get_by_role("button", name="Stop")).to_be_hidden(timeout=20_000)
+        says(notebook, 1, "1,2,1,6,exact")
+        notebook.screenshot("inspector-branches", cell=0)
+        panel.screenshot(path=SCREENSHOTS / "inspector.png")  # the README's picture
+        # each can be opened: the first one by mouse, the reply as it came by keyboard
+        items.nth(1).click()
+        expect(panel.locator(".run .label")).to_contain_text("branch 1")
+        items.nth(1).focus()
+        keys.press("ArrowUp")
+        keys.press("Enter")
+        expect(panel.locator(".run .label")).to_contain_text("Why is the sky blue?")
+        # a long one is stopped while the kernel is free, and stays as far as it came
+        notebook.run(2)
+        expect(items).to_have_count(4)
+        expect(items.nth(3)).to_contain_text("running")
+        panel.get_by_role("button", name="Stop").click()
+        expect(items.nth(3)).to_contain_text("interrupted")
+        says(notebook, 3, "'interrupted']")
+
+
+def test_the_tree_of_branches_in_dark(lab: Lab, weights: Path) -> None:
+    with inspected(lab, "branch-dark.ipynb", SKY, theme="dark") as (notebook, panel):
+        token(panel, 6).click()
+        panel.get_by_label("how many branches").select_option("2")
+        panel.locator(".rows .row").nth(2).dblclick()
+        items = panel.locator(".tree .item")
+        expect(items).to_have_count(3)
+        expect(panel.get_by_role("button", name="Stop")).to_be_hidden(timeout=20_000)
+        assert fits(panel)
+        notebook.screenshot("inspector-branches-dark", cell=0)
+
+
+STREAMING = """
+import nbchat
+inspector = None
+for piece in nbchat.stream("Tell a long story.", max_completion_tokens=150, seed=1, logprobs=True,
+                           top_logprobs=3):
+    if inspector is None:
+        inspector = nbchat.inspect(piece.run)
+        display(inspector)
+"""
+
+
+def test_a_reply_is_seen_to_grow_and_views_are_there_again_after_a_reload(
+    lab: Lab, weights: Path
+) -> None:
+    lab.write("streaming.ipynb", [STREAMING])
+    with lab.open("streaming.ipynb") as notebook:
+        notebook.run(0)
+        panel = notebook.cell(0).locator(".nbchat-inspector")
+        status = panel.locator(".status")
+        expect(status).to_contain_text("running")
+        seen = set()
+        while "running" in (words := status.inner_text()):
+            seen.add(words)
+            notebook.page.wait_for_timeout(100)
+        assert len(seen) > 2, seen
+        notebook.wait_idle()
+        expect(status).to_have_text("150 tokens")
+        notebook.save()
+        page = notebook.page
+        page.reload()
+        page.wait_for_function("window.jupyterapp?.shell")
+        opening = "jupyterapp.commands.execute('docmanager:open', {path: 'streaming.ipynb'})"
+        page.evaluate(f"jupyterapp.restored.then(() => {opening}).then(() => null)")
+        expect(status).to_have_text("150 tokens")
+        expect(notebook.cell(0).locator("[data-nbchat-stand-in]")).to_be_hidden()

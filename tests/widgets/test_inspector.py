@@ -291,6 +291,14 @@ def test_a_run_without_logprobs_is_one_sentence() -> None:
     assert "Ask for them with logprobs=True" in nbchat.inspect(runs).stand_in_html()
 
 
+def test_what_is_off_with_the_log_probabilities_is_said_and_nothing_else() -> None:
+    odd = run_of(choice(entry("a", -0.1, ("a", -0.1), ("b", -0.2)), finish="length"))
+    fine = run_of(choice(entry("a", -0.1, ("a", -0.1), ("b", -3.0)), finish="length"))
+    first, second = Page([odd, fine]).whole()["runs"]
+    assert first["note"] == odd.integrity().note != ""
+    assert second["note"] == ""
+
+
 def test_several_runs_are_called_by_what_they_differ_in() -> None:
     runs = [
         run_of(choice(entry("a", -1.0)), params={"temperature": t, "seed": 1}) for t in (0, 0.7)

@@ -48,6 +48,8 @@ function nameOf(row) {
   return name;
 }
 
+const COUNTS = [1, 2, 3, 5, 10];
+
 class Alternatives {
   /** `view` has `.scale`; `onLeave()` is called when the reader goes back to the text. */
   constructor(page, view, onLeave) {
@@ -66,13 +68,27 @@ class Alternatives {
     this.foot = element("div", { className: "figures", "aria-live": "polite" });
     this.copyButton = element("button", { type: "button", textContent: "Copy table" });
     this.copyButton.addEventListener("click", () => this.copyTable());
-    this.actions = element("div", { className: "actions" }, this.copyButton);
+    this.branchButton = element("button", { type: "button" });
+    this.branchButton.addEventListener("click", () => this.branch());
+    this.count = element("select", { "aria-label": "how many branches" });
+    for (const n of COUNTS) this.count.append(element("option", { value: n, textContent: `× ${n}` }));
+    this.stopButton = element("button", { type: "button", textContent: "Stop" });
+    this.stopButton.addEventListener("click", () => page.stop());
+    this.actions = element(
+      "div",
+      { className: "actions" },
+      element("span", { className: "pair" }, this.branchButton, this.count),
+      this.stopButton,
+      this.copyButton,
+    );
+    this.problem = element("p", { className: "problem", role: "alert" });
     this.el = element("section", { className: "alternatives", "aria-label": "Alternatives" });
     this.list.addEventListener("keydown", (event) => this.press(event));
     this.list.addEventListener("click", (event) => {
       const row = event.target.closest(".row");
       if (row) this.activate(Number(row.dataset.row));
     });
+    this.list.addEventListener("dblclick", () => this.branch());
     this.draw();
   }
 
@@ -92,7 +108,7 @@ class Alternatives {
     const { table, position } = selected;
     const isSame = this.shown?.table.key === table.key && this.shown.position === position;
     const rows = this.page.alternatives(table, position);
-    const active = isSame && this.rows ? this.active : 0;
+    const active = isSame && this.rows ? this.active : null; // as the reader left it
     this.shown = { table, position };
     this.rows = rows;
     this.drawHead(table, position);
@@ -101,15 +117,15 @@ class Alternatives {
         element("p", { className: "hint", textContent: "Asking the kernel …" }),
       );
       this.rest.replaceChildren();
-      this.foot.replaceChildren();
+      this.activate(0);
     } else {
-      this.drawRows(rows);
+      this.drawRows(rows, this.page.isPutHere(table, position) ? "put here" : "sampled");
       this.drawRest(rows, figuresOf(table, position));
       const sampled = rows.findIndex((row) => row.isSampled);
-      this.activate(isSame ? Math.min(active, rows.length - 1) : Math.max(0, sampled));
+      this.activate(active === null ? Math.max(0, sampled) : Math.min(active, rows.length - 1));
     }
     if (!this.list.isConnected) {
-      this.el.replaceChildren(this.head, this.list, this.rest, this.foot, this.actions);
+      this.el.replaceChildren(this.head, this.list, this.rest, this.foot, this.actions, this.problem);
     }
   }
 
@@ -141,12 +157,13 @@ class Alternatives {
     );
   }
 
-  drawRows(rows) {
+  /** `own`: what is said of the token that stands there. */
+  drawRows(rows, own) {
     this.list.replaceChildren(
       ...rows.map((row, i) => {
         const words = probWords(row.prob);
         const label = [row.entry.display.slice(0, 80), `probability ${words}`];
-        if (row.isSampled) label.push("sampled");
+        if (row.isSampled) label.push(own);
         if (!row.isListed) label.push("not in the server's list");
         const bar = element("span", { className: "bar" }, element("span"));
         bar.firstChild.style.width = `${100 * Math.min(1, row.prob || 0)}%`;
@@ -160,7 +177,7 @@ class Alternatives {
             "aria-label": label.join(", "),
             "data-row": i,
           },
-          element("span", { className: "mark", textContent: row.isSampled ? "sampled ▸" : "" }),
+          element("span", { className: "mark", textContent: row.isSampled ? `${own} ▸` : "" }),
           nameOf(row),
           bar,
           element("span", { className: "number", textContent: words }),
@@ -221,6 +238,7 @@ class Alternatives {
     if (!row) {
       this.foot.replaceChildren();
       this.list.removeAttribute("aria-activedescendant");
+      this.offer();
       return;
     }
     const marked = this.list.children[number];
@@ -240,7 +258,27 @@ class Alternatives {
     ];
     if (!row.isListed) words.push("not in the server's list");
     this.foot.replaceChildren(...words.map((text) => element("span", { textContent: text })));
-    this.onActive?.(row);
+    this.offer();
+  }
+
+  /** Say what the buttons do, and whether they can. */
+  offer() {
+    const row = this.rows?.[this.active];
+    const { busy, sentence } = this.page.work;
+    const isRefusal = this.shown?.table.channel === "refusal";
+    this.branchButton.replaceChildren("Branch with ", element("bdi", { textContent: row ? shortened(row.entry, 14) : "" }));
+    this.branchButton.disabled = !row || isRefusal;
+    this.branchButton.title = isRefusal
+      ? "Only the content of a reply can be branched"
+      : "Put this token here, and let the model go on from it (Enter)";
+    this.stopButton.hidden = !busy;
+    this.problem.textContent = sentence;
+    this.problem.hidden = !sentence;
+  }
+
+  branch() {
+    if (this.branchButton.disabled || !this.rows) return;
+    this.page.branch(this.shown, this.active, Number(this.count.value));
   }
 
   press(event) {
@@ -255,7 +293,7 @@ class Alternatives {
     }[event.key];
     if (to !== undefined) this.activate(to);
     else if (event.key === "Escape") this.onLeave();
-    else if (event.key === "Enter" && this.onBranch) this.onBranch();
+    else if (event.key === "Enter") this.branch();
     else return;
     event.preventDefault();
   }

@@ -21,12 +21,14 @@ class View {
       ),
     );
     el.append(this.el);
-    this.listen("runs", () => this.drawRuns());
+    this.listen("runs", ({ open }) => this.drawRuns(open));
+    this.listen("work", () => this.alternatives.offer());
     this.listen("tokens", ({ key, start }) => this.grow(key, start));
     this.listen("alternatives", () => this.alternatives.draw());
     this.listen("selected", () => this.select());
     this.drawLegend();
     this.drawRuns();
+    this.select();
   }
 
   listen(type, take) {
@@ -85,7 +87,8 @@ class View {
     this.legend.replaceChildren(...swatches);
   }
 
-  drawRuns() {
+  /** Draw the names and states of all runs; `open`: the number of a branch that is to be shown. */
+  drawRuns(open = null) {
     for (const run of this.page.runs) {
       if (run.section !== run.number) continue;
       const section = this.sections.get(run.number);
@@ -96,7 +99,8 @@ class View {
         this.left.append(made.el);
       }
     }
-    this.select();
+    if (open === null) this.alternatives.draw();
+    else this.sections.get(this.page.runs[open].section).tree.open(open);
   }
 
   grow(key, start) {

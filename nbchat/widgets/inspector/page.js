@@ -31,8 +31,9 @@ function named(names, buffers) {
 }
 
 /**
- * The state of all views of one model. Events: "runs" (one came or changed), "tokens" (detail:
- * key, start), "alternatives" (detail: key), "selected", "answer" (detail: a message).
+ * The state of all views of one model. Events: "runs" (one came or changed; detail: open, a run
+ * that is to be shown), "tokens" (detail: key, start), "alternatives" (detail: key), "selected",
+ * "work" (a branch is being written, or is no more).
  */
 class Page extends EventTarget {
   constructor(model) {
@@ -45,9 +46,11 @@ class Page extends EventTarget {
     const state = model.get("_page");
     this.scales = state.scales;
     this.runs = state.runs;
+    this.branches = state.branches;
     this.learn(state.entries);
     for (const described of state.tables) this.take(described, columnsOf(described.columns), 0);
     model.on("change:_at", () => this.tell("selected"));
+    model.on("change:_work", () => this.tell("work"));
     model.on("msg:custom", (content, buffers) => this.hear(content, buffers));
   }
 
@@ -79,14 +82,18 @@ class Page extends EventTarget {
         this.take(described, columns, described.start);
         this.tell("tokens", { key: described.key, start: described.start });
       }
-      this.tell("runs", { run: content.run.number });
+      this.tell("runs", {});
     } else if (content.type === "alternatives") {
       this.asked.delete(`${content.key} ${content.start}`);
       const block = { ...columnsOf(named(content.buffers, buffers)), ...content };
       this.tables.get(content.key)?.blocks.push(block);
       this.tell("alternatives", { key: content.key });
-    } else {
-      this.tell("answer", content);
+    } else if (content.type === "branches") {
+      this.branches = content.branches;
+      for (const { number, branch_id, label } of content.branches) {
+        this.runs[number].label = `branch ${branch_id} · ${label}`;
+      }
+      this.tell("runs", { open: content.open });
     }
   }
 
@@ -108,6 +115,30 @@ class Page extends EventTarget {
     }
     const { key, run, choice, channel, texts } = described;
     this.tables.set(key, { key, run, choice, channel, texts, columns, blocks, length });
+  }
+
+  get work() {
+    return this.model.get("_work");
+  }
+
+  /** Ask the kernel for another token in the place of the chosen one, and for n ways on. */
+  branch({ table, position }, row, n) {
+    this.model.send({ type: "branch", key: table.key, position, row, n });
+  }
+
+  stop() {
+    this.model.send({ type: "stop" });
+  }
+
+  /** Whether the token was put there by a branch, and not drawn. */
+  isPutHere(table, position) {
+    return this.branches.some(
+      (b) => b.number === table.run && b.position === position && b.method !== "resampling",
+    );
+  }
+
+  contentOf(run) {
+    return this.tablesOf(run).find((table) => table.channel === "content");
   }
 
   tablesOf(run) {

@@ -6,8 +6,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nbchat.frames.integrity import integrity
 from nbchat.frames.packed import Table, entries_of, tables_of
 from nbchat.plots.heatmap import why_none
+from nbchat.widgets.inspector.branches import Tree
 from nbchat.widgets.inspector.labels import labels_of
 from nbchat.widgets.inspector.scales import scales
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbchat.run import Run
+    from nbchat.widgets.inspector.branches import Started
 
 #: up to so many rows the alternatives of a run go with its tokens; more are asked for
 AT_ONCE = 50_000
@@ -36,7 +39,7 @@ class Message(NamedTuple):
 class Page:
     """The runs as the browser has them. A run that goes on is looked at again by `changes`.
 
-    `runs` may grow at its end by `add`; `sections[i]` is the number of the run below which run
+    `runs` grows at its end by `branch_out`; `sections[i]` is the number of the run below which run
     i is shown, which for the given ones is their own.
     """
 
@@ -44,22 +47,56 @@ class Page:
         self.runs = list(runs)
         self.labels = labels_of(self.runs)
         self.sections = list(range(len(self.runs)))
+        self.tree = Tree()
         self._tables: list[dict[str, Table]] = [{} for _ in self.runs]
         self._signatures: list[Any] = [None] * len(self.runs)
+        self._notes = [""] * len(self.runs)
         self._codes: set[int] = set()
         self._lock = threading.RLock()
         for number in range(len(self.runs)):
             self._look(number)
 
-    def add(self, run: Run, section: int, label: str) -> Message:
-        """Show one more run in this section; give what the browser is to be told."""
+    def branch_out(self, started: Started, number: int, table: Table) -> list[Message]:
+        """Show the runs of a branch that parts from run `number`; give what is to be told."""
         with self._lock:
-            self.runs.append(run)
-            self.labels.append(label)
-            self.sections.append(section)
-            self._tables.append({})
-            self._signatures.append(None)
-            return self._news(len(self.runs) - 1)
+            messages = []
+            first = len(self.runs)
+            for run in started.runs:
+                node = self.tree.grow(started, run, len(self.runs), number, table)
+                self.runs.append(run)
+                self.labels.append(f"branch {node.branch_id} · {node.label}")
+                self.sections.append(self.sections[number])
+                self._tables.append({})
+                self._signatures.append(None)
+                self._notes.append("")
+                messages.append(self._news(node.number))
+            told = {"type": "branches", "branches": self.tree.plain, "open": first}
+            return [*messages, Message(told, [])]
+
+    def relabelled(self, branch: Any) -> Message:
+        """Take the label of a branch as it is when it is whole; give what is to be told."""
+        with self._lock:
+            for node in self.tree.nodes:
+                if node.run in branch.runs:
+                    node.label = branch.label
+                    self.labels[node.number] = f"branch {node.branch_id} · {node.label}"
+            return Message({"type": "branches", "branches": self.tree.plain, "open": None}, [])
+
+    def numbered(self, key: str) -> tuple[int, Table]:
+        """Give the table of this key and its run's number. Raise ValueError of none."""
+        with self._lock:
+            for number, own, table in self._numbered():
+                if own == key:
+                    return number, table
+        raise ValueError(f"there are no tokens {key}")
+
+    def alternative_of(self, key: str, position: int, row: int) -> int:
+        """Give the place among all alternatives of one that the browser shows in this row."""
+        found = self.table(key)
+        if found is None or row < MOST:
+            return row
+        is_sampled = found[1].alternatives_frame(position)["is_sampled"]
+        return int(is_sampled.argmax())  # the only one beyond those that are shown
 
     @property
     def is_running(self) -> bool:
@@ -98,6 +135,7 @@ class Page:
                 "runs": [self._run(number) for number in range(len(self.runs))],
                 "tables": tables,
                 "entries": entries_of(sorted(codes)),
+                "branches": self.tree.plain,
             }
 
     def changes(self) -> list[Message]:
@@ -162,6 +200,8 @@ class Page:
         self._tables[number] = {
             f"{number}:{table.choice}:{table.channel}": table for table in tables_of(run)
         }
+        if run.status != "running" and self._tables[number]:
+            self._notes[number] = integrity(run).note
 
     def _numbered(self) -> Iterator[tuple[int, str, Table]]:
         for number, tables in enumerate(self._tables):
@@ -176,6 +216,7 @@ class Page:
             "label": self.labels[number],
             "status": run.status,
             "sentence": "" if self._tables[number] else sentence_of(run),
+            "note": self._notes[number],
         }
 
     def _described(self, number: int, key: str, table: Table) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import traitlets
 
 from nbchat.frames.columns import empty
 from nbchat.frames.source import runs_of
+from nbchat.widgets.inspector.branches import Writing
 from nbchat.widgets.inspector.following import follow
 from nbchat.widgets.inspector.page import Page
 from nbchat.widgets.inspector.picture import picture
@@ -15,10 +17,13 @@ from nbchat.widgets.inspector.selection import described, found, wanted
 from nbchat.widgets.stand_in import Panel, joined
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nbchat.frames.source import Source
     from nbchat.run import Run
+    from nbchat.widgets.inspector.branches import Started
 
-_SCRIPTS = ("page", "figures", "layout", "text", "alternatives", "section", "inspector")
+_SCRIPTS = (*("page", "figures", "layout", "text", "alternatives", "tree", "section", "inspector"),)
 
 
 class Inspector(Panel):
@@ -30,7 +35,9 @@ class Inspector(Panel):
       of a tokens frame is one), or to None.
     - `selected_alternatives`: DataFrame, the alternatives of that token (`nbchat.alternatives`)
 
-    Both are traits: ``inspector.observe(f, "selected")`` calls f at each change.
+    - `branches`: DataFrame, one row for each run that was made to part from a shown one (`branch`)
+
+    The first two are traits: ``inspector.observe(f, "selected")`` calls f at each change.
     """
 
     _esm = joined("stand_in.js", *(f"inspector/{name}.js" for name in _SCRIPTS))
@@ -43,22 +50,53 @@ class Inspector(Panel):
     _page = traitlets.Instance(Page).tag(sync=True, to_json=lambda page, _: page.whole())
     #: key of the table and position of what is selected; empty where nothing is
     _at: Any = traitlets.List().tag(sync=True)
+    #: whether a branch is being written, and what went wrong with one
+    _work: Any = traitlets.Dict({"busy": False, "sentence": ""}).tag(sync=True)
 
     def __init__(self, runs: list[Run]):
         super().__init__(_page=Page(runs), selected_alternatives=empty("alternatives"))
+        self._writing = Writing(self._tell)
+        self._lock = threading.Lock()
         self.on_msg(self._answer)
         follow(self)
 
     @property
     def runs(self) -> list[Run]:
-        """The runs that it shows."""
+        """The runs that it shows, and after them those of their branches."""
         return list(self._page.runs)
+
+    @property
+    def branches(self) -> pd.DataFrame:
+        """The branches so far, one row for each run (columns: `nbchat.frames.columns`)."""
+        return self._page.tree.frame()
+
+    def branch(self, alternative: str | int | None = None, *, n: int = 1, **params: Any) -> None:
+        """Put another token in the place of the selected one, and let the text go on from there.
+
+        The arguments are those of `nbchat.branch`. It is written in the background; `branches`
+        has it from the beginning, and what goes wrong is said in the panel. Raise ValueError
+        where nothing is selected.
+        """
+        if not self._at:
+            raise ValueError("nothing is selected: set inspector.selected to a position first")
+        key, position = self._at
+        self._branch(key, position, alternative, n, params)
+
+    def stop(self) -> None:
+        """Stop the branches that are being written. What has come is kept."""
+        self._writing.stop()
+
+    def close(self) -> None:
+        """Take it out of the page, and stop what it has begun."""
+        self._writing.stop()
+        super().close()
 
     def update(self) -> None:
         """Show what has come since. A run that goes on is followed without it."""
-        news = self._page.changes()
-        for message in news:
-            self.send(message.content, message.buffers)
+        with self._lock:  # two threads must not send in another order than they looked
+            news = self._page.changes()
+            for message in news:
+                self.send(message.content, message.buffers)
         if news:
             self.refresh_stand_in()
 
@@ -110,10 +148,45 @@ class Inspector(Panel):
             )
 
     def _answer(self, _: Any, content: Any, __: Any) -> None:
-        if content.get("type") == "alternatives":
-            answer = self._page.alternatives(content["key"], content["position"])
-            if answer is not None:
-                self.send(answer.content, answer.buffers)
+        match content:
+            case {"type": "alternatives", "key": key, "position": position}:
+                answer = self._page.alternatives(key, position)
+                if answer is not None:
+                    self.send(answer.content, answer.buffers)
+            case {"type": "branch", "key": key, "position": position, "row": row, "n": n}:
+                self._branch(key, position, self._page.alternative_of(key, position, row), n, {})
+            case {"type": "stop"}:
+                self.stop()
+
+    def _branch(
+        self, key: str, position: int, alternative: str | int | None, n: int, params: dict[str, Any]
+    ) -> None:
+        number, table = self._page.numbered(key)
+        run = self._page.runs[number]
+        if table.channel != "content":
+            raise ValueError("only the content of a reply can be branched, and this is a refusal")
+
+        def start() -> Started:
+            from nbchat.analysis.branching import start
+
+            started = start(run, position, alternative, choice=table.choice, n=n, **params)
+            with self._lock:
+                for message in self._page.branch_out(started, number, table):
+                    self.send(message.content, message.buffers)
+            follow(self)
+            return started
+
+        self._writing.begin(start, self._relabel)
+
+    def _relabel(self, branch: Any) -> None:
+        """Take the label of a branch that is whole: it may say how many began like it."""
+        with self._lock:
+            message = self._page.relabelled(branch)
+            self.send(message.content, message.buffers)
+        self.refresh_stand_in()
+
+    def _tell(self, work: dict[str, Any]) -> None:
+        self._work = work
 
 
 def inspect(source: Source) -> Inspector:

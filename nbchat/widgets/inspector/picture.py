@@ -6,6 +6,7 @@ from html import escape
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from nbchat.display.shown import visible
 from nbchat.plots.glyphs import shortened
 from nbchat.plots.heatmap import heatmap
 from nbchat.widgets.inspector.page import sentence_of
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.frames.packed import Table
+    from nbchat.widgets.inspector.branches import Node
     from nbchat.widgets.inspector.page import Page
 
 #: of a longer reply only so many tokens are drawn: the picture is sent with each selection
 MOST_TOKENS = 400
+#: of the text of a branch so many characters are written
+MOST_TEXT = 300
 #: of more alternatives the first are shown
 MOST_ROWS = 20
 _CELL = "padding:1px 10px 1px 0;text-align:left"
@@ -27,10 +31,18 @@ _NUMBER = "padding:1px 10px 1px 0;text-align:right;font-variant-numeric:tabular-
 
 
 def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.DataFrame) -> str:
-    """Give the tokens of all runs, and the alternatives of the chosen one, as HTML."""
+    """Give the tokens of all runs, and the alternatives of the chosen one, as HTML.
+
+    Of the branches it has the texts, and the tokens of the one that has the chosen token.
+    """
     tables = list(page.tables())
     parts = []
     for number, run in enumerate(page.runs):
+        node = page.tree.node_of(number)
+        has_chosen = selected is not None and selected["run_id"] == run.id
+        if node is not None and not has_chosen:
+            parts.append(_branch(node))
+            continue
         label = escape(page.labels[number])
         parts.append(f'<div style="margin:8px 0 2px;font-weight:600">{label}</div>')
         own = [table for key, _, table in tables if key.startswith(f"{number}:")]
@@ -41,6 +53,15 @@ def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.Dat
             if selected is not None and _is_of(selected, run.id, table):
                 parts.append(_alternatives(selected, alternatives))
     return f'<div style="max-width:70em">{"".join(parts)}</div>'
+
+
+def _branch(node: Node) -> str:
+    prob = "" if isnan(node.prob) else f", probability {node.prob:.3g}"
+    head = f"branch {node.branch_id}, {node.method}, at {node.position}: {node.display}{prob}"
+    return (
+        f'<div style="margin:4px 0 0 {1.2 * node.depth:g}em"><b>{escape(shortened(head, 120))}</b> '
+        f"<bdi>{escape(shortened(visible(node.run.text), MOST_TEXT))}</bdi></div>"
+    )
 
 
 def _is_of(selected: Mapping[str, Any], run_id: str, table: Table) -> bool:

@@ -5,20 +5,25 @@ class Section {
     this.page = page;
     this.number = number; // of the run that it was opened for
     this.run = number; // of the run that is shown: this one or a branch of it
+    this.wish = null; // a position that is to be selected
     this.view = view;
     this.onOpen = onOpen;
     this.title = element("span", { className: "label" });
     this.status = element("span", { className: "status" });
+    this.note = element("p", { className: "off" });
     this.tabs = element("div", { className: "tabs", role: "tablist", "aria-label": "Choices" });
     this.body = element("div", { className: "body" });
     this.detail = element("div", { className: "detail" });
+    this.tree = new BranchTree(page, number, (run, position) => this.open(run, position));
     this.el = element(
       "section",
       { className: "run" },
       element("header", {}, this.title, this.status),
+      this.note,
       this.tabs,
       this.body,
       this.detail,
+      this.tree.el,
     );
     this.tabs.addEventListener("keydown", (event) => this.press(event));
     this.draw();
@@ -32,11 +37,21 @@ class Section {
     this.text?.close();
   }
 
-  /** Show another run in this place. */
-  open(run) {
+  /** Show another run in this place, and select a position of it once that is there. */
+  open(run, position = null) {
     this.run = run;
     this.key = undefined;
+    this.wish = position;
     this.draw();
+    this.fulfil();
+  }
+
+  fulfil() {
+    const table = this.page.contentOf(this.run);
+    if (this.wish === null || !table || this.wish >= table.length) return;
+    const position = this.wish;
+    this.wish = null;
+    this.page.select(table.key, position);
   }
 
   draw() {
@@ -48,9 +63,11 @@ class Section {
     const words = [`${count.toLocaleString("en")} token${count === 1 ? "" : "s"}`];
     if (run.status !== "complete") words.unshift(run.status);
     this.status.textContent = tables.length ? words.join(" · ") : run.status;
-    this.status.dataset.status = run.status;
+    this.note.textContent = run.note;
+    this.note.hidden = !run.note;
     if (!tables.some((table) => table.key === this.key)) this.key = tables[0]?.key;
     this.drawTabs(tables);
+    this.tree.draw(this.run);
     this.detail.hidden = !tables.length;
     if (!tables.length) {
       this.close();
@@ -113,6 +130,7 @@ class Section {
   grow(start) {
     this.text?.grow(start);
     this.point(null);
+    this.fulfil();
   }
 
   restyle() {
