@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-# probabilities come rounded, at times to 32-bit floats: less than this is no mass at all
-_ROUNDING = 1e-9
-# what the rounding of a whole vocabulary's row adds up to
-_ROUNDING_OF_ROW = 1e-5
+# how far a row's mass can be off: 32-bit sums over a vocabulary (llama.cpp's rows add up to 1.0003)
+ROUNDING_OF_ROWS = 1e-3
 # what a sum of doubles leaves of a whole distribution
 _DOUBLE_ROUNDING = 1e-12
+# probabilities come with few digits: less than this is no mass at all
+_ROUNDING = 1e-9
 
 
 def entropy_bounds(
@@ -86,7 +86,8 @@ def divergence_bounds(p: Mapping[Any, float], q: Mapping[Any, float]) -> Diverge
     listed in both, and one lump for all the rest. KL = sum of p ln(p / q) (infinite where
     q has 0 and p has not), JSD = half KL(p‖mean) + half KL(q‖mean), total variation =
     half the sum of abs(p - q). By the data-processing inequality none is larger than that
-    of the whole distributions.
+    of the whole distributions. Where q's mass is above 1 the server has rounded, and the
+    rest can be more than the 0 that it seems: in KL it then counts as 0.001.
 
     A NaN counts as not listed. Raise ValueError for a negative number: it is a log
     probability.
@@ -98,8 +99,10 @@ def divergence_bounds(p: Mapping[Any, float], q: Mapping[Any, float]) -> Diverge
     left = _with_rest([p[token] for token in common])
     right = _with_rest([q[token] for token in common])
     mean = (left + right) / 2
+    is_rounded = right.sum() > 1 + _DOUBLE_ROUNDING
+    least = ROUNDING_OF_ROWS if is_rounded else 0.0
     return DivergenceBounds(
-        kl=_kl(left, right),
+        kl=_kl(left, np.append(right[:-1], max(float(right[-1]), least))),
         jsd=(_kl(left, mean) + _kl(right, mean)) / 2,
         tv=float(np.abs(left - right).sum() / 2),
     )
@@ -114,8 +117,7 @@ def _with_rest(listed: list[float]) -> Floats:
 
 def _kl(p: Floats, q: Floats) -> float:
     counted = p > 0
-    # beside a whole row, a rest that is rounding would make it infinite
-    counted[-1] = p[-1] > (_ROUNDING if q[-1] > 0 else _ROUNDING_OF_ROW)
+    counted[-1] = p[-1] > _ROUNDING  # a rest that is rounding would make it infinite
     with np.errstate(divide="ignore"):
         terms = p[counted] * np.log(p[counted] / q[counted])
     return max(0.0, float(terms.sum()))
@@ -126,6 +128,7 @@ def temper(
     temperature: float,
     vocab_size: int | None = None,
     most_unseen: float | None = None,
+    rounding: float = _DOUBLE_ROUNDING,
 ) -> tuple[Floats, Floats]:
     """Give the interval of each listed token's probability at another temperature.
 
@@ -138,7 +141,10 @@ def temper(
     `most_unseen` is the log probability that no unseen token exceeds, as a rule the smallest
     of the list. Then the lump falls into n = floor(r / p) pieces of p and a rest q, weighs
     n·p^(1/T) + q^(1/T), and the intervals are narrower: weights are convex in p below T = 1
-    and concave above, as in `entropy_bounds`.
+    and concave above, as in `entropy_bounds`. `rounding` is how much r could be off. Above
+    T = 1 even a tiny mass weighs much where it lies on many tokens, so that where V is known
+    an r below `rounding` is taken for anything up to it. Without V an r of nothing but the
+    rounding of doubles is none: the list is then taken for the whole vocabulary.
 
     Returns two arrays of the shape of `logprobs` (float64), NaN for sentinels. Raise
     ValueError for a negative or missing temperature and for a V smaller than the list.
@@ -155,7 +161,7 @@ def temper(
         if temperature == 0:
             lower[known], upper[known] = _greedy(listed, unseen, n_unseen)
         else:
-            tail = _tail_weights(unseen, n_unseen, temperature, most_unseen)
+            tail = _tail_weights(unseen, n_unseen, temperature, most_unseen, rounding)
             lower[known], upper[known] = _tempered(listed, tail, temperature)
     return lower, upper
 
@@ -165,7 +171,7 @@ def _tempered(
 ) -> tuple[Floats, Floats]:
     scaled = listed / temperature
     seen_weight = log_sum_exp(scaled)
-    heavy, light = max(tail), min(tail)
+    light, heavy = tail
     return (
         np.exp(scaled - np.logaddexp(seen_weight, heavy)),
         np.exp(scaled - np.logaddexp(seen_weight, light)),
@@ -173,17 +179,23 @@ def _tempered(
 
 
 def _tail_weights(
-    unseen: float, n_unseen: float, temperature: float, most: float | None
+    unseen: float, n_unseen: float, temperature: float, most: float | None, rounding: float
 ) -> tuple[float, float]:
-    """Give ln of what the unseen mass weighs packed as tightly as it can be, and evenly spread."""
-    if unseen < _DOUBLE_ROUNDING:
+    """Give ln of the least and of the most that the unseen mass can weigh."""
+    if n_unseen == 0 or (isnan(n_unseen) and unseen < _DOUBLE_ROUNDING):
         return -inf, -inf
-    lump = log(unseen) / temperature
-    if temperature == 1:
-        return lump, lump
     growth = 1 - 1 / temperature
-    even = lump + (growth * inf if isnan(n_unseen) else growth * log(n_unseen))
-    return _packed(unseen, temperature, most), even
+
+    def weights(mass: float) -> tuple[float, float]:
+        """Packed as tightly as it can be, and evenly spread over all unseen tokens."""
+        if mass < _DOUBLE_ROUNDING:
+            return -inf, -inf
+        # an endless vocabulary, where its size is not known; at T = 1 it makes no difference
+        many = inf if isnan(n_unseen) else log(n_unseen)
+        even = log(mass) / temperature + (growth * many if growth else 0.0)
+        return _packed(mass, temperature, most), even
+
+    return min(weights(unseen)), max(weights(max(unseen, rounding)))
 
 
 def _packed(unseen: float, temperature: float, most: float | None) -> float:

@@ -58,9 +58,9 @@ def ink(colour: Any) -> str:
     """Give black or white, whichever stands out more on the colour."""
     from matplotlib.colors import to_hex
 
-    from nbchat.plots.heatmap import luminance
+    from nbchat.plots.heatmap import ink as ink_on
 
-    return "black" if luminance(to_hex(colour)) > 0.18 else "white"
+    return ink_on(to_hex(colour))
 
 
 def colours() -> Colormap:

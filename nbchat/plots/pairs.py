@@ -6,11 +6,13 @@ from math import log
 from typing import TYPE_CHECKING, Any
 
 from nbchat.plots.axes import counted, hatched, legend_on_top, new_axes, setting
-from nbchat.plots.glyphs import shortened
+from nbchat.plots.glyphs import drawable, shortened
 from nbchat.plots.labels import LEGIBLE, label_tokens, step_of
 from nbchat.plots.subject import table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("op", "display_a", "display_b", "delta_bits", "has_same_prefix", "jsd_lo")
 # op: the sign before the token, the legend, the hatch
 _ALONE = {"only_a": ("−", "only in a", "\\\\\\"), "only_b": ("+", "only in b", "///")}
+_LONGEST_NAME = 36
 
 
 def comparison(compared: Any, ax: Axes | None = None) -> Axes:
@@ -64,7 +67,7 @@ def comparison(compared: Any, ax: Axes | None = None) -> Axes:
     legend_on_top(ax, ncols=3)
     ax.axhline(0, color=setting("text.color"), linewidth=0.8)
     ax.set_ylabel("change in surprisal, b − a (bits)")
-    _title(ax, frame, float(delta[known].sum()))
+    _title(ax, frame, float(delta[known].sum()), getattr(compared, "names", None))
     return ax
 
 
@@ -108,12 +111,21 @@ def _gaps(ax: Axes, frame: pd.DataFrame, width: float) -> None:
                 gap.set(hatch=hatch, linewidth=0, alpha=0.35)
 
 
-def _title(ax: Axes, frame: pd.DataFrame, total: float) -> None:
-    counts = frame["op"].value_counts()
-    alone = ", ".join(
-        f"{counts[op]:,} {words}" for op, (_, words, _) in _ALONE.items() if op in counts
-    )
+def _title(ax: Axes, frame: pd.DataFrame, total: float, names: Sequence[str] | None) -> None:
+    counts = frame["op"].value_counts().to_dict()
     sign = "−" if total < 0 else "+"
-    n_shared = counted(int(counts.get("same", 0)), "shared token")
-    shared = f"{n_shared}, {sign}{abs(total):.2f} bits in all"
-    ax.set_title("\n".join([f"Comparison: {shared}", alone]) if alone else f"Comparison: {shared}")
+    n_shared = counted(counts.get("same", 0), "shared token")
+    lines = [f"Comparison: {n_shared}, {sign}{abs(total):.2f} bits in all"]
+    alone = [f"{counts[op]:,} {words}" for op, (_, words, _) in _ALONE.items() if counts.get(op)]
+    if alone:
+        lines.append(", ".join(alone))
+    if names is not None:
+        lines.append(
+            "   ".join(f"{side}: {_short(n)}" for side, n in zip("ab", names, strict=True))
+        )
+    texts, properties = drawable(lines)
+    ax.set_title("\n".join(texts), **properties)
+
+
+def _short(name: str) -> str:
+    return shortened(" ".join(name.split()), _LONGEST_NAME)

@@ -68,14 +68,15 @@ def some_rows(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_of(source: Any, columns: Sequence[str], what: str) -> pd.DataFrame:
-    """Give the frame of `source`: it is one, or it has one as `.frame`.
+    """Give the frame of `source`: it is one, or it has one as `.frame` or `.frame()`.
 
     `what` names what is expected, as "what nbchat.compare gives". Raise TypeError where it
     is something else or lacks a column.
     """
     import pandas as pd
 
-    found = getattr(source, "frame", source)
+    # a run's frame is that of its objects
+    found = source if hasattr(source, "completion") else getattr(source, "frame", source)
     frame = found() if callable(found) else found
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"this figure is of {what}, got {type(source).__name__}")

@@ -31,11 +31,11 @@ class _Node(NamedTuple):
 def branches(branches: Any, ax: Axes | None = None) -> Axes:
     """Draw branches as a tree, one line of text for each, in the order in which they leave.
 
-    `branches` is a branches frame (`inspector.branches`), something that has one as
-    `.frame`, or a list of what `nbchat.branch` gives. Each line has the position where the
-    branch leaves, its token with the probability that it had there, and how the text goes
-    on from there. How a branch was made is told by the line that leads to it and in the
-    legend: branches by token ids, by text and by sampling again are not the same thing.
+    `branches` is what `nbchat.branch` gives, a list of such, or a branches frame
+    (`inspector.branches`). Each line has the position where the branch leaves, its token
+    with the probability that it had there, and how the text goes on from there. How a branch
+    was made is told by the line that leads to it and in the legend: branches by token ids, by
+    text and by sampling again are not the same thing.
     Raise ValueError where there is no branch, TypeError for another frame.
     """
     frame = _frame_of(branches)
@@ -74,11 +74,44 @@ def branches(branches: Any, ax: Axes | None = None) -> Axes:
 def _frame_of(source: Any) -> pd.DataFrame:
     import pandas as pd
 
-    if isinstance(source, (list, tuple)):
-        rows = [{name: getattr(one, name, None) for name in _COLUMNS} for one in source]
-        source = pd.DataFrame(rows, columns=list(_COLUMNS))
+    some = list(source) if isinstance(source, (list, tuple)) else [source]
+    if all(hasattr(one, "alternative") for one in some):
+        # a reply can be the parent of several branches, and one itself: then it is that
+        rows = {one.parent.id: _row_of_reply(one.parent) for one in some}
+        rows |= {row["branch_id"]: row for one in some for row in _rows_of(one)}
+        source = pd.DataFrame(rows.values(), columns=list(_COLUMNS), dtype="object")
     frame = table_of(source, _COLUMNS, "branches, as nbchat.branch gives them")
     return frame.astype({"display": "object", "text": "object"})
+
+
+def _row_of_reply(run: Any) -> dict[str, Any]:
+    return dict.fromkeys(_COLUMNS) | {"branch_id": run.id, "text": run.text}
+
+
+def _rows_of(branch: Any) -> Iterator[dict[str, Any]]:
+    """Give each run of a branch as a row of a branches frame."""
+    from nbchat.frames.words import visible
+
+    for run in branch.runs:
+        yield {
+            "branch_id": run.id,
+            "parent_id": branch.parent.id,
+            "position": branch.position,
+            "display": visible(branch.alternative),
+            "prob": _probability(branch),
+            "method": branch.method,
+            "text": run.text,
+        }
+
+
+def _probability(branch: Any) -> float | None:
+    """Give the probability that the alternative had, if it was listed."""
+    from nbchat import frames
+
+    rows = frames.alternatives(branch.parent)
+    here = (rows["choice"] == branch.choice) & (rows["position"] == branch.position)
+    own = rows[here & (rows["channel"] == "content") & (rows["token"] == branch.alternative)]
+    return float(own["prob"].iloc[0]) if len(own) else None
 
 
 def _walk(frame: pd.DataFrame) -> Iterator[_Node]:

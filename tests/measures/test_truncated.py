@@ -124,10 +124,18 @@ class TestDivergence:
         bounds = divergence_bounds({"a": 0.4, "b": 0.6 - 1e-12}, {"a": 0.5, "b": 0.5})
         assert math.isfinite(bounds.kl)
 
+    def test_a_rest_that_q_does_not_have_makes_it_infinite(self):
+        assert divergence_bounds({"a": 0.4, "b": 0.4}, {"a": 0.5, "b": 0.5}).kl == math.inf
+
+    def test_a_rest_lost_in_rounding_does_not(self):
+        bounds = divergence_bounds({"a": 0.4, "b": 0.4}, {"a": 0.5, "b": 0.5001})
+        expected = 0.4 * math.log(0.4 / 0.5) + 0.4 * math.log(0.4 / 0.5001)
+        assert bounds.kl == pytest.approx(expected + 0.2 * math.log(0.2 / 0.001))
+
     def test_whole_rows_rounded_to_32_bits_are_not_infinitely_far(self):
         whole = np.random.default_rng(0).dirichlet(np.full(5000, 0.1))
-        p = dict(enumerate(whole * (1 - 3e-7)))
-        q = dict(enumerate(whole[::-1] * (1 + 3e-7)))
+        p = dict(enumerate(whole * (1 - 3e-4)))
+        q = dict(enumerate(whole[::-1] * (1 + 3e-4)))
         assert math.isfinite(divergence_bounds(p, q).kl)
         assert divergence_bounds(p, q).jsd < math.log(2)
 
@@ -211,6 +219,17 @@ class TestTemper:
     def test_no_such_temperature(self, temperature):
         with pytest.raises(ValueError, match="temperature"):
             temper([-1.0], temperature)
+
+    def test_a_mass_that_was_lost_in_rounding_can_weigh_much_on_many_tokens(self):
+        p = np.array([0.6, 0.4 - 1e-13])
+        lower, upper = temper(np.log(p), 8, 50_000)
+        even = 49_998 ** (7 / 8) * 1e-12 ** (1 / 8)
+        np.testing.assert_allclose(lower, p ** (1 / 8) / ((p ** (1 / 8)).sum() + even))
+        np.testing.assert_allclose(upper, p ** (1 / 8) / (p ** (1 / 8)).sum())
+        rounded = temper(np.log(p), 2, 50_000, rounding=1e-4)
+        assert (rounded[0] < temper(np.log(p), 2, 50_000)[0] - 0.1).all()
+        # at lower temperatures it is nothing
+        np.testing.assert_allclose(*temper(np.log(p), 0.5, 50_000, rounding=1e-4), rtol=1e-3)
 
     def test_pieces_by_hand(self):
         # r = 0.3 with nothing above 0.2: one piece of 0.2 and one of 0.1

@@ -1,9 +1,9 @@
-from types import SimpleNamespace
-
 import pandas as pd
 import pytest
 
 from nbchat import plots
+from nbchat.analysis.branching import Branch
+from tests.frames.made import choice, entry, run_of
 from tests.plots.drawn import branched, draw, legend
 
 
@@ -53,8 +53,15 @@ def test_branches_of_a_reply_that_is_not_there_leave_it_all_the_same():
 
 
 def test_a_list_of_branches_will_do():
-    some = [SimpleNamespace(**row) for row in branched().to_dict("records")]
-    assert lines(plots.branches(some)) == lines(plots.branches(branched()))
+    reply = run_of(choice(entry("The", -0.1), entry(" sky", -0.2, (" sky", -0.2), (" sea", -1.4))))
+    second = run_of(choice(entry("The", -0.1), entry(" sea", -1.4), entry(" is", -0.3)))
+    third = run_of(choice(*(entry(text, -1.4) for text in ("The", " sea", " was", " red"))))
+    ways = {"choice": 0, "method": "exact", "label": "Exact.", "token_id": None}
+    first = Branch(parent=reply, position=1, alternative=" sea", runs=[second], **ways)
+    next_one = Branch(parent=second, position=2, alternative=" was", runs=[third], **ways)
+    expected = ["The sky", "1: ␣sea  p 0.247  …is", "2: ␣was  p not known  …red"]
+    assert lines(plots.branches([first, next_one])) == expected
+    assert lines(plots.branches(first)) == expected[:2]
 
 
 def test_any_order_gives_the_same_tree_and_a_circle_is_no_hang():
