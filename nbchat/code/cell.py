@@ -127,7 +127,7 @@ def _makes(words: list[str], prompt: str, message: Mapping[str, Any]) -> bool:
         return _fits(line)
     try:
         flags = read_line(line, takes_text=False)
-        made = asked_messages(flags, prompt, {}, str)
+        made = asked_messages(flags, f"{prompt}\n", {}, str)
     except (NbchatError, ValueError):
         return False
     return _fits(line) and flags.is_set("fork") and made == [message]
