@@ -39,7 +39,7 @@ def _asked(message: dict[str, Any]) -> dict[str, Any] | None:
     if _is_text_of("user", message):
         return {"": message["content"]}
     is_plain = message.keys() == {"role", "content"} and message["role"] == "user"
-    return as_arguments(message["content"]) if is_plain else None
+    return as_arguments(message) if is_plain else None
 
 
 def _is_text_of(role: str, message: dict[str, Any]) -> bool:

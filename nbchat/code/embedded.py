@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shlex
@@ -81,31 +82,58 @@ def with_calls(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def as_arguments(content: Any) -> dict[str, Any] | None:
-    """Give a text and what is attached to it as arguments of `nbchat.chat`.
+def as_arguments(message: dict[str, Any]) -> dict[str, Any] | None:
+    """Give a user's text and what is attached to it as arguments of `nbchat.chat`.
 
-    The text is under "". None where the arguments could not say the same.
+    The text is under "". None where the arguments would not make the same message again.
     """
-    if not isinstance(content, list) or not content or content[0].get("type") != "text":
+    content = message["content"]
+    if not isinstance(content, list):
         return None
-    text, *parts = content
-    found: dict[str, Any] = {"": text["text"]}
+    text = content[0].get("text") if content and content[0].keys() == {"type", "text"} else None
+    parts = content[1:] if isinstance(text, str) and text.strip() else []
+    values = [_value(part) for part in parts]
+    if not values or None in values:
+        return None
+    found: dict[str, Any] = {"": text}
     for name, kind in _ARGUMENTS.items():
-        values = [_value(part) for part in parts if part.get("type") == kind]
-        if values:
-            found[name] = values[0] if len(values) == 1 else values
-    details = {p["image_url"].get("detail") for p in parts if p.get("type") == "image_url"}
+        own = [v for v, part in zip(values, parts, strict=True) if part["type"] == kind]
+        if own:
+            found[name] = own[0] if len(own) == 1 else own
+    details = {part["image_url"].get("detail") for part in parts if part["type"] == "image_url"}
     if details - {None}:
         found["detail"] = next(iter(details))
-    order = [kind for kind in _ARGUMENTS.values() for part in parts if part.get("type") == kind]
-    is_same = order == [part.get("type") for part in parts] and len(details) < 2
-    is_known = all(_value(part) is not None for part in parts)
-    return found if is_same and is_known and text.keys() == {"type", "text"} else None
+    return found if _makes(found, message) else None
+
+
+def _makes(arguments: dict[str, Any], message: dict[str, Any]) -> bool:
+    """Tell whether these arguments make the very same; a variable is taken at its word."""
+    from nbchat.errors import NbchatError
+    from nbchat.media import attach
+
+    known = {found.variable: found for found in base64_in(message)}
+    given = dict(arguments)
+    prompt = given.pop("")
+
+    def told(value: Any) -> Any:
+        if isinstance(value, list):
+            return [told(one) for one in value]
+        if isinstance(value, _Call):
+            return base64.b64decode(known[repr(value)].rpartition(",")[2])
+        return value
+
+    try:
+        made = attach(prompt, **{name: told(value) for name, value in given.items()})
+    except (NbchatError, OSError, ValueError):
+        return False
+    return bool(made == message)
 
 
 def _value(part: dict[str, Any]) -> Any:
     """Give what a part is made of: a path, an address, an id or a variable; None: unknown."""
-    payload = part.get(part.get("type", ""), {})
+    payload = part.get(part.get("type", ""))
+    if part.get("type") not in _MAKERS or not isinstance(payload, dict):
+        return None
     found = base64_in(payload)
     if found:
         path, variable = found[0].path, found[0].variable
