@@ -11,11 +11,13 @@ from typing import Literal, NamedTuple
 
 Op = Literal["same", "only_a", "only_b"]
 
-# Words, marks and blanks; a character each of scripts that put no blanks between words.
+# Words and marks with the blanks before them (a blank alone is in every text, and would part
+# what belongs together); a character each of scripts that put no blanks between words.
 _UNSPACED = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff"
-_ATOMS = re.compile(rf"[{_UNSPACED}]|\s+|(?:(?![{_UNSPACED}])\w)+|[^\w\s]")
-# atoms of one text times atoms of the other, where they differ: more takes too long
-_MOST_PAIRS = 4_000_000
+_ATOMS = re.compile(rf"\s*(?:[{_UNSPACED}]|(?:(?![{_UNSPACED}])\w)+|[^\w\s])|\s+")
+# atoms of one text times atoms of the other: more takes more than a second, and frequent
+# atoms are then left out of the search
+_MOST_PAIRS = 100_000_000
 
 
 class Pair(NamedTuple):
@@ -118,6 +120,5 @@ def _later_blocks(a: bytes, b: bytes) -> Iterator[_Block]:
         for atoms in (old, new)
     )
     for i, j, size in matcher.get_matching_blocks():
-        # blanks alone are in every text: that they match says nothing
-        if not "".join(old[i : i + size]).isspace() and size:
+        if size:
             yield _Block(at_a[i], at_b[j], at_a[i + size] - at_a[i])

@@ -60,6 +60,15 @@ def test_a_character_split_over_tokens_is_put_together_by_its_bytes():
     ]
 
 
+@pytest.mark.parametrize("count", [100, 3_000])
+def test_long_replies_stay_beside_each_other(count):
+    a = [f" w{i * 7 % 50}".encode() for i in range(count)]
+    b = [b" new" if i % 10 == 5 else token for i, token in enumerate(a)]
+    found = [pair.op for pair in paired(a, b)]
+    assert found.count("same") == count * 9 // 10
+    assert found.count("only_a") == found.count("only_b") == count // 10
+
+
 TOKENS = st.lists(st.sampled_from(["a", "b", " a", " ab", "", "é", "\n", "ba"]), max_size=8)
 
 
