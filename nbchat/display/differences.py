@@ -5,23 +5,25 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Literal
 
 Mark = Literal["same", "added", "removed"]
 Piece = tuple[str, Mark]
 
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-# words of one text times words of the other, where they differ: more takes too long
-_MOST_PAIRS = 4_000_000
+# A word has the blanks before it: alone they are in every text, and part what belongs together.
+_WORDS = re.compile(r"\s*(?:\w+|[^\w\s])|\s+")
+# words of one text times words of the other, where they differ: more takes more than a second,
+# and frequent words are then left out of the search
+_MOST_PAIRS = 100_000_000
 
 
 def differences(before: str, after: str) -> tuple[list[Piece], list[Piece]]:
     """Give both texts in pieces: those of the first same or removed, of the second same or added.
 
     Pieces next to one another have different marks; together they are the text. Lines are
-    compared first, then the words of lines that differ (difflib). Blanks between words that
-    differ count with them.
+    compared first, then the words of lines that differ (difflib), each with the blanks before
+    it.
     """
     parts = [*_parts(before, after)]
     return (
@@ -52,6 +54,15 @@ def _words(before: str, after: str) -> Iterator[tuple[str, str, bool]]:
     is_long = len(old) * len(new) > _MOST_PAIRS
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=is_long)
     for tag, i, j, k, m in matcher.get_opcodes():
-        text = "".join(new[k:m])
-        # blanks alone are in every text: that they match says nothing
-        yield "".join(old[i:j]), text, tag == "equal" and not text.isspace()
+        texts = "".join(old[i:j]), "".join(new[k:m])
+        blank = "" if tag == "equal" else _blank_before(*texts)
+        yield blank, blank, True
+        yield texts[0][len(blank) :], texts[1][len(blank) :], tag == "equal"
+
+
+def _blank_before(one: str, other: str) -> str:
+    """Give the blanks that both begin with."""
+    blanks = takewhile(
+        lambda pair: pair[0] == pair[1] and pair[0].isspace(), zip(one, other, strict=False)
+    )
+    return "".join(blank for blank, _ in blanks)

@@ -74,3 +74,12 @@ def test_long_texts_are_compared_in_a_moment() -> None:
     started = time.perf_counter()
     differences(before, after)
     assert time.perf_counter() - started < 5
+
+
+def test_long_texts_stay_beside_each_other() -> None:
+    """With thousands of words difflib may leave the frequent ones out, blanks first of all."""
+    old = [f"w{n * 7919 % 900}" if n % 4 else "the" for n in range(3_000)]
+    new = ["changed" if n % 100 == 0 else word for n, word in enumerate(old)]
+    _, marked = differences(" ".join(old), " ".join(new))
+    assert sum(text.count("w") for text, mark in marked if mark == "same") == 2_250
+    assert [text for text, mark in marked if mark == "added"] == ["changed"] * 30
