@@ -180,6 +180,7 @@ class Inspector(Panel):
 
     def _relabel(self, branch: Any) -> None:
         """Take the label of a branch that is whole: it may say how many began like it."""
+        self.update()  # whoever hears that it is whole can look into it
         with self._lock:
             message = self._page.relabelled(branch)
             self.send(message.content, message.buffers)
