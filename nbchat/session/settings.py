@@ -7,15 +7,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from nbchat.client import profiles, retry
-from nbchat.client.client import Client
+from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
-from nbchat.client.stream import Timeouts
 from nbchat.errors import NbchatError, ProfileError
-from nbchat.run import LogprobBasis
+
+if TYPE_CHECKING:
+    from nbchat.client.client import Client
+    from nbchat.client.stream import Timeouts
+    from nbchat.run import LogprobBasis
 
 
 class Settings(msgspec.Struct):
@@ -65,6 +68,9 @@ def configure(
 
     What is not given stays as it is. Raise `ProfileError` where there is no such profile.
     """
+    from nbchat.client import retry
+    from nbchat.client.stream import Timeouts
+
     if profile is not None and profile not in profiles.names():
         current_profile(profile)
     Timeouts.of(timeout)
@@ -155,6 +161,8 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
 
 def client_of(profile: Profile) -> Client:
     """Give the client of a profile, one for the process, so that connections stay open."""
+    from nbchat.client.client import Client  # requests, on first use
+
     key = (profile.name, profile.base_url, profile.key, profile.api_version)
     with _clients_lock:
         client = _clients.get(key)
