@@ -192,8 +192,11 @@ def _side_by_side(
     is_cancelled: Callable[[], bool],
 ) -> None:
     done: queue.SimpleQueue[tuple[Call, _Outcome]] = queue.SimpleQueue()
+    is_over = threading.Event()
 
     def work(call: Call, job: Callable[[], Any]) -> None:
+        if is_over.is_set():  # it was being started when the interrupt came
+            return
         try:
             outcome = _outcome(job)
         except KeyboardInterrupt:  # of the tool's own making: the user's reaches only the main one
@@ -201,16 +204,16 @@ def _side_by_side(
         done.put((call, outcome))
 
     threads = []
-    for call, job in ready:
-        # a copy of the context for each: what a tool prints goes to the cell that asked
-        context = contextvars.copy_context()
-        thread = threading.Thread(
-            target=context.run, args=(work, call, job), name=f"nbchat-{call.name}", daemon=True
-        )
-        threads.append(thread)
-        thread.start()
     n_open = len(ready)
-    try:
+    try:  # an interrupt can come while they are started
+        for call, job in ready:
+            # a copy of the context for each: what a tool prints goes to the cell that asked
+            context = contextvars.copy_context()
+            thread = threading.Thread(
+                target=context.run, args=(work, call, job), name=f"nbchat-{call.name}", daemon=True
+            )
+            threads.append(thread)
+            thread.start()
         while n_open and not is_cancelled():
             try:
                 call, outcome = done.get(timeout=0.1)
@@ -220,6 +223,7 @@ def _side_by_side(
             n_open -= 1
             on_change()
     finally:
+        is_over.set()
         for thread in threads:
             _interrupt(thread)
 

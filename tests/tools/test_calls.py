@@ -99,3 +99,32 @@ def test_cancelling_leaves_calls_behind() -> None:
     run_calls(calls, {"f": tool(f)}, is_cancelled=lambda: True)
     assert time.perf_counter() - started < 5
     assert [call.error for call in calls] == ["It was interrupted."] * 2
+
+
+@pytest.mark.parametrize("begins_late", [False, True])
+def test_an_interrupt_while_calls_are_started_stops_them_all(
+    monkeypatch: pytest.MonkeyPatch, begins_late: bool
+) -> None:
+    start = threading.Thread.start
+    held: list[threading.Thread] = []
+
+    def f() -> None:
+        while True:
+            time.sleep(0.01)
+
+    def interrupted(thread: threading.Thread) -> None:
+        held.append(thread)
+        if len(held) < 2 or not begins_late:
+            start(thread)
+        if len(held) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_calls([Call(str(n), "f", "{}") for n in range(2)], {"f": tool(f)})
+    if begins_late:
+        held[1].start()
+    for thread in held:
+        thread.join(5)
+        assert not thread.is_alive()
