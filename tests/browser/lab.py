@@ -63,6 +63,17 @@ SETTINGS = {
 # whether the kernel of the notebook of this name is idle, as the page has heard of it
 IS_IDLE = """name => [...jupyterapp.shell.widgets('main')].some(widget =>
     widget.context?.path === name && widget.sessionContext?.session?.kernel?.status === 'idle')"""
+# whether it has the focus. The launcher, which comes forward when a notebook is closed, can take it
+# from the next one a moment later; then it is asked for again
+IS_CURRENT = """name => {
+    const shell = jupyterapp.shell;
+    if (shell.currentWidget?.context?.path === name) return true;
+    const widget = [...shell.widgets('main')].find(widget => widget.context?.path === name);
+    if (widget) shell.activateById(widget.id);
+    return false;
+}"""
+CLOSE = """name => [...jupyterapp.shell.widgets('main')]
+    .filter(widget => widget.context?.path === name).forEach(widget => widget.dispose())"""
 
 
 def launch_browser(playwright: Playwright) -> Browser:
@@ -162,10 +173,10 @@ class Lab:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.evaluate(
             "([path, theme]) => jupyterapp.commands.execute('apputils:change-theme', {theme})"
-            ".then(() => jupyterapp.commands.execute('docmanager:open', {path}))"
-            ".then(opened => jupyterapp.shell.activateById(opened.id)).then(() => null)",
+            ".then(() => jupyterapp.commands.execute('docmanager:open', {path})).then(() => null)",
             [name, f"JupyterLab {theme.capitalize()}"],
         )
+        page.wait_for_function(IS_CURRENT, arg=name)
         return Notebook(self, page, name)
 
     @contextlib.contextmanager
@@ -265,7 +276,11 @@ class Notebook:
         expect(self.cell(n).locator(".jp-InputPrompt")).not_to_have_text(before)
 
     def run_all(self) -> None:
+        """Run all cells; returns when the kernel has taken the first."""
+        first = self.panel.locator(".jp-CodeCell .jp-InputPrompt").first
+        before = first.inner_text()
         self.menu("Run", "Run All Cells")
+        expect(first).not_to_have_text(before)
 
     def menu(self, title: str, entry: str) -> None:
         self.page.locator(".lm-MenuBar-itemLabel", has_text=title).first.click()
@@ -282,6 +297,7 @@ class Notebook:
         expect(waiting).to_have_count(0, timeout=timeout * 1000)
         # the status bar shows the kernel of what has the focus, which may be another tab
         self.page.wait_for_function(IS_IDLE, arg=self.name, timeout=timeout * 1000)
+        self.page.wait_for_function(IS_CURRENT, arg=self.name)
 
     def wait_text(self, n: int, text: str, timeout: float = TIMEOUT_S) -> None:
         """Wait until a cell's outputs contain the text; the cell may go on."""
@@ -295,6 +311,7 @@ class Notebook:
         def is_the_save(response: Response) -> bool:
             return response.request.method == "PUT" and f"/api/contents/{self.name}" in response.url
 
+        self.page.wait_for_function(IS_CURRENT, arg=self.name)
         with self.page.expect_response(is_the_save):
             self.page.keyboard.press("ControlOrMeta+S")
         return cast("nbformat.NotebookNode", nbformat.read(path, as_version=4))
@@ -316,7 +333,7 @@ class Notebook:
     def close(self) -> None:
         """Close the notebook without saving it, and end its kernel."""
         self.page.remove_listener("pageerror", self._keep_error)
-        self.page.evaluate("jupyterapp.shell.currentWidget.dispose()")
+        self.page.evaluate(CLOSE, self.name)
         for session in self.lab.request("GET", "sessions"):
             if session["path"] == self.name:
                 self.lab.request("DELETE", f"sessions/{session['id']}")
