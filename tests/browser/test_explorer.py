@@ -591,21 +591,31 @@ def test_a_saved_panel_is_a_picture_and_a_live_one_comes_back(
         notebook.screenshot("explorer-saved")
 
 
+FRAMES = """window.gaps = []; window.last = performance.now(); window.tick = () => {
+    const now = performance.now(); window.gaps.push(now - window.last); window.last = now;
+    window.ticking = requestAnimationFrame(window.tick); }; window.tick()"""
+
+
+def slow_frame_ms(panel: Panel) -> float:
+    """The pause that 95 of 100 frames keep within, since the frames were begun to be counted."""
+    gaps = panel.page.evaluate("(cancelAnimationFrame(window.ticking), window.gaps)")
+    assert len(gaps) > 50
+    return float(sorted(gaps)[int(0.95 * len(gaps))])
+
+
 def test_the_page_stays_responsive_while_a_long_reply_comes(
     lab: Lab, server: ScriptedServer
 ) -> None:
     server.default = speaking(SKY * 40, tokens_per_s=1_500)
     with panel_of(lab, "long", server) as panel:
-        panel.page.evaluate(
-            "window.gaps = []; let last = performance.now(); const tick = () => {"
-            "const now = performance.now(); window.gaps.push(now - last); last = now;"
-            "window.ticking = requestAnimationFrame(tick); }; tick()"
-        )
+        panel.page.evaluate(FRAMES)
+        panel.page.wait_for_timeout(2_000)
+        at_rest_ms = slow_frame_ms(panel)
+        panel.page.evaluate(FRAMES)
         panel.run()
         panel.wait_over()
-        gaps = panel.page.evaluate("(cancelAnimationFrame(window.ticking), window.gaps)")
-        assert len(gaps) > 50
-        assert sorted(gaps)[int(0.95 * len(gaps))] < 100  # ms
+        # beside the same page at rest: the machine may be busy with other things
+        assert slow_frame_ms(panel) < max(100, 5 * at_rest_ms)
         assert len(panel.reply.inner_text()) > 8_000
 
 
@@ -665,9 +675,16 @@ def test_the_embedded_model_answers_with_its_own_probabilities(lab: Lab, weights
 
 def test_opening_is_quick(lab: Lab, server: ScriptedServer) -> None:
     with panel_of(lab, "quick", server) as panel:
-        code = f"nbchat.explore('Hi', profile={json.dumps(server.url)})"
-        panel.notebook.write_cell(1, code)
-        began = time.perf_counter()
-        panel.notebook.run(1)
-        panel.notebook.cell(1).locator(".nbx").wait_for()
-        assert time.perf_counter() - began < 1
+        notebook = panel.notebook
+
+        def opened_s(code: str, shown: str) -> float:
+            notebook.write_cell(1, code)
+            began = time.perf_counter()
+            notebook.run(1, "Control+Enter")
+            notebook.cell(1).locator(shown).wait_for()
+            return time.perf_counter() - began
+
+        button_s = opened_s("import ipywidgets; ipywidgets.Button()", ".jupyter-button")
+        panel_s = opened_s(f"nbchat.explore('Hi', profile={json.dumps(server.url)})", ".nbx")
+        # beside the simplest widget that there is: the machine may be busy with other things
+        assert panel_s < max(1, 4 * button_s)
