@@ -236,11 +236,11 @@ inspector = nbchat.inspect(run)
 inspector
 """
 )
-SCROLL = """async (text) => {
+SCROLL = """async (text, step) => {
   const times = [];
   let last = performance.now();
   for (let i = 0; i < 100; i++) {
-    text.scrollTop += 400;
+    text.scrollTop += step;
     await new Promise(requestAnimationFrame);
     times.push(performance.now() - last);
     last = performance.now();
@@ -253,8 +253,10 @@ def test_ten_thousand_tokens_scroll_with_few_nodes_in_the_page(lab: Lab) -> None
     with inspected(lab, "long.ipynb", LONG) as (notebook, panel):
         expect(panel.locator(".status")).to_have_text("10,000 tokens")
         text = panel.locator(".text")
-        slow_frame_ms = text.evaluate(SCROLL)
-        assert slow_frame_ms < 100, slow_frame_ms  # 60 frames a second on an idle machine
+        at_rest_ms = text.evaluate(SCROLL, 0)
+        slow_frame_ms = text.evaluate(SCROLL, 400)
+        # beside the same page at rest: the machine may be busy with other things
+        assert slow_frame_ms < max(100, 5 * at_rest_ms), (slow_frame_ms, at_rest_ms)
         assert panel.locator("*").count() < 2_000
         token_in_view = text.locator(".token").last
         token_in_view.click()

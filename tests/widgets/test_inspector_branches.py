@@ -121,7 +121,7 @@ def test_a_branch_can_be_stopped_and_what_has_come_is_kept(
     began = time.monotonic()
     inspector._handle_custom_msg({"type": "stop"}, [])
     wait_for(lambda: not inspector._work["busy"])
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5  # whole, it would take half a minute
     assert inspector._work["sentence"] == ""
     assert inspector.runs[1].status == "interrupted"
     assert len(inspector.runs[1].tokens()) > 10
