@@ -63,8 +63,8 @@ SETTINGS = {
 # whether the kernel of the notebook of this name is idle, as the page has heard of it
 IS_IDLE = """name => [...jupyterapp.shell.widgets('main')].some(widget =>
     widget.context?.path === name && widget.sessionContext?.session?.kernel?.status === 'idle')"""
-# whether it has the focus. The launcher, which comes forward when a notebook is closed, can take it
-# from the next one a moment later; then it is asked for again
+LAUNCHER = "@jupyterlab/launcher-extension:plugin"
+# whether it has the focus; if not, it is asked for again
 IS_CURRENT = """name => {
     const shell = jupyterapp.shell;
     if (shell.currentWidget?.context?.path === name) return true;
@@ -104,6 +104,10 @@ class Lab:
         home = Path(self._home.name)
         self.folder = home / "notebooks"
         self.folder.mkdir()
+        # the launcher, which comes when no notebook is open, would take the focus from the next one
+        config = home / "config" / "labconfig" / "page_config.json"
+        config.parent.mkdir(parents=True)
+        config.write_text(json.dumps({"disabledExtensions": {LAUNCHER: True}}))
         overrides = home / "settings" / "overrides.json"
         overrides.parent.mkdir()
         overrides.write_text(json.dumps(SETTINGS))
@@ -342,4 +346,5 @@ class Notebook:
         self.script_errors.append(str(error))
 
     def _focus(self, n: int) -> None:
+        self.page.wait_for_function(IS_CURRENT, arg=self.name)
         self.cell(n).locator(".jp-InputArea-editor").click()

@@ -613,6 +613,7 @@ def test_the_page_stays_responsive_while_a_long_reply_comes(
         at_rest_ms = slow_frame_ms(panel)
         panel.page.evaluate(FRAMES)
         panel.run()
+        expect(panel.button("Stop")).to_be_enabled()
         panel.wait_over()
         # beside the same page at rest: the machine may be busy with other things
         assert slow_frame_ms(panel) < max(100, 5 * at_rest_ms)
