@@ -204,7 +204,9 @@ def _packed(unseen: float, temperature: float, most: float | None) -> float:
         return log(unseen) / temperature
     n, rest = divmod(unseen, piece)
     pieces = log(n) + log(piece) / temperature
-    return pieces if rest == 0 else float(np.logaddexp(pieces, log(rest) / temperature))
+    if rest < _DOUBLE_ROUNDING:  # above T = 1 what rounding left over would weigh much
+        return pieces
+    return float(np.logaddexp(pieces, log(rest) / temperature))
 
 
 def _greedy(listed: Floats, unseen: float, n_unseen: float) -> tuple[Floats, Floats]:

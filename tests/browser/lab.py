@@ -62,7 +62,15 @@ SETTINGS = {
 
 # whether the kernel of the notebook of this name is idle, as the page has heard of it
 IS_IDLE = """name => [...jupyterapp.shell.widgets('main')].some(widget =>
-    widget.context?.path === name && widget.sessionContext?.session?.kernel?.status === 'idle')"""
+    widget.context?.path === name && widget.sessionContext?.isReady
+    && widget.sessionContext.session?.kernel?.status === 'idle')"""
+# the page asks the server every 10 s which sessions there are, and drops its own where the answer
+# was on its way while the session began; asked just now, it will not ask while this one begins
+OPEN = """async ([path, theme]) => {
+    await jupyterapp.commands.execute('apputils:change-theme', {theme});
+    await jupyterapp.serviceManager.sessions.refreshRunning();
+    await jupyterapp.commands.execute('docmanager:open', {path});
+}"""
 LAUNCHER = "@jupyterlab/launcher-extension:plugin"
 # whether it has the focus; if not, it is asked for again
 IS_CURRENT = """name => {
@@ -72,8 +80,13 @@ IS_CURRENT = """name => {
     if (widget) shell.activateById(widget.id);
     return false;
 }"""
-CLOSE = """name => [...jupyterapp.shell.widgets('main')]
-    .filter(widget => widget.context?.path === name).forEach(widget => widget.dispose())"""
+CLOSE = """async name => {
+    for (const widget of [...jupyterapp.shell.widgets('main')]) {
+        if (widget.context?.path !== name) continue;
+        await widget.sessionContext?.shutdown();
+        widget.dispose();
+    }
+}"""
 
 
 def launch_browser(playwright: Playwright) -> Browser:
@@ -175,13 +188,17 @@ class Lab:
             self._load()
         page = cast("Page", self._page)
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        page.evaluate(
-            "([path, theme]) => jupyterapp.commands.execute('apputils:change-theme', {theme})"
-            ".then(() => jupyterapp.commands.execute('docmanager:open', {path})).then(() => null)",
-            [name, f"JupyterLab {theme.capitalize()}"],
-        )
-        page.wait_for_function(IS_CURRENT, arg=name)
+        self._show(page, name, theme)
         return Notebook(self, page, name)
+
+    def reload(self, page: Page, name: str) -> None:
+        """Load the page anew and open the notebook again, its kernel as it is."""
+        self._fill(page)
+        self._show(page, name, "light")
+
+    def _show(self, page: Page, name: str, theme: Theme) -> None:
+        page.evaluate(OPEN, [name, f"JupyterLab {theme.capitalize()}"])
+        page.wait_for_function(IS_CURRENT, arg=name)
 
     @contextlib.contextmanager
     def open_blank(self) -> Iterator[Page]:
@@ -195,9 +212,13 @@ class Lab:
             self._page.close()
         self._page = self._context.new_page()
         self._page.set_default_timeout(TIMEOUT_S * 1000)
-        self._page.goto(f"{self.url}/lab?reset")
-        self._page.wait_for_function("window.jupyterapp?.shell")
-        self._page.evaluate("jupyterapp.restored.then(() => jupyterapp.shell.collapseLeft())")
+        self._fill(self._page)
+
+    def _fill(self, page: Page) -> None:
+        # without "reset" it opens by itself, some time later, what was open before
+        page.goto(f"{self.url}/lab?reset")
+        page.wait_for_function("window.jupyterapp?.shell")
+        page.evaluate("jupyterapp.restored.then(() => jupyterapp.shell.collapseLeft())")
 
     def request(self, method: str, path: str) -> Any:
         """A call of Jupyter Server's REST API."""
@@ -302,6 +323,10 @@ class Notebook:
         # the status bar shows the kernel of what has the focus, which may be another tab
         self.page.wait_for_function(IS_IDLE, arg=self.name, timeout=timeout * 1000)
         self.page.wait_for_function(IS_CURRENT, arg=self.name)
+
+    def reload(self) -> None:
+        """Load the page anew, the kernel as it is."""
+        self.lab.reload(self.page, self.name)
 
     def wait_text(self, n: int, text: str, timeout: float = TIMEOUT_S) -> None:
         """Wait until a cell's outputs contain the text; the cell may go on."""

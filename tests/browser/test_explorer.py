@@ -573,12 +573,7 @@ def test_a_saved_panel_is_a_picture_and_a_live_one_comes_back(
         assert "temperature 0.5" in picture
         assert "Probability of each token" in picture
         # the page loaded anew, the kernel as it was: everything is there again
-        panel.page.reload()
-        panel.page.wait_for_function("window.jupyterapp?.shell")
-        panel.page.evaluate(
-            "jupyterapp.restored.then(() => jupyterapp.commands.execute('docmanager:open', "
-            "{path: 'saved.ipynb'})).then(() => null)"
-        )
+        notebook.reload()
         again = Panel(notebook)
         expect(again.reply).to_contain_text("Rayleigh scattering")
         expect(again.box("temperature")).to_have_value("0.5")

@@ -375,10 +375,6 @@ def test_a_reply_is_seen_to_grow_and_views_are_there_again_after_a_reload(
         notebook.wait_idle()
         expect(status).to_have_text("150 tokens")
         notebook.save()
-        page = notebook.page
-        page.reload()
-        page.wait_for_function("window.jupyterapp?.shell")
-        opening = "jupyterapp.commands.execute('docmanager:open', {path: 'streaming.ipynb'})"
-        page.evaluate(f"jupyterapp.restored.then(() => {opening}).then(() => null)")
+        notebook.reload()
         expect(status).to_have_text("150 tokens")
         expect(notebook.cell(0).locator("[data-nbchat-stand-in]")).to_be_hidden()
