@@ -70,9 +70,8 @@ class Vocabulary:
         self.tokens: list[str] = []
         self.bytes: list[bytes | None] = []
         self.ids: list[int | None] = []
-        #: the code that a text had last, and the JSON that its bytes were: mostly the same again
-        self.latest: dict[str, int] = {}
-        self.spellings: list[msgspec.Raw] = []
+        #: text to code, JSON of its bytes and id, as they were last: mostly the same again
+        self.latest: dict[str, tuple[int, msgspec.Raw, int | None]] = {}
         self._codes: dict[tuple[str, int | None, bytes | None], int] = {}
         self._lock = threading.Lock()
 
@@ -95,11 +94,8 @@ class Vocabulary:
                 self.tokens.append(entry.token)
                 self.bytes.append(key[2])
                 self.ids.append(number)
-                self.spellings.append(spelling)
                 self._codes[key] = code
-            else:
-                self.spellings[code] = spelling
-            self.latest[entry.token] = code
+            self.latest[entry.token] = (code, spelling, number)
         return code
 
     def unlock(self) -> None:
@@ -126,6 +122,7 @@ def _as_json(numbers: object) -> msgspec.Raw:
     )
 
 
+_UNKNOWN = (-1, msgspec.Raw(b"no bytes are spelled like this"), None)
 VOCABULARY = Vocabulary()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=VOCABULARY.unlock)
@@ -174,26 +171,22 @@ class TokenTable(Sequence[TokenLogprob]):
     def extend(self, entries: Iterable[WireToken], arrival_s: float = nan) -> None:
         """Append entries that came `arrival_s` seconds after the request was sent."""
         # a look-up for each alternative: the hottest loop of a stream with logprobs
-        latest, spellings, ids = VOCABULARY.latest, VOCABULARY.spellings, VOCABULARY.ids
-        code_of = VOCABULARY.code_of
+        latest, code_of = VOCABULARY.latest.get, VOCABULARY.code_of
         codes, logprobs = self.alternative_codes, self.alternative_logprobs
+        add_code, add_logprob = codes.append, logprobs.append
         for entry in entries:
-            code = latest.get(entry.token)
-            if code is None or entry.bytes != spellings[code] or entry.id != ids[code]:
+            code, spelling, number = latest(entry.token, _UNKNOWN)
+            if entry.bytes != spelling or entry.id != number:
                 code = code_of(entry)
             self.codes.append(code)
             self.logprobs.append(entry.logprob)
             self.arrivals.append(arrival_s)
-            others = entry.top_logprobs
-            if others:
-                found = []
-                for other in others:
-                    code = latest.get(other.token)
-                    if code is None or other.bytes != spellings[code] or other.id != ids[code]:
-                        code = code_of(other)
-                    found.append(code)
-                codes.fromlist(found)
-                logprobs.fromlist([other.logprob for other in others])
+            for other in entry.top_logprobs:
+                code, spelling, number = latest(other.token, _UNKNOWN)
+                if other.bytes != spelling or other.id != number:
+                    code = code_of(other)
+                add_code(code)
+                add_logprob(other.logprob)
             self.offsets.append(len(codes))
 
     def part(self, start: int, stop: int) -> TokenTable:

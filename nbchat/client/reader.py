@@ -34,8 +34,19 @@ class Reader:
         """Whether ``[DONE]`` has come, after which nothing counts."""
         return self._is_done
 
-    def feed(self, piece: bytes) -> Iterator[Chunk]:
+    def feed(self, piece: bytes) -> Iterable[Chunk]:
         """Give the chunks that this piece completes. Raise StreamError where it is no JSON."""
+        if not self._is_known or self._plain is not None:
+            return self._begin(piece)
+        events = self._events.feed(piece)
+        # mostly one piece is one chunk
+        if len(events) == 1 and events[0].type == "message" and not self._is_done:
+            data = events[0].data
+            if data.startswith(b"{"):
+                return (_decoded(data),)
+        return self._chunks(events)
+
+    def _begin(self, piece: bytes) -> Iterator[Chunk]:
         if not self._is_known:
             head = self._head + piece
             start = head.removeprefix(_BOM).lstrip()

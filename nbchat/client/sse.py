@@ -9,13 +9,14 @@ before September 2025), which the standard would pass over in silence.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-class Event(NamedTuple):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One event: `data` is the joined lines as UTF-8 bytes, `type` is "message" by default."""
 
     data: bytes
@@ -33,6 +34,8 @@ class Decoder:
         self.retry_ms: int | None = None
         self._partial: list[bytes] = []
         self._is_start = True
+        # whether the next byte begins a line, and that line an event
+        self._is_fresh = False
         self._skips_lf = False
         self._data: list[bytes] = []
         self._type = ""
@@ -49,6 +52,13 @@ class Decoder:
             and b"\r" not in piece
         ):
             return [Event(piece[6:-2], "message", self._id)]
+        events = self._feed(piece)
+        self._is_fresh = not (
+            self._partial or self._data or self._type or self._is_start or self._skips_lf
+        )
+        return events
+
+    def _feed(self, piece: bytes) -> list[Event]:
         if self._skips_lf and piece:
             self._skips_lf = False
             if piece[0] == 10:
@@ -74,11 +84,6 @@ class Decoder:
         if rest:
             self._partial.append(rest)
         return self._read(lines)
-
-    @property
-    def _is_fresh(self) -> bool:
-        """Whether the next byte begins a line, and that line an event."""
-        return not (self._partial or self._data or self._type or self._is_start or self._skips_lf)
 
     def end(self) -> list[Event]:
         """Give the event that stood unfinished when the stream ended."""

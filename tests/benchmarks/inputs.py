@@ -10,10 +10,13 @@ from tests.wire import chunk, completion, event, logprob_entry, split_tokens, us
 
 SYLLABLES = ["ka", "lo", "mi", "ren", "tas", "vu", "sel", "dor", "pi", "ne", "quo", "zan", "é", "ü"]
 VOCABULARY_SIZE = 20_000
+# p(rank) ~ 1 / (rank + FLATTEST)²: of the 20 most likely tokens at 1,700 positions of the embedded
+# model's own replies the 200 most frequent make up 46 %, the 2,000 most frequent 90 %; here 47, 91
+FLATTEST = 230
 
 
 class Words:
-    """Tokens drawn as a language draws them: a few very often, most of them seldom."""
+    """Tokens drawn as a model lists them: some very often, most of them seldom."""
 
     def __init__(self, seed: int = 0) -> None:
         self._random = random.Random(seed)
@@ -27,7 +30,9 @@ class Words:
         makes.shuffle(self._words)
 
     def draw(self) -> str:
-        return self._words[int(len(self._words) * self._random.random() ** 4)]
+        ends = 1 / FLATTEST, 1 / (len(self._words) + FLATTEST)
+        rank = 1 / (ends[0] - self._random.random() * (ends[0] - ends[1])) - FLATTEST
+        return self._words[min(int(rank), len(self._words) - 1)]
 
     def entry(self, alternatives: int) -> dict[str, Any]:
         token, logprob = self.draw(), -3 * self._random.random()
