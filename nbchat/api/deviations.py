@@ -22,9 +22,12 @@ _as_json = msgspec.json.Decoder()
 def decode_chunk(data: bytes | bytearray) -> Chunk:
     """Decode one event, or a whole answer. Raise ValueError where it is not a JSON object."""
     try:
-        return _as_chunk.decode(data)
+        chunk = _as_chunk.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return read_chunk(decode_json(data))
+    if chunk.timings is not None:
+        chunk.extra = {"timings": chunk.timings}
+    return chunk
 
 
 def decode_json(data: bytes | bytearray) -> Any:
@@ -231,7 +234,7 @@ def _wire_names(struct: type[msgspec.Struct]) -> frozenset[str]:
     return frozenset(struct.__struct_encode_fields__) - {" extra"}
 
 
-_CHUNK_KEYS = _wire_names(Chunk)
+_CHUNK_KEYS = _wire_names(Chunk) - {"timings"}
 _CHOICE_KEYS = _wire_names(ChunkChoice)
 _DELTA_KEYS = _wire_names(Delta)
 _USAGE_KEYS = _wire_names(Usage) - {"extra"}

@@ -212,6 +212,8 @@ class Chunk(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     moderation: dict[str, Any] | None = None
     obfuscation: str | None = None
     error: Any = None
+    #: llama.cpp's, in every whole answer; it stands in `extra`, too
+    timings: dict[str, Any] | None = None
     extra: dict[str, Any] | None = msgspec.field(default=None, name=" extra")
 
     @property

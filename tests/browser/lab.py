@@ -64,10 +64,10 @@ SETTINGS = {
 IS_IDLE = """name => [...jupyterapp.shell.widgets('main')].some(widget =>
     widget.context?.path === name && widget.sessionContext?.isReady
     && widget.sessionContext.session?.kernel?.status === 'idle')"""
+SHOW = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme}).then(() => null)"
 # the page asks the server every 10 s which sessions there are, and drops its own where the answer
 # was on its way while the session began; asked just now, it will not ask while this one begins
-OPEN = """async ([path, theme]) => {
-    await jupyterapp.commands.execute('apputils:change-theme', {theme});
+OPEN = """async path => {
     await jupyterapp.serviceManager.sessions.refreshRunning();
     await jupyterapp.commands.execute('docmanager:open', {path});
 }"""
@@ -197,7 +197,8 @@ class Lab:
         self._show(page, name, "light")
 
     def _show(self, page: Page, name: str, theme: Theme) -> None:
-        page.evaluate(OPEN, [name, f"JupyterLab {theme.capitalize()}"])
+        page.evaluate(SHOW, f"JupyterLab {theme.capitalize()}")
+        page.evaluate(OPEN, name)
         page.wait_for_function(IS_CURRENT, arg=name)
 
     @contextlib.contextmanager
@@ -344,6 +345,17 @@ class Notebook:
         with self.page.expect_response(is_the_save):
             self.page.keyboard.press("ControlOrMeta+S")
         return cast("nbformat.NotebookNode", nbformat.read(path, as_version=4))
+
+    def show(self, *, theme: Theme, width: int | None = None) -> None:
+        """Change how the page looks, the notebook as it is."""
+        self.page.evaluate(SHOW, f"JupyterLab {theme.capitalize()}")
+        expect(self.page.locator("body")).to_have_attribute(
+            "data-jp-theme-name", f"JupyterLab {theme.capitalize()}"
+        )
+        size = self.page.viewport_size
+        if width and size:
+            self.page.set_viewport_size({"width": width, "height": size["height"]})
+        self.page.wait_for_timeout(300)  # what follows the size is drawn a moment later
 
     @property
     def theme(self) -> str | None:

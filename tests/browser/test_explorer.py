@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pytest
@@ -621,31 +622,32 @@ CLIPPED = """(root) => [...root.querySelectorAll('.nbx-name, button, label, .nbx
   .map((el) => el.className + ': ' + el.textContent)"""
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 760])
-def test_it_fits_in_every_theme_and_width(
-    lab: Lab, server: ScriptedServer, theme: Theme, width: int
-) -> None:
+def test_it_fits_in_every_theme_and_width(lab: Lab, server: ScriptedServer) -> None:
     server.default = speaking(SKY, tokens_per_s=600)
-    name = f"explorer-{theme}-{width}"
     arguments = (
         "'Why is the sky blue?', system='You are terse.', temperature=0.7, seed=42, "
         "logprobs=True, top_logprobs=5"
     )
-    with panel_of(lab, name, server, arguments, theme=theme, size=(width, 900)) as panel:
+    with panel_of(lab, "fits", server, arguments, size=(1280, 900)) as panel:
         panel.run()
         panel.wait_over()
-        panel.root.scroll_into_view_if_needed()
-        shown = {"reply": "Reply", "tokens": "Tokens", "history": "History", "code": "As code"}
-        for key, tab in shown.items():
-            panel.tab(tab).click()
-            panel.page.wait_for_timeout(150)
-            assert panel.root.evaluate(CLIPPED) == []
-            panel.notebook.screenshot(f"{name}-{key}")
-        box = panel.root.bounding_box()
-        assert box
-        assert box["x"] + box["width"] <= width
-        assert panel.root.evaluate("(el) => el.scrollWidth <= el.clientWidth + 1")
+        for theme, width in itertools.product(get_args(Theme), (1280, 760)):
+            panel.notebook.show(theme=theme, width=width)
+            panel.root.scroll_into_view_if_needed()
+            check_that_it_fits(panel, f"explorer-{theme}-{width}", width)
+
+
+def check_that_it_fits(panel: Panel, name: str, width: int) -> None:
+    shown = {"reply": "Reply", "tokens": "Tokens", "history": "History", "code": "As code"}
+    for key, tab in shown.items():
+        panel.tab(tab).click()
+        panel.page.wait_for_timeout(150)
+        assert panel.root.evaluate(CLIPPED) == []
+        panel.notebook.screenshot(f"{name}-{key}")
+    box = panel.root.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= width
+    assert panel.root.evaluate("(el) => el.scrollWidth <= el.clientWidth + 1")
 
 
 @pytest.mark.local

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -104,25 +105,25 @@ def test_a_token_is_chosen_by_mouse_and_by_keyboard_and_python_sees_it(
         assert rows.nth(0).get_attribute("aria-label") != shown
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_looks_right_in_both_themes_and_when_narrow(
-    lab: Lab, weights: Path, theme: Theme
-) -> None:
-    with inspected(lab, f"look-{theme}.ipynb", SKY, theme=theme) as (notebook, panel):
+def test_it_looks_right_in_both_themes_and_when_narrow(lab: Lab, weights: Path) -> None:
+    with inspected(lab, "look.ipynb", SKY) as (notebook, panel):
         token(panel, 8).click()
         expect(panel.locator(".rows .row")).to_have_count(6)
-        height = panel.bounding_box()["height"]  # type: ignore[index]
-        notebook.screenshot(f"inspector-{theme}", cell=0)
-        token(panel, 9).hover()
-        assert panel.bounding_box()["height"] == height  # type: ignore[index]
-        panel.get_by_label("Colour by").select_option("rank")
-        panel.get_by_label("numbers").check()
-        expect(token(panel, 8).locator("small")).to_have_text("1")
-        notebook.screenshot(f"inspector-{theme}-rank", cell=0)
-        notebook.page.set_viewport_size({"width": 760, "height": 1100})
-        notebook.page.wait_for_timeout(300)
-        assert fits(panel)
-        notebook.screenshot(f"inspector-{theme}-narrow", cell=0)
+        for theme in get_args(Theme):
+            notebook.show(theme=theme, width=1280)
+            panel.get_by_label("Colour by").select_option("prob")
+            panel.get_by_label("numbers").uncheck()
+            height = panel.bounding_box()["height"]  # type: ignore[index]
+            notebook.screenshot(f"inspector-{theme}", cell=0)
+            token(panel, 9).hover()
+            assert panel.bounding_box()["height"] == height  # type: ignore[index]
+            panel.get_by_label("Colour by").select_option("rank")
+            panel.get_by_label("numbers").check()
+            expect(token(panel, 8).locator("small")).to_have_text("1")
+            notebook.screenshot(f"inspector-{theme}-rank", cell=0)
+            notebook.show(theme=theme, width=760)
+            assert fits(panel)
+            notebook.screenshot(f"inspector-{theme}-narrow", cell=0)
 
 
 def fits(panel: Locator) -> bool:
