@@ -124,9 +124,15 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
             "n_missing",
             "Int64",
             "tokens",
-            "of the whole run: completion tokens of the usage, reasoning aside, without a row",
+            "of the whole run: completion tokens of the usage without a row, reasoning and an end "
+            "token that is counted and not listed aside",
         ),
-        ("is_aligned", "boolean", "", "whether rows and usage count the same tokens"),
+        (
+            "is_aligned",
+            "boolean",
+            "",
+            "whether rows and usage count the same tokens, reasoning and end tokens aside",
+        ),
         ("sum_logprob", "float64", "nats", "L, the end token aside; sentinels left out"),
         ("mean_nll", "float64", "nats", "-L / T, the end token and sentinels aside"),
         ("perplexity", "float64", "", "exp(mean_nll)"),

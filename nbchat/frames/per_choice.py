@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from nbchat.api.response import Choice, Usage
+    from nbchat.api.response import Choice, Completion, Usage
     from nbchat.frames.positions import Positions
     from nbchat.frames.source import Source
     from nbchat.frames.text import Texts
+
+# the finish reasons of a reply that the model ended by a token
+_OF_ITSELF = ("stop", "tool_calls", "function_call")
 
 
 def choices(source: Source) -> pd.DataFrame:
@@ -42,7 +45,8 @@ def choices(source: Source) -> pd.DataFrame:
         if completion is None:
             continue
         own = [stretches.get((number, c.index)) for c in completion.choices]
-        alignment = _alignment(own, completion.usage, run.n_begun)
+        n_ends = 0 if run.params.given().get("stop") else _unlisted_ends(completion, own, texts)
+        alignment = _alignment(own, completion.usage, run.n_begun, n_ends)
         for choice in sorted(completion.choices, key=lambda c: c.index):
             stretch = stretches.get((number, choice.index))
             found.append(
@@ -76,7 +80,19 @@ def _facts(choice: Choice) -> dict[str, Any]:
     }
 
 
-def _alignment(stretches: list[slice | None], usage: Usage | None, n_begun: int) -> dict[str, Any]:
+def _unlisted_ends(completion: Completion, own: list[slice | None], texts: Texts) -> int:
+    """Count the choices that ended of themselves and have no row for the token that did it."""
+    return sum(
+        choice.finish_reason in _OF_ITSELF
+        and stretch is not None
+        and not texts.is_end[stretch].any()
+        for choice, stretch in zip(completion.choices, own, strict=True)
+    )
+
+
+def _alignment(
+    stretches: list[slice | None], usage: Usage | None, n_begun: int, n_ends: int
+) -> dict[str, Any]:
     """Compare rows and usage. The usage counts all choices of a run together."""
     known = [stretch for stretch in stretches if stretch is not None]
     if not known or usage is None or usage.completion_tokens is None:
@@ -88,6 +104,8 @@ def _alignment(stretches: list[slice | None], usage: Usage | None, n_begun: int)
     hidden = usage.reasoning_tokens or 0
     if n_missing >= hidden:
         n_missing -= hidden
+    if n_missing == n_ends:  # llama.cpp counts the end token, and has no row for it in a stream
+        n_missing = 0
     return {"n_missing": max(0, n_missing), "is_aligned": n_missing == 0}
 
 

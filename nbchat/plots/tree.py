@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("branch_id", "parent_id", "position", "display", "prob", "method", "text")
 # the ways to branch are never drawn as the same thing: the first, the most exact, is solid
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
+_METHODS = {"exact": "exact, by token ids"}
 _INDENT = 26.0  # points, from a branch to those that leave it
 _ORIGIN = "the reply that they leave"
 
@@ -62,7 +63,8 @@ def branches(branches: Any, ax: Axes | None = None) -> Axes:
         ax.plot(node.depth, node.row, marker="o", markersize=5, color=setting("text.color"))
     _write(ax, nodes)
     for method, (colour, dashes) in looks.items():
-        ax.plot([], [], color=colour, linestyle=dashes, linewidth=1.6, label=method)
+        label = _METHODS.get(method, method)
+        ax.plot([], [], color=colour, linestyle=dashes, linewidth=1.6, label=label)
     if methods:
         ax.legend(loc="upper right", fontsize="small", ncols=len(methods), handlelength=3.5)
     ax.set_axis_off()

@@ -94,6 +94,19 @@ def test_tokens_without_a_row_are_missing():
     assert found(choice(good(), good()), usage={"completion_tokens": 1})["more rows"][0] is True
 
 
+@pytest.mark.local
+@pytest.mark.parametrize("stream", [True, False])
+def test_nothing_is_off_in_an_ordinary_reply_of_the_embedded_model(local_server, stream):
+    run = nbchat.chat(
+        "What is the capital of France? Answer with one word.", profile="local", temperature=0,
+        logprobs=True, top_logprobs=5, stream=stream,
+    )  # fmt: skip
+    assert run.choices()["finish_reason"].tolist() == ["stop"]
+    assert run.choices()["is_aligned"].tolist() == [True]
+    assert run.integrity().ok
+    assert run.integrity().note == ""
+
+
 def test_text_that_no_token_writes_is_found():
     facts = found(choice(good("ab"), good("cd"), good("ef"), text="abXXef"))
     assert facts["text differs"] == [True, 2, [1]]

@@ -62,7 +62,8 @@ def test_a_choice_with_nothing_but_censored_tokens_has_no_numbers():
         (5, {}, 3, False),
         (1, {}, 0, False),
         (7, {"reasoning_tokens": 5}, 0, True),
-        (8, {"reasoning_tokens": 5}, 1, False),
+        (3, {}, 0, True),  # its end token is counted and not listed
+        (9, {"reasoning_tokens": 5}, 2, False),
         (2, {"reasoning_tokens": 1}, 0, True),
     ],
 )
@@ -70,6 +71,16 @@ def test_rows_are_compared_with_the_usage(counted, details, n_missing, is_aligne
     run = choice(entry("a", -1.0), entry("b", -1.0))
     row = only(run, usage=usage(counted, **details))
     assert (row["n_missing"], row["is_aligned"]) == (n_missing, is_aligned)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"params": {"stop": "."}}, {"finish": "length"}, {"ended": True}]
+)
+def test_one_token_fewer_is_missing_where_it_is_not_the_end_token(facts):
+    end = [entry("", -0.1, ("", -0.1), data=b"")] if facts.pop("ended", False) else []
+    own = choice(entry("a", -1.0), *end, finish=facts.pop("finish", "stop"))
+    row = only(own, usage=usage(2 + len(end)), **facts)
+    assert (row["n_missing"], row["is_aligned"]) == (1, False)
 
 
 def test_the_usage_counts_all_choices_of_a_run():

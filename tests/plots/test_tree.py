@@ -37,7 +37,7 @@ def test_a_branch_stands_under_what_it_leaves():
 
 def test_ways_to_branch_differ_in_line_and_name():
     ax = plots.branches(branched())
-    assert legend(ax) == ["exact", "text", "samples"]
+    assert legend(ax) == ["exact, by token ids", "text", "samples"]
     assert len({line.get_linestyle() for line in links(ax)}) == 3
 
 
