@@ -124,8 +124,7 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
             "n_missing",
             "Int64",
             "tokens",
-            "of the whole run: completion tokens of the usage without a row, reasoning and an end "
-            "token that is counted and not listed aside",
+            "of the whole run: completion tokens without a row, reasoning and the end token aside",
         ),
         (
             "is_aligned",
