@@ -253,9 +253,17 @@ def short_traceback(error: BaseException, *, shows_place: bool = True) -> list[s
         for frame_name, number, source in _own_frames(error.__traceback__)
         if shows_place
     ]
+    return [*(line for line in lines if line), named(error)]
+
+
+def named(error: BaseException) -> str:
+    """Give an exception's type and what it says, if it can."""
     name = type(error).__name__
-    sentence = str(error)
-    return [*(line for line in lines if line), f"{name}: {sentence}" if sentence else name]
+    try:
+        sentence = str(error)
+    except Exception:  # noqa: BLE001 - the user's own __str__
+        return name
+    return f"{name}: {sentence}" if sentence else name
 
 
 def _own_frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:

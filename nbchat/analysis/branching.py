@@ -15,10 +15,11 @@ from nbchat.analysis.origin import origin_of
 from nbchat.analysis.places import Option, Place, data_of, place_of
 from nbchat.api.check import check
 from nbchat.api.params import ChatParams
-from nbchat.api.values import shown
+from nbchat.api.values import is_whole_number, shown
 from nbchat.client.profiles import LOCAL
 from nbchat.display.shown import visible
 from nbchat.errors import CheckError
+from nbchat.run import Run
 from nbchat.session.kinds import kind_of
 from nbchat.session.playing import Playing, StatusLines
 from nbchat.session.prepared import prepare
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.client.profiles import Profile
-    from nbchat.run import Run
     from nbchat.session.probing import Probe
 
 Method = Literal["exact", "text", "resampling"]
@@ -269,10 +269,21 @@ def start(
     **params: Any,
 ) -> Started:
     """Begin a branch, for those who want to see it grow or to stop it; as `branch`."""
-    if type(n) is not int or n < 1:
+    if not is_whole_number(n) or n < 1:
         raise CheckError(f"n is {n!r}, but must be a whole number, 1 or more.", field="n", value=n)
+    if not isinstance(run, Run):
+        sentence = f"branch() goes on from a run, such as nbchat.chat gives, not {shown(run)}."
+        raise TypeError(sentence)
     place = place_of(run, position, choice)
     option = place.option(alternative)
+    if option.id is not None and run.vocab_size is not None and option.id >= run.vocab_size:
+        rule = f"below {run.vocab_size:,}, the size of the vocabulary"
+        raise CheckError(
+            f"alternative is the token id {option.id}, but must be {rule}.",
+            field="alternative",
+            value=alternative,
+            rule=rule,
+        )
     asked = _params(run, params)
     watcher = StatusLines()
     found = resolved(origin_of(run) if profile is None else profile, watcher.status)

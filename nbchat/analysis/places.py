@@ -8,7 +8,7 @@ import msgspec
 
 from nbchat.api.logprobs import VOCABULARY, ChoiceLogprobs, TokenTable
 from nbchat.api.response import Choice, Completion, ResponseMessage
-from nbchat.api.values import shown
+from nbchat.api.values import is_whole_number, shown
 from nbchat.errors import CheckError
 from nbchat.run import Run
 
@@ -60,9 +60,10 @@ class Place(msgspec.Struct):
             return found
         if isinstance(wanted, str):
             return self._by_text(wanted)
-        if isinstance(wanted, bool) or not isinstance(wanted, int) or wanted < 0:
+        if not is_whole_number(wanted) or wanted < 0:
             rule = "a token as text, an index into the alternatives from 0, or a token id"
             raise _refused(wanted, rule)
+        wanted = int(wanted)
         if wanted < len(self.options):
             return self.options[wanted]
         by_id = next((option for option in self.options if option.id == wanted), None)
@@ -93,8 +94,9 @@ def place_of(run: Run, position: int, choice: int) -> Place:
     if not table:
         rule = "needs log probabilities: ask with logprobs=True and top_logprobs=5"
         raise CheckError(f"A position of a reply {rule}.", field="position", rule=rule)
-    if isinstance(position, bool) or not isinstance(position, int):
+    if not is_whole_number(position):
         raise _out_of(position, len(table))
+    position = int(position)
     place = position + len(table) if position < 0 else position
     if not 0 <= place < len(table):
         raise _out_of(position, len(table))

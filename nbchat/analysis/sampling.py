@@ -12,6 +12,7 @@ import msgspec
 
 from nbchat.analysis.asked import playings_of, with_defaults
 from nbchat.analysis.equivalence import Same, clusters
+from nbchat.api.values import is_whole_number
 from nbchat.display.shown import visible
 from nbchat.errors import CheckError
 from nbchat.measures import predictive_entropy, semantic_entropy
@@ -130,7 +131,7 @@ def uncertainty(
                 "uncertainty() of runs asks nothing: give it runs alone.", field="runs"
             )
         return _of(list(runs), same)
-    if type(samples) is not int or samples < 1:
+    if not is_whole_number(samples) or samples < 1:
         rule = "a whole number, 1 or more"
         raise CheckError(
             f"samples is {samples!r}, but must be {rule}.", field="samples", value=samples

@@ -13,7 +13,7 @@ from nbchat.analysis.progress import play_all
 from nbchat.analysis.prompted import Prompted
 from nbchat.api.check import check
 from nbchat.api.logprobs import VOCABULARY
-from nbchat.api.values import shown
+from nbchat.api.values import is_whole_number, shown
 from nbchat.client import native
 from nbchat.client.profiles import LOCAL
 from nbchat.errors import ApiError, CheckError, NotAvailableError
@@ -191,11 +191,24 @@ def _check(pairs: Sequence[tuple[Any, str]], top: int) -> None:
             raise CheckError(
                 f"A text to score is {shown(text)}, but must be {rule}.", field="texts", rule=rule
             )
-    if type(top) is not int or not 1 <= top <= 20:
+        if "\0" in text or not _is_encodable(text):
+            rule = "a text without NUL and without lone surrogates, which no server can tokenise"
+            raise CheckError(
+                f"A text to score is {shown(text)}, but must be {rule}.", field="texts", rule=rule
+            )
+    if not is_whole_number(top) or not 1 <= top <= 20:
         rule = "a whole number from 1 to 20"
         raise CheckError(
             f"top_logprobs is {shown(top)}, but must be {rule}.", field="top_logprobs", rule=rule
         )
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _tokens(profile: Profile, text: str) -> list[Token]:

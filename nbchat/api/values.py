@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,7 +23,7 @@ class NotJsonError(ValueError):
     """A value that no JSON text can carry; `path` says where it stands."""
 
     def __init__(self, path: str, value: object, rule: str):
-        super().__init__(path)
+        super().__init__(f"{path or 'it'} is {value!r:.60}, but it must be {rule}.")
         self.path = path
         self.value = value
         self.rule = rule
@@ -152,6 +153,11 @@ def _pairs(texts: list[str]) -> dict[str, Any]:
 
 def _unescape(text: str) -> str:
     return re.sub(r"\\[nrt]", lambda found: _ESCAPES[found[0]], text)
+
+
+def is_whole_number(value: object) -> bool:
+    """Tell whether a value is a whole number, Python's or numpy's; a boolean is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def prediction_of(text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 from nbchat.api.fields import FIELDS
 from nbchat.api.params import ChatParams
 from nbchat.api.rules import unstreamable
-from nbchat.api.values import plain
+from nbchat.api.values import plain, shown
 from nbchat.client import profiles
 from nbchat.client.client import dressed
 from nbchat.run import Run
@@ -74,11 +74,21 @@ def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> 
         return _of_text(source, variables)
     if isinstance(source, Mapping):
         return _of_mapping(source)
-    if isinstance(source, Sequence):
-        return Draft(messages=plain(source, "messages"))
+    if isinstance(source, Sequence) and not isinstance(source, (bytes, bytearray, memoryview)):
+        return Draft(messages=_listed(plain(source, "messages")))
     raise TypeError(
         f"a draft is made of a run, params, a request's body or the text of a cell, not of "
         f"{type(source).__name__}"
+    )
+
+
+def copied(draft: Draft) -> Draft:
+    """Give a draft that shares nothing with this one that can be changed."""
+    return Draft(
+        messages=plain(draft.messages, "messages"),
+        fields=plain(draft.fields, ""),
+        extra=plain(draft.extra, "extra"),
+        profile=draft.profile,
     )
 
 
@@ -116,14 +126,27 @@ def _of_mapping(mapping: Mapping[str, Any]) -> Draft:
         given = {n: v for n, v in given.items() if n not in _ADDED or v != _ADDED[n]}
     else:
         messages = []
-    if isinstance(messages, str):
-        messages = [{"role": "user", "content": messages}]
+    messages = _listed(messages)
     values: dict[str, Any] = {name: plain(value, name) for name, value in given.items()}
     return Draft(
         messages=messages,
         fields={name: value for name, value in values.items() if name in FIELDS()},
         extra={**{n: v for n, v in values.items() if n not in FIELDS()}, **extra},
     )
+
+
+def _listed(messages: Any) -> list[dict[str, Any]]:
+    """Give messages as a list, right or wrong. Raise TypeError where they are none."""
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    if not isinstance(messages, list):
+        raise TypeError(f"messages is {shown(messages)}, but it must be a list of messages.")
+    for place, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise TypeError(
+                f"messages[{place}] is {shown(message)}, but it must be a mapping with a role."
+            )
+    return messages
 
 
 def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:

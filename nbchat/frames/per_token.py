@@ -112,6 +112,28 @@ def _list_columns(positions: Positions, lists: Lists) -> dict[str, Any]:
     }
 
 
+def _most_unseen(
+    positions: Positions, lists: Lists, in_top: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Give the log probability that no unlisted token exceeds: the smallest of each list.
+
+    A token that was drawn from far below is put behind a full list by some servers (vLLM): it
+    says nothing of the others, and the one before it is the last of the likeliest.
+    """
+    smallest = rows.smallest(lists.logprobs, lists.offsets)
+    asked = [
+        positions.runs[owner.run].params.given().get("top_logprobs") for owner in positions.owners
+    ]
+    most = np.array([k if isinstance(k, int) else np.inf for k in asked], dtype=np.float64)
+    counts = rows.known_counts(lists.logprobs, lists.offsets)
+    is_behind = in_top & (counts > np.repeat(most, positions.lengths))
+    is_behind &= _own_listed(lists, in_top) == smallest
+    where = np.flatnonzero(is_behind)
+    before = lists.offsets[:-1][where] + counts[where] - 2
+    smallest[where] = np.where(counts[where] > 1, lists.logprobs[np.maximum(before, 0)], 0.0)
+    return smallest
+
+
 def _own_listed(lists: Lists, in_top: NDArray[np.bool_]) -> NDArray[np.float64]:
     own = np.full(len(in_top), np.nan)
     own[in_top] = lists.logprobs[lists.is_sampled]
@@ -134,6 +156,6 @@ def _entropy_bounds(
     return rows.entropy_intervals(
         mass + joined,
         entropy - joined * own,
-        rows.smallest(lists.logprobs, lists.offsets),
+        _most_unseen(positions, lists, in_top),
         np.repeat(vocab_size, positions.lengths) - n_seen,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,11 @@ def _decoded(address: str, where: str) -> bytes:
 
 def _from_path(path: Path, kind: Kind, where: str) -> Source:
     try:
-        # the size first: a file too large is not read at all
-        _check_size(path.stat().st_size, kind, where, path.name)
+        # the size first: a file too large is not read at all, nor is a device without an end
+        _check_size(_size_of(path, where), kind, where, path.name)
         data = path.read_bytes()
+    except CheckError:
+        raise
     except FileNotFoundError:
         raise refusal(where, f"names {path}", "there is no such file") from None
     except IsADirectoryError:
@@ -92,6 +95,13 @@ def _from_path(path: Path, kind: Kind, where: str) -> Source:
         reason = getattr(error, "strerror", None) or str(error)
         raise refusal(where, f"names {path}", f"it cannot be read ({reason})") from None
     return _checked(data, kind, where, path.name, str(path))
+
+
+def _size_of(path: Path, where: str) -> int:
+    about = path.stat()
+    if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+        raise refusal(where, f"names {path}", "that is a device or a pipe, and no file")
+    return about.st_size
 
 
 def _checked(data: bytes, kind: Kind, where: str, name: str, path: str | None = None) -> Source:

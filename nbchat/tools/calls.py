@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from nbchat.api.response import Completion, ResponseMessage, Usage
-from nbchat.errors import short_traceback
+from nbchat.errors import named, short_traceback
 from nbchat.tools.schema import Tool
 
 Kind = Literal["function", "custom", "function_call"]
@@ -245,7 +245,7 @@ def _outcome(job: Callable[[], Any]) -> _Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # noqa: BLE001 - sys.exit() too: whatever it is, the model is told
-        error = f"{type(raised).__name__}: {raised}" if str(raised) else type(raised).__name__
+        error = named(raised)
         result, where = None, "\n".join(short_traceback(raised)[:-1])
     return _Outcome(result, error and _encodable(error), time.perf_counter() - started, where)
 
@@ -279,6 +279,8 @@ def _decoded(arguments: str) -> Any:
 
 def _called(function: Callable[..., Any], first: tuple[Any, ...], values: dict[str, Any]) -> Any:
     result = function(*first, **values)
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise TypeError("the function yields, and a tool must return its result, such as a list")
     return _awaited(result) if inspect.isawaitable(result) else result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
@@ -195,9 +196,10 @@ def _schemas(
             msgspec.json.schema(hint)
         except (TypeError, NameError, RecursionError) as error:
             reason = str(error).rstrip(".").splitlines()[-1:] or [type(error).__name__]
+            instead = " A dataclass or a msgspec.Struct can." if "pydantic" in sys.modules else ""
             raise _refusal(
                 f"{name} cannot be described to a model: its parameter {parameter.name} "
-                f"({_shown(hint)}) is nothing that JSON can carry ({reason[0]})."
+                f"({_shown(hint)}) is nothing that JSON can carry ({reason[0]}).{instead}"
             ) from None
     return msgspec.json.schema_components(
         [hint for _, hint in parameters], ref_template="#/$defs/{name}"

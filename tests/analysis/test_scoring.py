@@ -213,3 +213,11 @@ def test_mean_of_nothing_is_missing() -> None:
     assert np.isnan(row["mean_logprob"])
     assert np.isnan(row["logprob_per_byte"])
     assert (row["sum_logprob"], row["mean_logprob_with_end"]) == (0, -3.0)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_what_no_server_can_tokenise_is_refused_before_anything_is_sent(text: str) -> None:
+    with ScriptedServer() as server:
+        with pytest.raises(CheckError, match="NUL"):
+            nbchat.score("Hi", ["Good day", text], profile=server.url)
+        assert server.requests == []

@@ -12,7 +12,7 @@ from nbchat import frames
 from nbchat.client import read_stream
 from nbchat.frames import MissingLogprobsWarning
 from nbchat.run import Run
-from tests.frames.made import entry, token
+from tests.frames.made import choice, entry, run_of, token
 
 LOWEST_FLOAT = -3.4028234663852886e38
 
@@ -211,3 +211,19 @@ def test_none_of_it_warns_but_what_is_missing():
         run = of(entry("b", LOWEST_FLOAT, ("a", 0.5), ("a", 0.5)), entry("", -9999.0, data=b""))
         for frame in (frames.tokens, frames.alternatives, frames.choices, frames.usage):
             frame(run)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_a_sampled_token_behind_the_list_says_nothing_of_the_unseen_ones(k):
+    # vLLM puts a token that was drawn from far below behind the K that were asked for
+    top = [(" a", -2.0), (" c", -2.5)][:k]
+    behind = entry(" b", -30.0, *top, (" b", -30.0))
+    beside = entry(" b", -30.0, *top)
+    params = {"logprobs": True, "top_logprobs": k}
+    one, other = (
+        frames.tokens(run_of(choice(e), params=params, vocab_size=49_152)).iloc[0]
+        for e in (behind, beside)
+    )
+    assert one["entropy_lo"] == pytest.approx(other["entropy_lo"])
+    assert one["entropy_hi"] == pytest.approx(other["entropy_hi"])
+    assert one["entropy_lo"] < one["entropy_hi"] - 1

@@ -182,6 +182,7 @@ def test_messages_by_hand_get_them_at_the_end_and_stay_as_they_were() -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"images": "nowhere.png"}, "images names nowhere.png: there is no such file."),
     ({"images": ["https://a.b/c.png", "/"]}, "images[1] names /: that is a folder."),
+    ({"images": "/dev/zero"}, "images names /dev/zero: that is a device or a pipe, and no file."),
     ({"images": b""}, "images (image) is empty: there is no image in it."),
     ({"images": PDF}, "must be png, jpeg, webp or gif; files takes it."),
     ({"images": b"\0\1"}, "images (image) is in no format that is known here"),

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,24 @@ def test_arguments_are_converted_before_the_call() -> None:
 )
 def test_results_become_text(value: Any, text: str) -> None:
     assert ran(lambda: value).result == text
+
+
+def test_an_exception_that_cannot_speak_is_told_by_its_name() -> None:
+    class MuteError(Exception):
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    def mute() -> None:
+        raise MuteError
+
+    assert ran(mute).error == "MuteError"
+
+
+def test_a_function_that_yields_has_no_result() -> None:
+    def counting() -> Iterator[int]:
+        yield 1
+
+    assert (ran(counting).error or "").startswith("TypeError: the function yields")
 
 
 def test_an_exception_says_where_in_the_users_code() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.blocks import MarkdownBlocks
+from nbchat.display.folded import sources_html
 from nbchat.display.safe import as_html
 from nbchat.display.shown import fenced, reply_markdown
 
@@ -91,6 +92,12 @@ class _ChoiceFeed:
         if markdown != self._markdown or (is_whole and markdown):
             at, blocks = self._new_blocks(markdown, is_whole=is_whole)
             news = self._replaced(at, blocks)
+        if is_whole and (sources := sources_html([choice])):
+            block = f'<div class="nbx-sources">{sources}</div>'
+            news.setdefault("at", len(self._html))
+            news.setdefault("keep", 0)
+            news["html"] = [*news.get("html", ()), block]
+            self._html.append(block)
         thought = choice.message.reasoning or ""
         if thought != self._thought:
             keep = _n_same(self._thought, thought)

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
+from nbchat.api.explain import did_you_mean, nearest
+from nbchat.api.fields import FIELDS
+from nbchat.api.values import shown
 from nbchat.client import Profile
-from nbchat.code import draft_of
+from nbchat.code import Draft, draft_of
+from nbchat.errors import CheckError, UnknownFieldError
 from nbchat.run import Run
+from nbchat.session.biases import with_token_ids
+from nbchat.session.playing import StatusLines
+from nbchat.session.whole_rows import is_all, with_whole_rows
+from nbchat.structured import structure_of
+from nbchat.tools import tool
 from nbchat.widgets.explorer.form import refuse_keys
 from nbchat.widgets.explorer.panel import Explorer, notebook_variables
+
+_BESIDE = ("messages", "extra")
 
 
 def explore(source: Any = None, *, profile: str | Profile | None = None, **fields: Any) -> Explorer:
@@ -19,20 +31,28 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
     `source` is the request to begin with: a run (its reply is shown too), params, a mapping of
     fields or a whole body, a list of messages, the text of a ``%%chat`` cell, or a prompt.
     `profile` is where to send it: a name, a base URL or a `Profile`. `fields` are set on top:
-    declared fields, `messages`, `system` (str, the system message) and `extra`.
+    declared fields, `messages`, `system` (str, the system message) and `extra`; functions among
+    `tools`, a type as `response_format`, texts in `logit_bias` and ``top_logprobs="all"`` become
+    what would be sent for them.
 
-    Raise what `nbchat.code.draft_of` raises where the source cannot be read, and CheckError
-    for a key among the fields. What breaks any other rule of the request raises nothing: the
-    panel says it beside the control.
+    The panel it gives (`nbchat.widgets.explorer.panel.Explorer`) has ``run()``, ``vary()``,
+    ``wait()``, ``stop()``, ``show()``, `draft`, `last` and the frames `runs`, ``tokens()``,
+    ``alternatives()`` and ``usage()``.
+
+    Raise UnknownFieldError for any other name, what `nbchat.code.draft_of` raises where the source
+    cannot be read, and CheckError for a key among the fields and for a function or type that
+    cannot be described. What breaks any other rule of the request raises nothing: the panel says
+    it beside the control.
     """
     draft = draft_of(source, notebook_variables())
     profiles: dict[str, Profile] = {}
+    given: Profile | None = None
     if isinstance(profile, Profile):
-        profiles[profile.name] = profile
+        given = profiles[profile.name] = profile
         profile = profile.name
     system = fields.pop("system", None)
     if fields:
-        more = draft_of(fields)
+        more = draft_of(_wire(fields, given or profile or draft.profile))
         draft = msgspec.structs.replace(
             draft,
             messages=more.messages or draft.messages,
@@ -49,3 +69,42 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
     if isinstance(source, Run):
         explorer.show(source)
     return explorer
+
+
+def _wire(fields: dict[str, Any], profile: str | Profile | None) -> dict[str, Any]:
+    """Give fields as they are sent, functions and types described. Raise for unknown names."""
+    _refuse_unknown(fields)
+    tools = fields.get("tools")
+    if isinstance(tools, (list, tuple)):
+        fields = {**fields, "tools": [tool(t).schema if callable(t) else t for t in tools]}
+    if "response_format" in fields:
+        structure = structure_of(fields["response_format"])
+        if structure is not None:
+            fields = {**fields, "response_format": structure.wire}
+    say = StatusLines().status
+    if "logit_bias" in fields:
+        fields = with_token_ids(fields, profile, say=say)
+    if is_all(fields):
+        fields, extra = with_whole_rows(fields, fields.get("extra"), profile, say=say)
+        fields["extra"] = extra
+    return fields
+
+
+def _refuse_unknown(fields: dict[str, Any]) -> None:
+    unknown = [name for name in fields if name not in FIELDS() and name not in _BESIDE]
+    for name in unknown:
+        refuse_keys(Draft(extra={name: ""}))
+        near = nearest(name, [*FIELDS(), *_BESIDE])
+        hint = did_you_mean(near) or " What is attached to a message goes into messages=[…]."
+        raise UnknownFieldError(
+            f"{name} is no field that the explorer takes.{hint} "
+            "A field that only this server knows goes into extra={...}.",
+            field=name,
+            value=fields[name],
+            rule="unknown name",
+            nearest=near,
+        )
+    if not isinstance(fields.get("extra") or {}, Mapping):
+        raise CheckError(
+            f"extra is {shown(fields['extra'])}, but it must be a mapping of fields.", field="extra"
+        )

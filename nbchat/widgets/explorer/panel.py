@@ -12,8 +12,10 @@ import traitlets
 
 from nbchat import session
 from nbchat.api.fields import FIELDS
+from nbchat.api.values import plain
 from nbchat.client import profiles as known
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of
+from nbchat.code.draft import copied
 from nbchat.errors import CheckError, NbchatError
 from nbchat.run import Run
 from nbchat.widgets.controls import controls, groups
@@ -54,8 +56,10 @@ _NO_RUNS = "This panel has no run yet: press Run, or call explorer.run()."
 class Explorer(Panel):
     """A panel that builds a request, sends it and shows what comes. Made by `nbchat.explore`.
 
-    - `draft`: the request as it stands, a `nbchat.code.Draft`; set it to anything that
-      `nbchat.explore` opens, to show that
+    - `draft`: a copy of the request as it stands, a `nbchat.code.Draft`; set it to anything
+      that `nbchat.explore` opens, to show that; ``show()`` does the same
+    - ``run()`` sends it, ``vary(name, values)`` once for each value of a field; ``wait()``
+      waits for what runs, ``stop()`` stops it
     - `runs`: DataFrame, one row for each run of the panel (see `nbchat.runs`), failed and
       interrupted ones included; ``tokens()``, ``alternatives()``, ``usage()``: of all of them
     - `last`: the latest `Run`
@@ -80,24 +84,32 @@ class Explorer(Panel):
 
     @property
     def draft(self) -> Draft:
-        """The request as it stands, right or wrong."""
-        return self._draft
+        """A copy of the request as it stands, right or wrong."""
+        return copied(self._draft)
 
     @draft.setter
     def draft(self, source: Any) -> None:
         self.show(source)
 
     def show(self, source: Any) -> None:
-        """Show a request: of a run (with its reply), params, a mapping, a draft, a cell's text."""
-        found = draft_of(source, notebook_variables())
+        """Show a request: of a run (with its reply), params, a mapping, a draft, a cell's text.
+
+        What names no profile is for the panel's own. Raise what `nbchat.code.draft_of` raises.
+        """
+        found = copied(draft_of(source, notebook_variables()))
         with self._lock:
+            if found.profile is None and not isinstance(source, Draft):
+                found = msgspec.structs.replace(found, profile=self._draft.profile)
             self._set_draft(found)
             if isinstance(source, Run):
                 self._screen.open([self._entry_of(source, found)])
         self.refresh_stand_in()
 
     def run(self) -> None:
-        """Send the request, as the button does. Raise `CheckError` where it breaks a rule."""
+        """Send the request, as the button does; what still runs is stopped, and kept.
+
+        Raise `CheckError` where it breaks a rule.
+        """
         sentence = self._run()
         if sentence:
             raise CheckError(sentence)
@@ -107,7 +119,11 @@ class Explorer(Panel):
 
         Raise `CheckError` where a value breaks a rule; then nothing is sent.
         """
-        sentence = self._vary(name, [*values])
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise CheckError(
+                f"{name} varies over a list of values, not over {values!r}.", field=name
+            )
+        sentence = self._vary(name, [plain(value, name) for value in values])
         if sentence:
             raise CheckError(sentence, field=name)
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.calls import escaped
+from nbchat.display.folded import reasoning_html, sources_html
 from nbchat.display.safe import as_html
 from nbchat.redact import redact_keys
 from nbchat.widgets.explorer.feed import text_of
@@ -72,7 +73,13 @@ def _reply(entry: Entry) -> str:
 
 def _choice(choice: Choice, *, many: bool) -> str:
     head = f'<div style="{_GREY}">choice {choice.index}</div>' if many else ""
-    return f'<div style="min-width:0">{head}{as_html(text_of(choice.message))}</div>'
+    sources = sources_html([choice])
+    below = f'<div style="{_GREY}">{sources}</div>' if sources else ""
+    return (
+        f'<div style="min-width:0">{head}{reasoning_html([choice.message])}'
+        f"{as_html(text_of(choice.message))}"
+        f"{below}</div>"
+    )
 
 
 def _tokens(shown: Sequence[Entry]) -> str:

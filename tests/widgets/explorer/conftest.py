@@ -44,6 +44,8 @@ class Page:
     def wait_over(self) -> None:
         """Wait until nothing runs and the last frame was painted."""
         self.wait(lambda: not self.panel._runner.is_running and not self.panel._screen.dirty)
+        with self.panel._screen._lock:  # it is no more dirty once its painting has begun
+            pass
 
     @property
     def entries(self) -> list[Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 import nbchat
@@ -298,7 +299,12 @@ def test_it_opens_in_the_state_of_a_run_params_a_mapping_or_a_cell(server: Scrip
     assert cell.draft.fields == {"temperature": 0.2}
     assert nbchat.explore("Why?", system="Be terse.").draft.messages[0]["role"] == "system"
     panel.draft = {"seed": 7}
-    assert panel.draft == Draft(fields={"seed": 7})
+    # what names no profile stays with the panel's
+    assert panel.draft == Draft(fields={"seed": 7}, profile=server.url)
+    panel.show("%%chat --model m\nsecret")
+    assert panel.draft.profile == server.url
+    panel.draft.fields["model"] = "changed"  # a copy
+    assert panel.draft.fields == {"model": "m"}
 
 
 def test_no_key_gets_into_the_page(server: ScriptedServer, open_page: OpenPage) -> None:
@@ -381,3 +387,72 @@ def test_drafts_that_json_cannot_carry_are_refused_at_the_door() -> None:
     with pytest.raises(ValueError, match="temperature"):
         nbchat.explore(temperature=float("nan"))
     assert msgspec.json.encode(nbchat.explore("Hi", seed=2**62).opening)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"temprature": 9}, "Did you mean temperature?"),
+        ({"images": "a.png"}, "images is no field that the explorer takes"),
+        ({"extra": 5}, "extra is 5, but it must be a mapping of fields"),
+        ({"tools": [lambda *many: 1]}, "tools"),
+    ],
+)
+def test_what_is_no_field_of_a_request_is_refused(fields: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(CheckError) as caught:
+        nbchat.explore("Hi", **fields)
+    assert sentence in str(caught.value)
+
+
+def test_messages_that_are_none_are_refused_and_the_panel_stays_as_it_is() -> None:
+    panel = nbchat.explore("Hi")
+    for wrong in ({"messages": 5}, {"messages": [None]}, [1]):
+        with pytest.raises(TypeError, match="messages"):
+            panel.show(wrong)
+        with pytest.raises(TypeError, match="messages"):
+            nbchat.explore(wrong)
+    assert panel.draft == Draft(messages=[{"role": "user", "content": "Hi"}])
+
+
+def test_functions_and_types_are_what_would_be_sent_for_them() -> None:
+    def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    fields = nbchat.explore("Hi", tools=[add], response_format=list[int]).draft.fields
+    assert fields["tools"][0]["function"]["name"] == "add"
+    assert fields["response_format"]["type"] == "json_schema"
+
+
+def test_values_to_vary_over_can_be_numpys_and_must_be_several(server: ScriptedServer) -> None:
+    server.default = speaking("Yes.")
+    panel = nbchat.explore("Hi", profile=server.url)
+    panel.vary("temperature", np.linspace(0, 1, 3))
+    panel.wait()
+    assert sorted(request.body["temperature"] for request in server.requests) == [0, 0.5, 1]
+    for wrong in (5, "ab"):
+        with pytest.raises(CheckError, match="list of values"):
+            panel.vary("model", wrong)  # type: ignore[arg-type]
+
+
+def test_sources_stand_below_the_reply_and_in_the_picture(
+    server: ScriptedServer, open_page: OpenPage
+) -> None:
+    page_cited = {"url": "https://a.example/x", "title": "A page", "start_index": 0, "end_index": 2}
+    cited = {"annotations": [{"type": "url_citation", "url_citation": page_cited}]}
+    server.default = Reply(
+        sse(
+            chunk("Hi there."),
+            chunk(delta={**cited, "reasoning_content": "Let me see."}),
+            chunk(finish_reason="stop"),
+        )
+    )
+    page = open_page()
+    page.ask("run")
+    page.wait_over()
+    (shown,) = page.texts().values()
+    assert "Hi there." in shown
+    assert 'href="https://a.example/x"' in shown
+    picture = page.panel.stand_in_html()
+    assert 'href="https://a.example/x"' in picture
+    assert "Let me see." in picture
