@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from nbchat.run import Run
 
 _DEFAULT_TOP = 5
+#: tokens; the context of every server is longer, so that it need not be asked for
+_SURELY_FITS = 500
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -172,6 +174,7 @@ def scores_of(
         return _played(pairs, playings, None)
     size = vocabulary_size_of(found)
     tokens = {text: _tokens(found, text) for text in dict.fromkeys(text for _, text in pairs)}
+    _check_room(found, tokens)
     playings = []
     for messages, text in pairs:
         params = forced_params(tokens[text], top, fields, more)
@@ -200,6 +203,20 @@ def _check(pairs: Sequence[tuple[Any, str]], top: int) -> None:
         rule = "a whole number from 1 to 20"
         raise CheckError(
             f"top_logprobs is {shown(top)}, but must be {rule}.", field="top_logprobs", rule=rule
+        )
+
+
+def _check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
+    text, longest = max(tokens.items(), key=lambda item: len(item[1]), default=("", ()))
+    if len(longest) < _SURELY_FITS:
+        return
+    room = native.context_size(client_of(profile))
+    if room is not None and len(longest) >= room:
+        rule = f"fewer than {room:,}, all that this server has room for"
+        raise CheckError(
+            f"A text to score is {len(longest):,} tokens ({shown(text)}), but must be {rule}.",
+            field="texts",
+            rule=rule,
         )
 
 

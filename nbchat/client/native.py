@@ -64,8 +64,17 @@ def kind(client: Client) -> Kind:
 
 def vocabulary_size(client: Client) -> int | None:
     """Give the number of tokens that llama.cpp says its model has; None where it does not."""
+    return _of_model(client, "n_vocab")
+
+
+def context_size(client: Client) -> int | None:
+    """Give how many tokens llama.cpp has room for in a request and its reply; None if unknown."""
+    return _of_model(client, "n_ctx")
+
+
+def _of_model(client: Client, name: str) -> int | None:
     try:
-        size = _models(client)[0]["meta"]["n_vocab"]
+        size = _models(client)[0]["meta"][name]
     except (ApiError, LookupError, TypeError):
         return None
     return size if isinstance(size, int) and size > 0 else None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # bits: an interval narrower than this is drawn, and named, as the one value that it is
 _EXACT = 1e-6
 
+_MOST_BARS = 1000
+
 
 def surprisal(run: RunLike | pd.DataFrame, ax: Axes | None = None, *, choice: int = 0) -> Axes:
     """Draw the surprisal of each token of a choice, in bits.
@@ -35,7 +37,10 @@ def surprisal(run: RunLike | pd.DataFrame, ax: Axes | None = None, *, choice: in
     known = bits.dropna()
     highest = max(float(known.max()) if len(known) else 0.0, 1.0)
     width = _bar_width(ax, count)
-    ax.bar(range(count), bits.fillna(0.0), width=width)
+    if count > _MOST_BARS:  # a bar is an object of its own, and these are thinner than a line
+        ax.vlines(range(count), 0.0, bits.fillna(0.0), linewidth=max(0.3, step_of(ax, count)))
+    else:
+        ax.bar(range(count), bits.fillna(0.0), width=width)
     if any(censored):
         where = [i for i in range(count) if censored[i]]
         hatched(ax.bar(where, highest, width=width, label="not known (outside the list)"))

@@ -129,7 +129,7 @@ def test_alternatives_are_named_by_text_index_or_id(weights: Path) -> None:
         nbchat.branch(run, 9)
     with pytest.raises(CheckError, match=r"id 49152, but must be below 49,152"):
         nbchat.branch(run, 0, 49_152)
-    with pytest.raises(TypeError, match='goes on from a run'):
+    with pytest.raises(TypeError, match="goes on from a run"):
         nbchat.branch("x", 0)  # type: ignore[arg-type]
     # a position out of a frame is numpy's
     assert nbchat.branch(run, np.int64(0), np.int64(1)).token_id == number

@@ -221,3 +221,9 @@ def test_what_no_server_can_tokenise_is_refused_before_anything_is_sent(text: st
         with pytest.raises(CheckError, match="NUL"):
             nbchat.score("Hi", ["Good day", text], profile=server.url)
         assert server.requests == []
+
+
+@pytest.mark.local
+def test_a_text_without_room_is_refused_at_once(weights: Path) -> None:
+    with pytest.raises(CheckError, match=r"is 9,001 tokens .*fewer than 4,096"):
+        nbchat.score("Hi", ["Paris", "word" + " word" * 9000], profile="local")

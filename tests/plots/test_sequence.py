@@ -130,3 +130,12 @@ class TestEntropy:
 
     def test_a_position_of_nothing_known_can_be_drawn(self):
         draw(plots.entropy(run_of(choice(entry("a", -9999.0)))))
+
+
+def test_a_long_reply_is_one_object_and_not_one_for_each_token():
+    run = run_of(choice(*(entry("a", -1.0) for _ in range(1001))))
+    ax = plots.surprisal(run)
+    assert len(ax.patches) == 0
+    (lines,) = (made for made in ax.collections)
+    assert len(lines.get_segments()) == 1001
+    assert lines.get_segments()[0][1][1] == pytest.approx(1 / math.log(2))
