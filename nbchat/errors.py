@@ -253,10 +253,10 @@ def short_traceback(error: BaseException, *, shows_place: bool = True) -> list[s
         for frame_name, number, source in _own_frames(error.__traceback__)
         if shows_place
     ]
-    return [*(line for line in lines if line), named(error)]
+    return [*(line for line in lines if line), type_and_sentence(error)]
 
 
-def named(error: BaseException) -> str:
+def type_and_sentence(error: BaseException) -> str:
     """Give an exception's type and what it says, if it can."""
     name = type(error).__name__
     try:

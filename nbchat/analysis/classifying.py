@@ -95,7 +95,8 @@ def classify(
 
     For "first_token", upper and lower case and a leading blank count for the same label; blank
     and end tokens, and what lies outside the list, count for none, so that a label none of
-    whose pieces is listed has `prob` 0 and no `logprob`.
+    whose pieces is listed has `prob` 0 and no `logprob`. Where that is so of all of them, no
+    `prob` is known (NaN), and none is predicted.
 
     At most four requests go on at once, and the runs are in `nbchat.runs()` too. Raise
     `CheckError` for a wrong argument; `NotAvailableError` where "exact" and "pmi" are not

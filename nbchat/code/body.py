@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import json
 import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nbchat.code.draft import Draft, body_of, profile_of
+from nbchat.code.draft import Draft, body_of, draft_of, profile_of
 from nbchat.code.embedded import as_here_document, base64_in
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
 
 
-def as_json(draft: Draft, profile: Profile | None = None) -> str:
+def as_json(draft: Draft | Any, profile: Profile | None = None) -> str:
     """Give the body that is sent, indented, checked or not.
 
-    `profile` stands in the place of the draft's own. Raise ProfileError where that is unknown.
+    `draft` can be anything that `draft_of` takes; `profile` stands in the place of its own.
+    Raise ProfileError where that is unknown.
     """
-    return json.dumps(body_of(draft, profile), ensure_ascii=False, indent=2)
+    return json.dumps(body_of(draft_of(draft), profile), ensure_ascii=False, indent=2)
 
 
-def as_curl(draft: Draft, profile: Profile | None = None) -> str:
+def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
     """Give a shell command that sends the request. The key stands in its variable.
 
     Base64 that came from a file is made of it again when the command runs. `profile` stands
     in the place of the draft's own. Raise ProfileError where that is unknown.
     """
+    draft = draft_of(draft)
     found = profile_of(draft) if profile is None else profile
     variable = found.key_variable or "OPENAI_API_KEY"
     bearer = "Bearer " if found.key_header == "Authorization" else ""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import pprint
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from nbchat.code.draft import Draft, draft_of
 from nbchat.code.embedded import as_arguments, with_calls
-
-if TYPE_CHECKING:
-    from nbchat.code.draft import Draft
 
 _WIDTH = 88
 
 
-def as_call(draft: Draft) -> str:
-    """Give Python that sends the request and names its run ``run``."""
+def as_call(draft: Draft | Any) -> str:
+    """Give Python that sends the request and names its run ``run``.
+
+    `draft` can be anything that `draft_of` takes.
+    """
+    draft = draft_of(draft)
     arguments = {**_messages(draft.messages), **draft.fields}
     if draft.extra:
         arguments["extra"] = draft.extra

@@ -13,7 +13,7 @@ from nbchat.api.fields import FIELDS
 from nbchat.api.values import plain
 from nbchat.code import template
 from nbchat.code.asked import asked_fields, asked_messages
-from nbchat.code.draft import Draft
+from nbchat.code.draft import Draft, draft_of
 from nbchat.code.embedded import base64_in
 from nbchat.code.flags import Flags, read_line
 from nbchat.code.keys import names_key, without_key_flags
@@ -28,14 +28,16 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
 
-def as_cell(draft: Draft) -> str:
+def as_cell(draft: Draft | Any) -> str:
     """Give the ``%%chat`` cell that sends exactly this request, right or wrong.
 
     A last user message of text is the body, with what is attached to it from files, addresses
     or variables as ``--image`` and the like; a system message of one line is ``--system``.
     What else was said goes to ``--messages``, and a field whose value no flag can carry to
     ``--params``. Defaults that ``%config NbChat`` sets are the notebook's, and are sent too.
+    `draft` can be anything that `draft_of` takes.
     """
+    draft = draft_of(draft)
     system, messages, prompt, attached = _apart(draft.messages)
     words = [*_own(draft.profile, system), *_fields(draft), *attached]
     if messages:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from nbchat.api.values import is_whole_number
 from nbchat.plots.axes import hatched, new_axes, setting
 from nbchat.plots.glyphs import drawable, shortened
 from nbchat.plots.subject import frame_of, of_choice, one_channel
@@ -163,6 +164,8 @@ def _unseen_band(ax: Axes, at: Floats, lower: Floats, upper: Floats) -> None:
 
 def at_position(frame: pd.DataFrame, position: int) -> tuple[int, pd.DataFrame]:
     """Give the position, counted from the start, and its rows. Raise IndexError for none."""
+    if not is_whole_number(position):
+        raise TypeError(f"position is {position!r}, but must be a whole number")
     count = int(frame["position"].max()) + 1
     if not -count <= position < count:
         raise IndexError(f"there is no position {position}: the choice has {count} tokens")

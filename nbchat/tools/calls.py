@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from nbchat.api.response import Completion, ResponseMessage, Usage
-from nbchat.errors import named, short_traceback
+from nbchat.errors import short_traceback, type_and_sentence
 from nbchat.tools.schema import Tool
 
 Kind = Literal["function", "custom", "function_call"]
@@ -245,7 +245,7 @@ def _outcome(job: Callable[[], Any]) -> _Outcome:
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # noqa: BLE001 - sys.exit() too: whatever it is, the model is told
-        error = named(raised)
+        error = type_and_sentence(raised)
         result, where = None, "\n".join(short_traceback(raised)[:-1])
     return _Outcome(result, error and _encodable(error), time.perf_counter() - started, where)
 

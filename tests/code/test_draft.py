@@ -212,3 +212,10 @@ def test_only_the_fields_that_differ_are_named() -> None:
     assert list(changed_fields([Draft(messages=[USER]), other])[1]) == ["profile", "messages"]
     assert changed_fields(drafts[:1]) == [{}]
     assert changed_fields([]) == []
+
+
+def test_what_describes_a_request_can_be_written_at_once(server: ScriptedServer) -> None:
+    run = nbchat.chat("Hi", profile=server.url, temperature=0.5)
+    for write in (as_cell, as_call, as_curl, as_json):
+        assert write(run) == write(draft_of(run))
+        assert write({"temperature": 0.5}) == write(draft_of({"temperature": 0.5}))

@@ -153,3 +153,11 @@ class TestTemperatures:
 
     def test_any_token_can_be_drawn(self):
         draw(plots.temperatures(odd_reply(), 2))
+
+
+@pytest.mark.parametrize("draw", [plots.alternatives, plots.temperatures])
+@pytest.mark.parametrize("position", [1.5, "x", True])
+def test_a_position_is_a_whole_number(draw, position):
+    run = run_of(choice(entry("a", -1.0, ("a", -1.0)), entry("b", -1.0, ("b", -1.0))))
+    with pytest.raises(TypeError, match="must be a whole number"):
+        draw(run, position)
