@@ -219,12 +219,12 @@ class Asking:
     def _first_alternatives(self, **fields: Any) -> dict[str, float] | None:
         """Get the alternatives of a reply's first token; None where no logprobs come.
 
-        A token drawn by chance can be without text (an end, a piece of a character), and
-        servers send no entry for it: then another is drawn.
+        A token drawn by chance can be without text (an end) or a piece of a character (none, or
+        U+FFFD), and servers send no entry for it: then another is drawn.
         """
         for _ in range(_DRAWS):
             answer = self._ask(_COLOUR, most=1, logprobs=True, **fields)
-            if answer.alternatives or answer.text:
+            if answer.alternatives or answer.text.strip("\ufffd"):
                 break
         return answer.alternatives
 

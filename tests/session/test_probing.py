@@ -114,7 +114,8 @@ def test_a_server_that_can_everything_is_found_to(server: ScriptedServer) -> Non
     assert all(request.body["max_tokens"] <= 64 for request in server.requests)
 
 
-def test_a_token_drawn_without_text_is_drawn_again(server: ScriptedServer) -> None:
+@pytest.mark.parametrize("text", ["", "\ufffd"])
+def test_a_token_drawn_without_text_is_drawn_again(server: ScriptedServer, text: str) -> None:
     """llama.cpp sends no entry for a piece of a character, and none for an end token."""
     usual, empty_once = Server(), {1, 2}
 
@@ -123,7 +124,7 @@ def test_a_token_drawn_without_text_is_drawn_again(server: ScriptedServer) -> No
         if request.body.get("logprobs") and temperature in empty_once:
             empty_once.remove(temperature)
             return Reply.json(
-                {"choices": [{"message": {"content": ""}, "finish_reason": "length"}]}
+                {"choices": [{"message": {"content": text}, "finish_reason": "length"}]}
             )
         return usual(request)
 
