@@ -261,7 +261,7 @@ def type_and_sentence(error: BaseException) -> str:
     name = type(error).__name__
     try:
         sentence = str(error)
-    except Exception:  # noqa: BLE001 - the user's own __str__
+    except Exception:  # noqa: BLE001 - a __str__ of the user's that fails itself: the name must do
         return name
     return f"{name}: {sentence}" if sentence else name
 

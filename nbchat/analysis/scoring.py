@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nbchat.run import Run
 
 _DEFAULT_TOP = 5
-#: tokens; the context of every server is longer, so that it need not be asked for
+#: tokens: for shorter texts the server is not asked how many it has room for
 _SURELY_FITS = 500
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
@@ -196,7 +195,8 @@ def _schemas(
             msgspec.json.schema(hint)
         except (TypeError, NameError, RecursionError) as error:
             reason = str(error).rstrip(".").splitlines()[-1:] or [type(error).__name__]
-            instead = " A dataclass or a msgspec.Struct can." if "pydantic" in sys.modules else ""
+            is_model = any(hasattr(part, "model_json_schema") for part in (hint, *get_args(hint)))
+            instead = " Take a dataclass or a msgspec.Struct for it." if is_model else ""
             raise _refusal(
                 f"{name} cannot be described to a model: its parameter {parameter.name} "
                 f"({_shown(hint)}) is nothing that JSON can carry ({reason[0]}).{instead}"

@@ -238,6 +238,12 @@ class TestTemper:
         np.testing.assert_allclose(lower, p**2 / ((p**2).sum() + 0.2**2 + 0.1**2))
         np.testing.assert_allclose(upper, p**2 / ((p**2).sum() + 3 * 0.1**2))
 
+    @pytest.mark.parametrize("temperature", [2.0, 20.0])
+    def test_what_rounding_leaves_over_of_whole_pieces_is_no_piece(self, temperature):
+        # two more thirds: 1 - 1/3 is not quite twice 1/3
+        lower, upper = temper([math.log(1 / 3)], temperature, 3, math.log(1 / 3))
+        np.testing.assert_allclose([lower, upper], 1 / 3, rtol=1e-9)
+
     @given(distributions(), st.sampled_from(KEPT), st.floats(0.05, 20))
     def test_what_is_known_of_unseen_tokens_narrows_the_interval(self, p, k, temperature):
         k = min(k, len(p))

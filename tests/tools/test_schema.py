@@ -3,10 +3,12 @@ from __future__ import annotations
 import enum
 import functools
 import io
+import threading
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Optional, TypedDict
 
 import msgspec
+import pydantic
 import pytest
 from msgspec import Meta
 
@@ -201,3 +203,28 @@ def test_msgspec_types_are_taken_whole() -> None:
 
     pay.__annotations__["item"] = Item
     assert schema_of(pay)["parameters"]["$defs"]["Item"]["required"] == ["price"]
+
+
+class Spot(pydantic.BaseModel):
+    name: str
+
+
+def test_a_pydantic_model_as_a_parameter_is_refused_with_what_to_take_instead() -> None:
+    def one(place: Spot) -> str:
+        """Go."""
+        return place.name
+
+    def several(places: list[Spot]) -> str:
+        """Go."""
+        return places[0].name
+
+    def other(where: threading.Lock) -> str:
+        """Go."""
+        return str(where)
+
+    for function in (one, several):
+        with pytest.raises(CheckError, match="Take a dataclass"):
+            tool(function)
+    with pytest.raises(CheckError) as caught:
+        tool(other)
+    assert "Struct" not in str(caught.value)

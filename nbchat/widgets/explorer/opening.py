@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from nbchat.api.explain import did_you_mean, nearest
+from nbchat.api.check import check
 from nbchat.api.fields import FIELDS
 from nbchat.api.values import shown
 from nbchat.client import Profile
-from nbchat.code import Draft, draft_of
-from nbchat.errors import CheckError, UnknownFieldError
+from nbchat.code import draft_of
+from nbchat.errors import CheckError
 from nbchat.run import Run
 from nbchat.session.biases import with_token_ids
 from nbchat.session.playing import StatusLines
@@ -40,9 +40,9 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
     ``alternatives()`` and ``usage()``.
 
     Raise UnknownFieldError for any other name, what `nbchat.code.draft_of` raises where the source
-    cannot be read, and CheckError for a key among the fields and for a function or type that
-    cannot be described. What breaks any other rule of the request raises nothing: the panel says
-    it beside the control.
+    cannot be read, and CheckError for a key among the fields and for a function, type, text or
+    "all" for which nothing can be sent. What breaks any other rule of the request raises nothing:
+    the panel says it beside the control.
     """
     draft = draft_of(source, notebook_variables())
     profiles: dict[str, Profile] = {}
@@ -91,19 +91,7 @@ def _wire(fields: dict[str, Any], profile: str | Profile | None) -> dict[str, An
 
 
 def _refuse_unknown(fields: dict[str, Any]) -> None:
-    unknown = [name for name in fields if name not in FIELDS() and name not in _BESIDE]
-    for name in unknown:
-        refuse_keys(Draft(extra={name: ""}))
-        near = nearest(name, [*FIELDS(), *_BESIDE])
-        hint = did_you_mean(near) or " What is attached to a message goes into messages=[…]."
-        raise UnknownFieldError(
-            f"{name} is no field that the explorer takes.{hint} "
-            "A field that only this server knows goes into extra={...}.",
-            field=name,
-            value=fields[name],
-            rule="unknown name",
-            nearest=near,
-        )
+    check({name: value for name, value in fields.items() if name not in {*FIELDS(), *_BESIDE}})
     if not isinstance(fields.get("extra") or {}, Mapping):
         raise CheckError(
             f"extra is {shown(fields['extra'])}, but it must be a mapping of fields.", field="extra"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -393,7 +394,7 @@ def test_drafts_that_json_cannot_carry_are_refused_at_the_door() -> None:
     ("fields", "sentence"),
     [
         ({"temprature": 9}, "Did you mean temperature?"),
-        ({"images": "a.png"}, "images is no field that the explorer takes"),
+        ({"images": "a.png"}, "images is not a field of the request"),
         ({"extra": 5}, "extra is 5, but it must be a mapping of fields"),
         ({"tools": [lambda *many: 1]}, "tools"),
     ],
@@ -456,3 +457,17 @@ def test_sources_stand_below_the_reply_and_in_the_picture(
     picture = page.panel.stand_in_html()
     assert 'href="https://a.example/x"' in picture
     assert "Let me see." in picture
+
+
+@pytest.mark.local
+def test_texts_and_the_word_all_become_what_the_embedded_model_takes(weights: Path) -> None:
+    bias = {" Paris": -100}
+    draft = nbchat.explore("Hi", profile="local", logit_bias=bias).draft
+    ((token_id, amount),) = draft.fields["logit_bias"].items()
+    assert token_id.isdigit()
+    assert amount == -100
+    limits = {"logprobs": True, "max_completion_tokens": 2}
+    panel = nbchat.explore("Hi", profile="local", top_logprobs="all", **limits)
+    panel.run()
+    panel.wait()
+    assert panel.alternatives().groupby("position").size().tolist() == [49_152] * 2
