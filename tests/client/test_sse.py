@@ -133,3 +133,21 @@ def test_a_long_line_in_small_pieces_is_joined_once() -> None:
         decoder.feed(piece)
     (event,) = decoder.feed(b"\n\n")
     assert len(event.data) == 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("begun", "event"),
+    [
+        (b"event: error\n", Event(b'{"a": 1}', "error")),
+        (b"data: [\n", Event(b'[\n{"a": 1}')),
+        (b": a comment that goes on ", None),
+    ],
+)
+def test_a_piece_that_looks_like_an_event_can_be_the_rest_of_one(
+    begun: bytes, event: Event | None
+) -> None:
+    decoder = Decoder()
+    assert decoder.feed(b"data: x\n\n") == [Event(b"x")]
+    assert decoder.feed(begun) == []
+    assert decoder.feed(b'data: {"a": 1}\n\n') == ([] if event is None else [event])
+    assert decoder.feed(b'data: {"b": 2}\n\n') == [Event(b'{"b": 2}')]
