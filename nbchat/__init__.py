@@ -12,13 +12,13 @@ from nbchat.version import __version__ as __version__
 
 #: public name -> the module that has it (None: it is the module nbchat.NAME) and its name there
 _HOMES: dict[str, tuple[str | None, str]] = {
-    "chat": ("nbchat.session", "chat"),
-    "stream": ("nbchat.session", "stream"),
+    "chat": ("nbchat.session.chat", "chat"),
+    "stream": ("nbchat.session.chat", "stream"),
     "configure": ("nbchat.session", "configure"),
-    "probe": ("nbchat.session.probing", "probe"),
-    "repeat": ("nbchat.session.repeating", "repeat"),
-    "compare": ("nbchat.analysis.comparing", "compare"),
-    "uncertainty": ("nbchat.analysis.sampling", "uncertainty"),
+    "probe": ("nbchat.analysis.probe", "probe"),
+    "repeat": ("nbchat.analysis.repeat", "repeat"),
+    "compare": ("nbchat.analysis.compare", "compare"),
+    "uncertainty": ("nbchat.analysis.uncertainty", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
     "score": ("nbchat.analysis", "score"),
     "classify": ("nbchat.analysis", "classify"),
@@ -116,18 +116,21 @@ def unload_ipython_extension(shell: Any) -> None:
 
 if TYPE_CHECKING:
     from nbchat import api, client, code, errors, local, measures, media, plots, structured, tools
-    from nbchat.analysis import branch, classify, score
-    from nbchat.analysis.comparing import compare
-    from nbchat.analysis.sampling import uncertainty
+    from nbchat.analysis.branch import branch
+    from nbchat.analysis.classify import classify
+    from nbchat.analysis.compare import compare
+    from nbchat.analysis.probe import probe
+    from nbchat.analysis.repeat import repeat
+    from nbchat.analysis.score import score
+    from nbchat.analysis.uncertainty import uncertainty
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
     from nbchat.frames import alternatives, choices, tokens, usage
     from nbchat.frames.parameters import parameters
     from nbchat.run import Run
-    from nbchat.session import chat, configure, stream
+    from nbchat.session import configure
     from nbchat.session import runs_frame as runs
-    from nbchat.session.probing import probe
-    from nbchat.session.repeating import repeat
+    from nbchat.session.chat import chat, stream
     from nbchat.session.threads import Thread
     from nbchat.widgets.explorer import explore
     from nbchat.widgets.inspector import inspect

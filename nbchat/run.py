@@ -327,7 +327,7 @@ class Run:
         `NoObjectError` where the reply is no JSON.
         """
         from nbchat import frames
-        from nbchat.structured.allowed import allowed_of
+        from nbchat.structured.allowed_values import allowed_of
 
         return frames.fields(self, choice, allowed_of(self))
 
@@ -369,7 +369,7 @@ class Run:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         if self.is_shown:  # it streamed into this very cell
             return {"text/plain": repr(self)}
-        from nbchat.display.shown import mimebundle
+        from nbchat.display.reply import mimebundle
 
         return mimebundle(self)
 

@@ -5,7 +5,7 @@ import pytest
 from nbchat import prices
 from nbchat.api import Choice, Completion, ResponseMessage, Usage
 from nbchat.run import Run
-from nbchat.session.playing import _cost_usd
+from nbchat.session.execution import _cost_usd
 
 USAGE = Usage(prompt_tokens=1_000, completion_tokens=100)
 

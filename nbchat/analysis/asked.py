@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbchat.errors import CheckError
-from nbchat.session.asking import _asked, _split
-from nbchat.session.playing import Playing, StatusLines
+from nbchat.session.chat import _asked, _split
+from nbchat.session.execution import Playing, StatusLines
 from nbchat.session.prepared import prepare
 from nbchat.session.settings import resolved
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbchat.session.together import play_together
+from nbchat.session.pool import play_together
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nbchat.session.playing import Playing
+    from nbchat.session.execution import Playing
 
 #: seconds after which the line is shown
 _SHOWN_AFTER_S = 2.0

@@ -8,9 +8,9 @@ from msgspec import UNSET
 
 from nbchat.api.explain import Offence, did_you_mean, error_of, nearest, offences, wrong_value
 from nbchat.api.fields import FIELDS
+from nbchat.api.json_values import NotJsonError, plain, read_flag, read_flags
 from nbchat.api.params import ChatParams
 from nbchat.api.rules import broken_rules
-from nbchat.api.values import NotJsonError, plain, read_flag, read_flags
 from nbchat.errors import CheckError
 
 _CREDENTIALS = {"api_key", "apikey", "openai_api_key", "authorization", "bearer"}

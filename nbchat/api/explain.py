@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from nbchat.api.fields import bare, branches, is_struct, limits_of, rule_of, tag_of
-from nbchat.api.values import shown
+from nbchat.api.json_values import shown
 from nbchat.errors import CheckError, UnknownFieldError
 
 if TYPE_CHECKING:

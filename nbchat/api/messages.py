@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from nbchat.api.explain import Offence, error_of, missing, nearest, unknown_key, wrong_value
-from nbchat.api.values import NotJsonError, plain
+from nbchat.api.json_values import NotJsonError, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from nbchat.api.explain import Offence
-from nbchat.api.values import shown
+from nbchat.api.json_values import shown
 
 Given = Mapping[str, Any]
 

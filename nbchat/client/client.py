@@ -14,8 +14,8 @@ from nbchat.api.encoded import plain_text
 from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams, request_body
 from nbchat.api.response import Completion
-from nbchat.client import answers, retry, waiting
-from nbchat.client.answers import FAILED
+from nbchat.client import http_answers, retry, waiting
+from nbchat.client.http_answers import FAILED
 from nbchat.client.profiles import Profile, resolve
 from nbchat.client.stream import Stream, Timeouts
 from nbchat.errors import (
@@ -143,7 +143,7 @@ class Client:
 
     def models(self, timeout_s: float = 5.0) -> list[str]:
         """Ask the server for the names of its models. Raises what `ask` raises."""
-        return answers.model_names(self.ask(self.profile.models_url, timeout_s=timeout_s))
+        return http_answers.model_names(self.ask(self.profile.models_url, timeout_s=timeout_s))
 
     def tokenize(self, text: str, timeout_s: float = 10.0) -> list[tuple[int, str]]:
         """Ask a llama.cpp server for the tokens of a text: their ids and their texts.
@@ -152,7 +152,9 @@ class Client:
         characters stand as ``\\xNN``.
         """
         asked = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
-        return answers.token_pieces(self.ask(f"{self.profile.root_url}/tokenize", asked, timeout_s))
+        return http_answers.token_pieces(
+            self.ask(f"{self.profile.root_url}/tokenize", asked, timeout_s)
+        )
 
     def ask(
         self, url: str, body: Mapping[str, Any] | None = None, timeout_s: float = 60.0
@@ -170,11 +172,11 @@ class Client:
         timeout = (min(timeout_s, self.timeouts.connect_s), timeout_s)
         with self._sent(request, timeout, stream=True) as response:
             if response.status_code >= 300:
-                raise answers.api_error(response, self.profile)
+                raise http_answers.api_error(response, self.profile)
             try:
                 return response.content
             except FAILED as error:
-                raise answers.transport_error(error, self.profile, timeout) from None
+                raise http_answers.transport_error(error, self.profile, timeout) from None
 
     def close(self) -> None:
         """Close all connections."""
@@ -206,7 +208,7 @@ class Client:
         response = self._sent(request, (timeouts.connect_s, timeouts.first_byte_s), stream=True)
         if response.status_code >= 300:
             with response:
-                raise answers.api_error(response, self.profile)
+                raise http_answers.api_error(response, self.profile)
         return response
 
     def _prepared(self, method: str, url: str) -> requests.PreparedRequest:
@@ -233,17 +235,17 @@ class Client:
             return self._adapter_send(request, timeout, stream=stream)
         except FAILED as error:
             if not isinstance(error, requests.ConnectionError):
-                raise answers.transport_error(error, self.profile, timeout) from None
+                raise http_answers.transport_error(error, self.profile, timeout) from None
             pool = self._adapter.get_connection_with_tls_context(
                 request, self._verify, self._proxies, self._cert
             )
             waited_s = time.perf_counter() - started
-            if waiting.is_cut() or not answers.is_stale_connection(error, pool, waited_s):
-                raise answers.transport_error(error, self.profile, timeout) from None
+            if waiting.is_cut() or not http_answers.is_stale_connection(error, pool, waited_s):
+                raise http_answers.transport_error(error, self.profile, timeout) from None
         try:
             return self._adapter_send(request, timeout, stream=stream)
         except FAILED as error:
-            raise answers.transport_error(error, self.profile, timeout) from None
+            raise http_answers.transport_error(error, self.profile, timeout) from None
 
     def _adapter_send(
         self, request: requests.PreparedRequest, timeout: tuple[float, float], *, stream: bool

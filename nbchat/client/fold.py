@@ -21,7 +21,7 @@ from nbchat.api.response import (
     ResponseMessage,
     Usage,
 )
-from nbchat.client.sound import FoldedSound
+from nbchat.client.audio_deltas import FoldedSound
 
 #: n is 128 at most; an index far beyond is no index
 MOST_CHOICES = 1024

@@ -13,7 +13,7 @@ import msgspec
 
 from nbchat.api.deviations import decode_chunk
 from nbchat.api.logprobs import TokenTable
-from nbchat.client import answers
+from nbchat.client import http_answers
 from nbchat.client.profiles import LOCAL, PRESETS
 from nbchat.errors import ApiError
 
@@ -107,7 +107,7 @@ def tokenized(
         "with_pieces": True,
     }
     data = client.ask(f"{client.profile.root_url}/tokenize", asked)
-    return [Token(number, piece) for number, piece in answers.token_bytes(data)]
+    return [Token(number, piece) for number, piece in http_answers.token_bytes(data)]
 
 
 class Written(NamedTuple):

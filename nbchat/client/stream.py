@@ -12,9 +12,9 @@ import msgspec
 import requests
 
 from nbchat.api.response import Chunk, Completion
-from nbchat.client import answers, retry
-from nbchat.client.answers import FAILED
+from nbchat.client import http_answers, retry
 from nbchat.client.fold import Fold
+from nbchat.client.http_answers import FAILED
 from nbchat.client.reader import Reader, error_of
 from nbchat.client.waiting import Pending
 from nbchat.errors import (
@@ -153,7 +153,7 @@ class Stream:
                 pause = self._pause_before_retry(error, retries)
                 if pause is None:
                     error.completion = self.completion
-                    answers.redact(error, self._client.profile)
+                    http_answers.redact(error, self._client.profile)
                     raise
                 retries += 1
                 if self._on_wait is not None:
@@ -175,7 +175,7 @@ class Stream:
                 )
             if self._cancelled.is_set():  # between the answer's head and its body
                 return
-            self.request_id = answers.request_id(self._response)
+            self.request_id = http_answers.request_id(self._response)
             for piece in self._pieces(self._response):
                 arrival_s = time.perf_counter() - started
                 for chunk in reader.feed(piece):
@@ -184,7 +184,7 @@ class Stream:
                         self.ttft_s = arrival_s
                     yield chunk
                 if reader.is_done:
-                    answers.set_timeout(self._response, _AFTER_DONE_S)
+                    http_answers.set_timeout(self._response, _AFTER_DONE_S)
             for chunk in reader.end():
                 fold.add(chunk)
                 yield chunk
@@ -196,7 +196,7 @@ class Stream:
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
         try:
-            yield from answers.pieces(response, self._timeouts.between_bytes_s)
+            yield from http_answers.pieces(response, self._timeouts.between_bytes_s)
         except FAILED as error:
             if self._fold.is_empty or self._fold.unfinished:
                 raise self._broken(error) from None
@@ -204,7 +204,7 @@ class Stream:
             # answered all the same
 
     def _broken(self, error: Exception) -> TransportError:
-        if answers.is_timeout(error):
+        if http_answers.is_timeout(error):
             if self._fold.is_empty:
                 return FirstByteTimeout(
                     f"The server sent nothing for {self._timeouts.first_byte_s:g} s."
@@ -235,7 +235,7 @@ class Stream:
         if retries >= self._max_retries or self._fold.has_content:
             return None
         if isinstance(error, ApiError) and not isinstance(error, StreamError):
-            headers = answers.headers_of(error)
+            headers = http_answers.headers_of(error)
             if not retry.is_retryable(error.status or 0, headers, error.code):
                 return None
             reason = retry.reason_of(error.status or 0)

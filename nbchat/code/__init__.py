@@ -7,13 +7,13 @@ A `Draft` is a request that is being put together; `as_cell`, `as_call`, `as_cur
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbchat.code.body import as_curl, as_json
-    from nbchat.code.call import as_call
     from nbchat.code.cell import as_cell, read_cell
-    from nbchat.code.changes import changed_fields
-    from nbchat.code.complaints import Problem, problems, refusals
-    from nbchat.code.consequences import implied
     from nbchat.code.draft import Draft, draft_of
+    from nbchat.code.draft_problems import Problem, problems, refusals
+    from nbchat.code.field_changes import changed_fields
+    from nbchat.code.http_body import as_curl, as_json
+    from nbchat.code.implied_fields import implied
+    from nbchat.code.python_call import as_call
 
 __all__ = [
     "Draft",
@@ -32,17 +32,17 @@ __all__ = [
 # on first use, because %load_ext nbchat needs the flags alone
 _HOMES = {
     "Draft": "draft",
-    "Problem": "complaints",
-    "as_call": "call",
+    "Problem": "draft_problems",
+    "as_call": "python_call",
     "as_cell": "cell",
-    "as_curl": "body",
-    "as_json": "body",
-    "changed_fields": "changes",
+    "as_curl": "http_body",
+    "as_json": "http_body",
+    "changed_fields": "field_changes",
     "draft_of": "draft",
-    "implied": "consequences",
-    "problems": "complaints",
+    "implied": "implied_fields",
+    "problems": "draft_problems",
     "read_cell": "cell",
-    "refusals": "complaints",
+    "refusals": "draft_problems",
 }
 
 

@@ -24,7 +24,7 @@ def asked_messages(
     asked = [*before, {"role": "user", "content": prompt}] if prompt.strip() else before
     if not any(flags.is_set(name) for name in ("image", "detail", "audio-in", "file")):
         return asked
-    from nbchat.code.media import take_media
+    from nbchat.code.media_flags import take_media
     from nbchat.media import attach
 
     # a recording can be the whole question

@@ -10,14 +10,14 @@ from typing import Any
 
 from nbchat.api.check import read_text
 from nbchat.api.fields import FIELDS
-from nbchat.api.values import plain
+from nbchat.api.json_values import plain
 from nbchat.code import template
 from nbchat.code.asked import asked_fields, asked_messages
 from nbchat.code.draft import Draft, draft_of
-from nbchat.code.embedded import base64_in
 from nbchat.code.flags import Flags, read_line
-from nbchat.code.keys import names_key, without_key_flags
-from nbchat.code.media import media_of
+from nbchat.code.inline_data import base64_in
+from nbchat.code.key_guard import names_key, without_key_flags
+from nbchat.code.media_flags import media_of
 from nbchat.errors import MagicUsageError, NbchatError
 from nbchat.session import take_functions
 
@@ -88,7 +88,7 @@ def _read_fields(
     asked, extra, exact = asked_fields(flags, variables, fill)
     fields, _ = take_functions(asked)
     if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
-        from nbchat.code.schema import take_structure
+        from nbchat.code.schema_flag import take_structure
 
         take_structure(flags, fields, variables, fill)
     read = {n: v if n in exact else read_text(n, v) for n, v in fields.items()}

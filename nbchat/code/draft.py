@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.api.fields import FIELDS
+from nbchat.api.json_values import plain, shown
 from nbchat.api.params import ChatParams
 from nbchat.api.rules import unstreamable
-from nbchat.api.values import plain, shown
 from nbchat.client import profiles
 from nbchat.client.client import dressed
 from nbchat.run import Run

@@ -19,8 +19,8 @@ import msgspec
 
 from nbchat.api.fields import FIELDS
 from nbchat.api.params import ChatParams
-from nbchat.code.variables import named, shown_type, values_of
-from nbchat.code.words import Word, Words
+from nbchat.code.lexer import Word, Words
+from nbchat.code.notebook_variables import named, shown_type, values_of
 from nbchat.errors import MagicUsageError
 
 Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count", "json", "media"]

@@ -20,7 +20,7 @@ def watch(*, owns_cell: bool = False, sent: Any = None) -> LiveReply | PlainRepl
     above = None
     messages = [sent] if isinstance(sent, dict) else sent if isinstance(sent, (list, tuple)) else ()
     if any(isinstance(m, dict) and isinstance(m.get("content"), list) for m in messages):
-        from nbchat.display.attached import attached_bundle
+        from nbchat.display.attachments import attached_bundle
 
         above = attached_bundle(messages)
     publisher = notebook_publisher()

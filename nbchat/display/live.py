@@ -16,11 +16,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Self
 
 from nbchat.display.blocks import MarkdownBlocks
-from nbchat.display.calls import asking_bundle, is_calling, round_bundle
-from nbchat.display.folded import reasoning_bundle, reasoning_html, reasoning_status
 from nbchat.display.pace import PAINTER, Cost, Painter
-from nbchat.display.safe import frame_bundle, whole_bundle
-from nbchat.display.shown import (
+from nbchat.display.reasoning_and_sources import reasoning_bundle, reasoning_html, reasoning_status
+from nbchat.display.reply import (
     caption,
     choice_bundles,
     facts_bundle,
@@ -31,6 +29,8 @@ from nbchat.display.shown import (
     reply_bundle,
     visible,
 )
+from nbchat.display.sanitise import frame_bundle, whole_bundle
+from nbchat.display.tool_calls import asking_bundle, is_calling, round_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

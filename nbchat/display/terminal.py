@@ -6,10 +6,10 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Self
 
-from nbchat.display.calls import rounds_plain
 from nbchat.display.pace import PAINTER, Cost, Painter
 from nbchat.display.printed import write
-from nbchat.display.shown import caption, grey_line, player_bundle, shown_text, visible
+from nbchat.display.reply import caption, grey_line, player_bundle, shown_text, visible
+from nbchat.display.tool_calls import rounds_plain
 
 if TYPE_CHECKING:
     from nbchat.run import Run

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbchat.display.calls import escaped
-from nbchat.display.differences import differences
-from nbchat.display.folded import reasoning_html, sources_html
-from nbchat.display.safe import as_html
-from nbchat.display.shown import caption, grey_html, reply_markdown, visible
+from nbchat.display.reasoning_and_sources import reasoning_html, sources_html
+from nbchat.display.reply import caption, grey_html, reply_markdown, visible
+from nbchat.display.sanitise import as_html
+from nbchat.display.tool_calls import escaped
+from nbchat.display.word_diff import differences
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice

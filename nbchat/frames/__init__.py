@@ -6,12 +6,12 @@ declares what the columns are.
 
 from __future__ import annotations
 
+from nbchat.frames.json_fields import fields
 from nbchat.frames.per_alternative import alternatives
 from nbchat.frames.per_choice import choices
 from nbchat.frames.per_citation import citations
 from nbchat.frames.per_run import runs, usage
 from nbchat.frames.per_token import tokens
-from nbchat.frames.per_value import fields
 from nbchat.frames.source import MissingLogprobsWarning
 
 __all__ = [

@@ -10,18 +10,18 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from nbchat.frames.alignment import given_prefix, token_places
-from nbchat.frames.checks import CHECKS, NO_FAULTS, Facts
-from nbchat.frames.lists import lists_of
+from nbchat.frames.alternatives_lists import lists_of
+from nbchat.frames.decoded_text import texts_of
+from nbchat.frames.integrity_checks import CHECKS, NO_FAULTS, Facts
 from nbchat.frames.per_choice import choices
-from nbchat.frames.positions import CHANNELS, positions_of
 from nbchat.frames.source import lacks_logprobs
-from nbchat.frames.text import texts_of
-from nbchat.frames.words import Words
+from nbchat.frames.text_alignment import given_prefix, token_places
+from nbchat.frames.token_arrays import CHANNELS, positions_of
+from nbchat.frames.token_texts import Words
 
 if TYPE_CHECKING:
-    from nbchat.frames.positions import Owner
     from nbchat.frames.source import RunLike
+    from nbchat.frames.token_arrays import Owner
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from nbchat.api.logprobs import VOCABULARY
-from nbchat.frames.lists import lists_of, with_unlisted
+from nbchat.frames.alternatives_lists import lists_of, with_unlisted
 from nbchat.frames.per_alternative import alternatives_at
 from nbchat.frames.per_token import tokens_at
-from nbchat.frames.positions import CHANNELS, Positions, positions_of
-from nbchat.frames.words import Words, visible
+from nbchat.frames.token_arrays import CHANNELS, Positions, positions_of
+from nbchat.frames.token_texts import Words, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

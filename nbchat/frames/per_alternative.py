@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbchat.frames.alternatives_lists import lists_of, with_unlisted
 from nbchat.frames.columns import assemble
-from nbchat.frames.lists import lists_of, with_unlisted
 from nbchat.frames.per_token import key_columns
-from nbchat.frames.positions import positions_of
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
-from nbchat.frames.words import Words, categorical
-from nbchat.measures.rows import running_sums
+from nbchat.frames.token_arrays import positions_of
+from nbchat.frames.token_texts import Words, categorical
+from nbchat.measures.top_k_arrays import running_sums
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbchat.frames.positions import Positions
     from nbchat.frames.source import Source
+    from nbchat.frames.token_arrays import Positions
 
 
 def alternatives(source: Source) -> pd.DataFrame:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbchat.frames.columns import assemble, columns_of
-from nbchat.frames.positions import positions_of
+from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
-from nbchat.frames.text import texts_of
-from nbchat.frames.words import Words
+from nbchat.frames.token_arrays import positions_of
+from nbchat.frames.token_texts import Words
 from nbchat.measures import bits_per_byte, perplexity
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nbchat.api.response import Choice, Completion, Usage
-    from nbchat.frames.positions import Positions
+    from nbchat.frames.decoded_text import Texts
     from nbchat.frames.source import Source
-    from nbchat.frames.text import Texts
+    from nbchat.frames.token_arrays import Positions
 
 # the finish reasons of a reply that the model ended by a token
 _OF_ITSELF = ("stop", "tool_calls", "function_call")

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from nbchat.frames.alternatives_lists import lists_of
 from nbchat.frames.columns import assemble
-from nbchat.frames.lists import lists_of
-from nbchat.frames.positions import CHANNELS, Positions, positions_of
+from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
-from nbchat.frames.text import texts_of
-from nbchat.frames.words import Words, categorical
-from nbchat.measures import rows
+from nbchat.frames.token_arrays import CHANNELS, Positions, positions_of
+from nbchat.frames.token_texts import Words, categorical
+from nbchat.measures import top_k_arrays
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nbchat.frames.lists import Lists
+    from nbchat.frames.alternatives_lists import Lists
     from nbchat.frames.source import Source
 
 
@@ -68,7 +68,7 @@ def tokens_at(positions: Positions) -> pd.DataFrame:
 
 def key_columns(positions: Positions, repeats: NDArray[np.int64]) -> dict[str, Any]:
     """Give run_id, choice, channel and position, each position's `repeats` times."""
-    n_rows = rows.row_sums(repeats, positions.borders).astype(np.int64)
+    n_rows = top_k_arrays.row_sums(repeats, positions.borders).astype(np.int64)
     owners = positions.owners
     run_ids = [run.id for run in positions.runs]
     return {
@@ -89,14 +89,14 @@ def _list_columns(positions: Positions, lists: Lists) -> dict[str, Any]:
     top_k = np.diff(offsets)
     in_top = lists.in_top
     probs = np.exp(logprobs)
-    mass = rows.masses(probs, offsets)
-    entropy = rows.listed_entropies(logprobs, probs, offsets)
-    rank = rows.ranks(logprobs, offsets, _own_listed(lists, in_top))
-    first, second = rows.first_two(logprobs, offsets)
+    mass = top_k_arrays.masses(probs, offsets)
+    entropy = top_k_arrays.listed_entropies(logprobs, probs, offsets)
+    rank = top_k_arrays.ranks(logprobs, offsets, _own_listed(lists, in_top))
+    first, second = top_k_arrays.first_two(logprobs, offsets)
     lower, upper = _entropy_bounds(positions, lists, mass, entropy, in_top)
     listed = top_k > 0
     has_rank = ~np.isnan(rank)
-    least = 1 + np.where(in_top, rows.known_counts(logprobs, offsets), top_k)
+    least = 1 + np.where(in_top, top_k_arrays.known_counts(logprobs, offsets), top_k)
     return {
         "rank": pd.arrays.IntegerArray(np.where(has_rank, rank, 0).astype(np.int64), ~has_rank),
         "rank_min": np.where(has_rank, rank, least).astype(np.int64),
@@ -120,12 +120,12 @@ def _most_unseen(
     A token that was drawn from far below is put behind a full list by some servers (vLLM): it
     says nothing of the others, and the one before it is the last of the likeliest.
     """
-    smallest = rows.smallest(lists.logprobs, lists.offsets)
+    smallest = top_k_arrays.smallest(lists.logprobs, lists.offsets)
     asked = [
         positions.runs[owner.run].params.given().get("top_logprobs") for owner in positions.owners
     ]
     most = np.array([k if isinstance(k, int) else np.inf for k in asked], dtype=np.float64)
-    counts = rows.known_counts(lists.logprobs, lists.offsets)
+    counts = top_k_arrays.known_counts(lists.logprobs, lists.offsets)
     is_behind = in_top & (counts > np.repeat(most, positions.lengths))
     is_behind &= _own_listed(lists, in_top) == smallest
     where = np.flatnonzero(is_behind)
@@ -150,10 +150,10 @@ def _entropy_bounds(
     joins = ~in_top & ~np.isnan(positions.logprobs)
     own = np.where(joins, positions.logprobs, 0.0)
     joined = np.where(joins, np.exp(own), 0.0)
-    n_seen = rows.known_counts(lists.logprobs, lists.offsets) + joins
+    n_seen = top_k_arrays.known_counts(lists.logprobs, lists.offsets) + joins
     sizes = [positions.runs[owner.run].vocab_size for owner in positions.owners]
     vocab_size = np.array([np.nan if size is None else size for size in sizes], dtype=np.float64)
-    return rows.entropy_intervals(
+    return top_k_arrays.entropy_intervals(
         mass + joined,
         entropy - joined * own,
         _most_unseen(positions, lists, in_top),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ScoreLike(Protocol):
-    """What a scored text has: see `nbchat.analysis.scoring.Score`."""
+    """What a scored text has: see `nbchat.analysis.score.Score`."""
 
     @property
     def text(self) -> str: ...
@@ -51,7 +51,7 @@ def scores(scored: Sequence[ScoreLike]) -> pd.DataFrame:
 
 
 class ClassLike(Protocol):
-    """What a label of a prompt has: see `nbchat.analysis.classifying.Class`."""
+    """What a label of a prompt has: see `nbchat.analysis.classify.Class`."""
 
     @property
     def prompt(self) -> int: ...

@@ -16,7 +16,7 @@ from nbchat.api.fields import FIELDS
 from nbchat.code import template
 from nbchat.code.asked import asked_fields, asked_messages
 from nbchat.code.flags import Flags, read_line
-from nbchat.code.keys import refuse_keys
+from nbchat.code.key_guard import refuse_keys
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
 from nbchat.session import Thread
 
@@ -158,7 +158,7 @@ class ChatMagic:
             fields, extra = self._with_whole_rows(fields, extra, flags, fill)
         structure = None
         if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
-            from nbchat.code.schema import take_structure
+            from nbchat.code.schema_flag import take_structure
 
             structure = take_structure(flags, fields, variables, fill)
         try:
@@ -183,7 +183,7 @@ class ChatMagic:
         flags: Flags,
         fill: Callable[[str], str],
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        from nbchat.session.whole_rows import is_all, with_whole_rows
+        from nbchat.session.full_vocabulary import is_all, with_whole_rows
 
         if not is_all(fields):
             return fields, extra
@@ -194,7 +194,7 @@ class ChatMagic:
     def _with_token_ids(
         self, fields: dict[str, Any], flags: Flags, fill: Callable[[str], str]
     ) -> dict[str, Any]:
-        from nbchat.session.biases import with_token_ids
+        from nbchat.session.logit_bias import with_token_ids
 
         profile = flags.one("profile", fill) or self.defaults.profile
         say = None if flags.is_set("dry-run") else session.StatusLines().status

@@ -13,8 +13,8 @@ from nbchat.api.fields import FIELDS, Field
 from nbchat.api.messages import LITERALS
 from nbchat.client import profiles
 from nbchat.code.flags import OWN
-from nbchat.code.media import MEDIA
-from nbchat.code.variables import may_be_variable
+from nbchat.code.media_flags import MEDIA
+from nbchat.code.notebook_variables import may_be_variable
 from nbchat.session import Thread
 
 if TYPE_CHECKING:

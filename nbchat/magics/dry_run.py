@@ -9,8 +9,8 @@ import msgspec
 from nbchat.api.encoded import MOST_SHOWN
 from nbchat.client.profiles import LOCAL
 from nbchat.code import as_call, as_curl, as_json, draft_of
-from nbchat.code.embedded import base64_in, with_short
-from nbchat.display.shown import fenced, visible
+from nbchat.code.inline_data import base64_in, with_short
+from nbchat.display.reply import fenced, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable

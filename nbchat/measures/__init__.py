@@ -7,12 +7,17 @@ sum and mean.
 
 from __future__ import annotations
 
-from nbchat.measures.abstention import RiskCoverage, risk_coverage
-from nbchat.measures.agreement import Consistency, normalised, self_consistency
-from nbchat.measures.answers import ClassProbabilities, class_probabilities
-from nbchat.measures.judgements import Calibration, calibration, calibration_band
-from nbchat.measures.listed import Rank, entropy_top, log_margin, margin, rank, top_mass
-from nbchat.measures.samples import predictive_entropy, semantic_entropy
+from nbchat.measures.bounds import (
+    DivergenceBounds,
+    divergence_bounds,
+    entropy_bounds,
+    temper,
+)
+from nbchat.measures.calibration import Calibration, calibration, calibration_band
+from nbchat.measures.class_probabilities import ClassProbabilities, class_probabilities
+from nbchat.measures.selective_prediction import RiskCoverage, risk_coverage
+from nbchat.measures.self_consistency import Consistency, normalised, self_consistency
+from nbchat.measures.semantic_entropy import predictive_entropy, semantic_entropy
 from nbchat.measures.sequences import (
     bits_per_byte,
     length_normalised_probability,
@@ -21,12 +26,7 @@ from nbchat.measures.sequences import (
     sequence_logprob,
     surprisal,
 )
-from nbchat.measures.truncated import (
-    DivergenceBounds,
-    divergence_bounds,
-    entropy_bounds,
-    temper,
-)
+from nbchat.measures.top_k import Rank, entropy_top, log_margin, margin, rank, top_mass
 
 __all__ = [
     "Calibration",

@@ -15,16 +15,16 @@ Colours are those of the style in force, light or dark, and never tell anything 
 
 from __future__ import annotations
 
-from nbchat.plots.confusions import confusion
-from nbchat.plots.consumption import usage
+from nbchat.plots.branches import branches
+from nbchat.plots.calibration import reliability, risk_coverage
+from nbchat.plots.comparison import comparison
+from nbchat.plots.confusion import confusion
 from nbchat.plots.heatmap import heatmap
-from nbchat.plots.judgements import reliability, risk_coverage
-from nbchat.plots.lists import coverage, ranks
-from nbchat.plots.pairs import comparison
 from nbchat.plots.position import alternatives, temperatures
-from nbchat.plots.sequence import entropy, surprisal
-from nbchat.plots.strips import strip
-from nbchat.plots.tree import branches
+from nbchat.plots.ranks_and_coverage import coverage, ranks
+from nbchat.plots.strip import strip
+from nbchat.plots.surprisal_and_entropy import entropy, surprisal
+from nbchat.plots.usage import usage
 
 __all__ = [
     "alternatives",

@@ -136,7 +136,7 @@ def _spoken(row: dict[Any, Any]) -> str:
         return "end token"
     if row["is_partial_utf8"]:
         return f"part of a character {row['display']}"
-    from nbchat.frames.words import visible
+    from nbchat.frames.token_texts import visible
 
     text = visible(row["text"].strip()).replace("␣", " ")
     return text or " ".join(_BLANKS.get(char, "blank") for char in row["text"]) or "empty token"

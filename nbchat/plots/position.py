@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from nbchat.api.values import is_whole_number
+from nbchat.api.json_values import is_whole_number
 from nbchat.plots.axes import hatched, new_axes, setting
 from nbchat.plots.glyphs import drawable, shortened
 from nbchat.plots.subject import frame_of, of_choice, one_channel
@@ -98,7 +98,7 @@ def temperatures(
     import numpy as np
 
     from nbchat.measures import temper
-    from nbchat.measures.truncated import ROUNDING_OF_ROWS
+    from nbchat.measures.bounds import ROUNDING_OF_ROWS
 
     frame = one_channel(of_choice(frame_of("alternatives", run), choice))
     position, rows = at_position(frame, position)

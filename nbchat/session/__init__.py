@@ -21,25 +21,21 @@ from nbchat.session.threads import Thread, Turn
 
 #: public name -> the module that has it
 _HOMES = {
-    "Piece": "nbchat.session.asking",
-    "Playing": "nbchat.session.playing",
+    "Playing": "nbchat.session.execution",
     "Prepared": "nbchat.session.prepared",
-    "StatusLines": "nbchat.session.playing",
+    "StatusLines": "nbchat.session.execution",
     "Toolbox": "nbchat.session.rounds",
-    "Watcher": "nbchat.session.playing",
-    "chat": "nbchat.session.asking",
+    "Watcher": "nbchat.session.execution",
     "prepare": "nbchat.session.prepared",
-    "run": "nbchat.session.playing",
-    "runs": "nbchat.session.playing",
-    "runs_frame": "nbchat.session.asking",
+    "run": "nbchat.session.execution",
+    "runs": "nbchat.session.execution",
+    "runs_frame": "nbchat.session.chat",
     "shortened": "nbchat.session.interrupts",
-    "stream": "nbchat.session.asking",
     "take_functions": "nbchat.session.rounds",
     "toolbox_of": "nbchat.session.rounds",
 }
 
 __all__ = [
-    "Piece",
     "Playing",
     "Prepared",
     "Settings",
@@ -48,7 +44,6 @@ __all__ = [
     "Toolbox",
     "Turn",
     "Watcher",
-    "chat",
     "client_of",
     "configure",
     "current_profile",
@@ -59,7 +54,6 @@ __all__ = [
     "runs_frame",
     "settings",
     "shortened",
-    "stream",
     "take_functions",
     "toolbox_of",
 ]
@@ -73,8 +67,8 @@ def __getattr__(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from nbchat.session.asking import Piece, chat, runs_frame, stream
+    from nbchat.session.chat import runs_frame
+    from nbchat.session.execution import Playing, StatusLines, Watcher, run, runs
     from nbchat.session.interrupts import shortened
-    from nbchat.session.playing import Playing, StatusLines, Watcher, run, runs
     from nbchat.session.prepared import Prepared, prepare
     from nbchat.session.rounds import Toolbox, take_functions, toolbox_of

@@ -14,7 +14,7 @@ from nbchat.errors import CheckError
 
 if TYPE_CHECKING:
     from nbchat.run import Run
-    from nbchat.session.playing import Watcher
+    from nbchat.session.execution import Watcher
     from nbchat.tools import Call, Round, Tool
 
 Confirm = bool | Callable[[Any], object] | None
@@ -178,7 +178,7 @@ def _confirm(call: Call, toolbox: Toolbox, watcher: Watcher) -> None:
 
 
 def _asked(call: Call, watcher: Watcher) -> bool:
-    from nbchat.display.shown import visible
+    from nbchat.display.reply import visible
 
     shown = visible(call.arguments)
     if len(shown) > _LONGEST_ASKED:

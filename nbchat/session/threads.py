@@ -74,7 +74,7 @@ class Thread:
 
     def ask(self, prompt: str, **params: Any) -> Run:
         """Ask with the whole conversation before it. Takes what `nbchat.chat` takes."""
-        from nbchat.session.asking import chat
+        from nbchat.session.chat import chat
 
         return chat(prompt, thread=self, **params)
 

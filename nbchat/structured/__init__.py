@@ -6,13 +6,13 @@ one with a choice of name, description and strictness.
 
 from __future__ import annotations
 
-from nbchat.structured.reading import Parsed
-from nbchat.structured.reading import parsed as parsed
+from nbchat.structured.parse import Parsed
+from nbchat.structured.parse import parsed as parsed
 from nbchat.structured.strict import strict_schema
 from nbchat.structured.structure import Structure, response_format
 from nbchat.structured.structure import structure_of as structure_of
-from nbchat.structured.table import columns as columns
-from nbchat.structured.table import rows as rows
+from nbchat.structured.tabulate import columns as columns
+from nbchat.structured.tabulate import rows as rows
 
 # the others are for the rooms above
 __all__ = ["Parsed", "Structure", "response_format", "strict_schema"]

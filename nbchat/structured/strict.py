@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from nbchat.api.values import shown
+from nbchat.api.json_values import shown
 from nbchat.errors import CheckError
-from nbchat.structured.nodes import DEFS, Node, followed, is_nullable, types_of
+from nbchat.structured.json_schema import DEFS, Node, followed, is_nullable, types_of
 
 MAX_PROPERTIES = 5_000
 MAX_DEPTH = 10

@@ -10,9 +10,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from nbchat.api.values import NotJsonError, plain
+from nbchat.api.json_values import NotJsonError, plain
 from nbchat.errors import CheckError
-from nbchat.structured.nodes import (
+from nbchat.structured.json_schema import (
     DEFS,
     Node,
     followed,

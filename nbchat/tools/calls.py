@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from nbchat.api.response import Completion, ResponseMessage, Usage
 from nbchat.errors import short_traceback, type_and_sentence
-from nbchat.tools.schema import Tool
+from nbchat.tools.function_schema import Tool
 
 Kind = Literal["function", "custom", "function_call"]
 _SHOWN = 60

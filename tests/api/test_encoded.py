@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from nbchat.api.encoded import Encoded, _known, encoded, plain_text, shortened, size_of, size_text
-from nbchat.api.values import NotJsonError, plain, shown
+from nbchat.api.json_values import NotJsonError, plain, shown
 
 DATA = bytes(range(256)) * 40
 

@@ -6,7 +6,7 @@ import pytest
 
 from nbchat.api.check import check
 from nbchat.api.response import Choice, ResponseMessage, Usage
-from nbchat.display.shown import facts_bundle, mimebundle
+from nbchat.display.reply import facts_bundle, mimebundle
 from tests.display.fakes import run_of
 
 

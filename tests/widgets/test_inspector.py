@@ -27,7 +27,7 @@ from nbchat.frames.packed import (
 )
 from nbchat.plots.heatmap import luminance
 from nbchat.widgets.inspector import Inspector
-from nbchat.widgets.inspector.page import AT_ONCE, BLOCK, MOST, Page
+from nbchat.widgets.inspector.page_messages import AT_ONCE, BLOCK, MOST, Page
 from nbchat.widgets.inspector.scales import MEASURES, scales, words_of
 from tests.frames.made import choice, entry, run_of, token
 from tests.scripted import Gate, Reply, ScriptedServer, chunk, logprob_entry, sse

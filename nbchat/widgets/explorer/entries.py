@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from nbchat.code import changed_fields
-from nbchat.display.shown import grey_line, shown_text, visible
+from nbchat.display.reply import grey_line, shown_text, visible
 from nbchat.errors import NbchatError
 from nbchat.redact import redact_keys
 

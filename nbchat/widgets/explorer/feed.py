@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.blocks import MarkdownBlocks
-from nbchat.display.folded import sources_html
-from nbchat.display.safe import as_html
-from nbchat.display.shown import fenced, reply_markdown
+from nbchat.display.reasoning_and_sources import sources_html
+from nbchat.display.reply import fenced, reply_markdown
+from nbchat.display.sanitise import as_html
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice, ResponseMessage

@@ -9,14 +9,14 @@ import msgspec
 
 from nbchat.api.check import check
 from nbchat.api.fields import FIELDS
-from nbchat.api.values import shown
+from nbchat.api.json_values import shown
 from nbchat.client import Profile
 from nbchat.code import draft_of
 from nbchat.errors import CheckError
 from nbchat.run import Run
-from nbchat.session.biases import with_token_ids
-from nbchat.session.playing import StatusLines
-from nbchat.session.whole_rows import is_all, with_whole_rows
+from nbchat.session.execution import StatusLines
+from nbchat.session.full_vocabulary import is_all, with_whole_rows
+from nbchat.session.logit_bias import with_token_ids
 from nbchat.structured import structure_of
 from nbchat.tools import tool
 from nbchat.widgets.explorer.form import refuse_keys

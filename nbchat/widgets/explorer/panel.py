@@ -12,14 +12,13 @@ import traitlets
 
 from nbchat import session
 from nbchat.api.fields import FIELDS
-from nbchat.api.values import plain
+from nbchat.api.json_values import plain
 from nbchat.client import profiles as known
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of
 from nbchat.code.draft import copied
 from nbchat.errors import CheckError, NbchatError
 from nbchat.run import Run
 from nbchat.widgets.controls import controls, groups
-from nbchat.widgets.explorer.comparing import comparison
 from nbchat.widgets.explorer.entries import Entry, sentence_of
 from nbchat.widgets.explorer.form import (
     NO_PROMPT,
@@ -30,6 +29,7 @@ from nbchat.widgets.explorer.form import (
     refuse_keys,
 )
 from nbchat.widgets.explorer.picture import picture
+from nbchat.widgets.explorer.pinned_comparison import comparison
 from nbchat.widgets.explorer.probabilities import alternatives_record, tokens_record
 from nbchat.widgets.explorer.running import Runner
 from nbchat.widgets.explorer.screen import Screen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from nbchat.frames.words import visible
+from nbchat.frames.token_texts import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,9 +9,9 @@ import traitlets
 
 from nbchat.frames.columns import empty
 from nbchat.frames.source import runs_of
-from nbchat.widgets.inspector.branches import Writing
+from nbchat.widgets.inspector.branch_tree import Writing
 from nbchat.widgets.inspector.following import follow
-from nbchat.widgets.inspector.page import Page
+from nbchat.widgets.inspector.page_messages import Page
 from nbchat.widgets.inspector.picture import picture
 from nbchat.widgets.inspector.selection import described, found, wanted
 from nbchat.widgets.stand_in import Panel, joined
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nbchat.frames.source import Source
     from nbchat.run import Run
-    from nbchat.widgets.inspector.branches import Started
+    from nbchat.widgets.inspector.branch_tree import Started
 
 _SCRIPTS = (*("page", "figures", "layout", "text", "alternatives", "tree", "section", "inspector"),)
 
@@ -167,7 +167,7 @@ class Inspector(Panel):
             raise ValueError("only the content of a reply can be branched, and this is a refusal")
 
         def start() -> Started:
-            from nbchat.analysis.branching import start
+            from nbchat.analysis.branch import start
 
             started = start(run, position, alternative, choice=table.choice, n=n, **params)
             with self._lock:

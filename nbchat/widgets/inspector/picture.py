@@ -6,10 +6,10 @@ from html import escape
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from nbchat.display.shown import visible
+from nbchat.display.reply import visible
 from nbchat.plots.glyphs import shortened
 from nbchat.plots.heatmap import heatmap
-from nbchat.widgets.inspector.page import sentence_of
+from nbchat.widgets.inspector.page_messages import sentence_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.frames.packed import Table
-    from nbchat.widgets.inspector.branches import Node
-    from nbchat.widgets.inspector.page import Page
+    from nbchat.widgets.inspector.branch_tree import Node
+    from nbchat.widgets.inspector.page_messages import Page
 
 #: of a longer reply only so many tokens are drawn: the picture is sent with each selection
 MOST_TOKENS = 400

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.code import Draft
-from nbchat.display.safe import as_html
+from nbchat.display.sanitise import as_html
 from nbchat.run import Run
 from nbchat.widgets.explorer.entries import Entry
 from nbchat.widgets.explorer.feed import LaneFeed

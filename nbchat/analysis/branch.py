@@ -1,0 +1,392 @@
+"""`branch`: another token at a position of a reply, and how the text goes on from there."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from nbchat.analysis.branch_by_token_ids import NotExact, exact
+from nbchat.analysis.continuation import ByIds, ByText
+from nbchat.analysis.position import Option, Place, data_of, place_of
+from nbchat.analysis.prefix import Beginning, beginning_of
+from nbchat.analysis.probe import continuation
+from nbchat.analysis.run_origin import origin_of
+from nbchat.api.check import check
+from nbchat.api.json_values import is_whole_number, shown
+from nbchat.api.params import ChatParams
+from nbchat.client.profiles import LOCAL
+from nbchat.display.reply import visible
+from nbchat.errors import CheckError
+from nbchat.run import Run
+from nbchat.session.execution import Playing, StatusLines
+from nbchat.session.pool import play_together
+from nbchat.session.prepared import prepare
+from nbchat.session.server_kind import kind_of
+from nbchat.session.settings import client_of, resolved
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbchat.analysis.probe import Probe
+    from nbchat.client.profiles import Profile
+
+Method = Literal["exact", "text", "resampling"]
+#: fields that a branch takes over from its run with another value, or not at all
+_LIMITS = ("max_tokens", "max_completion_tokens")
+_NOT_TAKEN_OVER = {"n", "stream_options", *_LIMITS}
+#: what holds a whole reply to a form cannot hold the rest of one
+_FORMS = ("response_format", "grammar", "json_schema", "tools", "functions")
+
+
+class Branch(msgspec.Struct, frozen=True, eq=False):
+    """Runs that part from a run at one position.
+
+    - `parent`, `choice`, `position`: where they part from it; positions count tokens from 0
+    - `alternative`: the token that stands there instead, as the server sends it; `token_id` its
+      number, None where it is not known
+    - `method`: "exact" (the same tokens by id, then this one: what the model would have written
+      had it drawn it), "text" (the server goes on with the text so far, which it may tokenise
+      in another way) or "resampling" (replies drawn anew from the start, of which some may
+      begin like this); `label` is a sentence that says it
+    - `runs`: list of `nbchat.Run`, `run` the first of them. Each is a whole reply, in text and
+      log probabilities, and can be branched again
+    """
+
+    parent: Run
+    choice: int
+    position: int
+    alternative: str
+    token_id: int | None
+    method: Method
+    runs: list[Run]
+    label: str
+
+    @property
+    def run(self) -> Run:
+        """The first run."""
+        return self.runs[0]
+
+    def shares(self) -> pd.DataFrame:
+        """Give the distinct replies with their empirical shares (see `nbchat.repeat`)."""
+        from nbchat.frames.distinct_answers import distinct
+
+        return distinct(self.runs)
+
+    def __repr__(self) -> str:
+        lines = [f"{run.status}: {shown(run.text)}" for run in self.runs]
+        return "\n".join([f"<Branch at {self.position}> {visible(self.label)}", *lines])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<li>{self._text_html(run)}</li>" for run in self.runs)
+        label = html.escape(visible(self.label))
+        return f"<div><p><em>{label}</em></p><ol>{rows}</ol></div>"
+
+    def _text_html(self, run: Run) -> str:
+        status = "" if run.status == "complete" else f" <em>({html.escape(run.status)})</em>"
+        if self.method == "resampling":
+            text = _escaped(run.text)
+        else:
+            here = place_of(run, self.position, 0)
+            before = here.data.decode("utf-8", "replace")
+            token = data_of(here.table.codes[self.position]).decode("utf-8", "replace")
+            after = run.text[len(before) + len(token) :]
+            marked = f"<mark>{_escaped(token) or '∅'}</mark>"
+            text = f'<span style="opacity: 0.6">{_escaped(before)}</span>{marked}{_escaped(after)}'
+        return f'<span style="white-space: pre-wrap">{text}</span>{status}'
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text))
+
+
+class _Way(NamedTuple):
+    """How a branch is made, and the runs that will make it."""
+
+    method: Method
+    option: Option
+    label: str
+    playings: Sequence[Playing]
+
+
+class _Asked(NamedTuple):
+    """What is asked for, and where."""
+
+    run: Run
+    place: Place
+    option: Option
+    params: ChatParams
+    n_new: int | None  # the limit of the new tokens alone; None: what the run's own leaves
+    n: int
+    profile: Profile
+    manners: tuple[Any, ...]
+
+    def arguments(self, number: int, n_begun: int) -> tuple[str | None, tuple[Any, ...]]:
+        """Give how one run is played, and before that why it is over already, if it is.
+
+        `n_begun` tokens are given, so that the run's limit is less by as many.
+        """
+        changes: dict[str, Any] = {}
+        seed = self.params.given().get("seed")
+        if number and seed is not None:
+            changes["seed"] = seed + number
+        ended = None
+        own = self.run.params.given()
+        for name in _LIMITS:
+            if self.n_new is None and own.get(name) is not None:
+                left = own[name] + self.run.n_begun - n_begun
+                changes[name] = max(left, 1)
+                ended = "length" if left < 1 else None
+        params = msgspec.structs.replace(self.params, **changes) if changes else self.params
+        prepared = prepare(self.run.messages, params, profile=self.profile)
+        # the embedded model may have another address by the time that it is asked
+        chosen = LOCAL if self.profile.name == LOCAL else self.profile
+        return ended, (prepared, chosen, *self.manners)
+
+
+def branch(
+    run: Run,
+    position: int,
+    alternative: str | int | None = None,
+    *,
+    choice: int = 0,
+    n: int = 1,
+    profile: str | Profile | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    **params: Any,
+) -> Branch:
+    """Put another token at a position of a reply, and let the model go on from there.
+
+    - `position`: of the token, from 0; negative from the end (``run.tokens()`` counts the same)
+    - `alternative`: the token as text (``" Lyon"``); an index into the alternatives there, as
+      ``run.alternatives()`` numbers them; or a token id, which is any number beyond those. None:
+      the most likely one that was not sampled. An end token ends the reply
+    - `choice`: the index of the choice; `n`: how many replies, at most four at once
+    - `profile`: where to ask, by default where the run came from
+    - `params`: fields of the request. Without them it goes on as the run was asked, with the
+      rest of its `max_completion_tokens`; one that is given counts the new tokens alone. With a
+      `seed`, reply i has ``seed + i``
+
+    On llama.cpp's server, the embedded model's too, it is exact: by token ids, which are checked
+    against the run's own probabilities. On servers that go on with a message of the assistant
+    (`nbchat.probe` knows, else one or two short requests tell) it is by text, and cannot start
+    inside a character. Elsewhere `n` replies are drawn anew, with their shares in
+    ``branch.shares()``. `method` and `label` of the result say which it is.
+
+    The runs are in `nbchat.runs()` too. Raise CheckError where the position or the alternative is
+    none, before anything is sent; the error of the first run where all failed, which carries
+    that run as ``.run``.
+    """
+    started = start(
+        run,
+        position,
+        alternative,
+        choice=choice,
+        n=n,
+        profile=profile,
+        timeout=timeout,
+        max_retries=max_retries,
+        **params,
+    )
+    return started.play()
+
+
+class Started(NamedTuple):
+    """A branch that is begun: nothing of the replies is asked for until `play`.
+
+    The attributes are those of `Branch`; the `runs` fill while it plays.
+    """
+
+    parent: Run
+    choice: int
+    place: Place
+    way: _Way
+
+    @property
+    def position(self) -> int:
+        return self.place.position
+
+    @property
+    def alternative(self) -> str:
+        return self.way.option.token
+
+    @property
+    def token_id(self) -> int | None:
+        return self.way.option.id
+
+    @property
+    def method(self) -> Method:
+        return self.way.method
+
+    @property
+    def label(self) -> str:
+        return self.way.label
+
+    @property
+    def runs(self) -> list[Run]:
+        return [playing.run for playing in self.way.playings]
+
+    def play(self) -> Branch:
+        """Write the replies, and give the branch. Raise as `branch` does."""
+        play_together(self.way.playings)
+        runs, label = self.runs, self.label
+        errors = [made.error for made in runs if made.error is not None]
+        if len(errors) == len(runs):
+            raise errors[0]
+        if self.method == "resampling":
+            label += _share(runs, self.place, self.way.option)
+        return Branch(
+            self.parent,
+            self.choice,
+            self.position,
+            self.alternative,
+            self.token_id,
+            self.method,
+            runs,
+            label,
+        )
+
+    def cancel(self) -> None:
+        """Stop from another thread. Each run ends as interrupted, with what has come."""
+        for playing in self.way.playings:
+            if playing.run.status == "running":
+                playing.cancel()
+
+
+def start(
+    run: Run,
+    position: int,
+    alternative: str | int | None = None,
+    *,
+    choice: int = 0,
+    n: int = 1,
+    profile: str | Profile | None = None,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    **params: Any,
+) -> Started:
+    """Begin a branch, for those who want to see it grow or to stop it; as `branch`."""
+    if not is_whole_number(n) or n < 1:
+        raise CheckError(f"n is {n!r}, but must be a whole number, 1 or more.", field="n", value=n)
+    if not isinstance(run, Run):
+        sentence = f"branch() goes on from a run, such as nbchat.chat gives, not {shown(run)}."
+        raise TypeError(sentence)
+    place = place_of(run, position, choice)
+    option = place.option(alternative)
+    if option.id is not None and run.vocab_size is not None and option.id >= run.vocab_size:
+        rule = f"below {run.vocab_size:,}, the size of the vocabulary"
+        raise CheckError(
+            f"alternative is the token id {option.id}, but must be {rule}.",
+            field="alternative",
+            value=alternative,
+            rule=rule,
+        )
+    asked = _params(run, params)
+    watcher = StatusLines()
+    found = resolved(origin_of(run) if profile is None else profile, watcher.status)
+    n_new = next((params[name] for name in _LIMITS if name in params), None)
+    manners = (watcher, timeout, max_retries)
+    way = _way(_Asked(run, place, option, asked, n_new, n, found, manners))
+    for playing in way.playings:
+        playing.run.vocab_size = run.vocab_size
+    return Started(run, choice, place, way)
+
+
+def _params(run: Run, params: dict[str, Any]) -> ChatParams:
+    """Give the params of a branch: the run's, and those that are given over them."""
+    extra = {**run.params.extra, **params.get("extra", {})}
+    own = {n: v for n, v in run.params.given().items() if n not in _NOT_TAKEN_OVER}
+    given = {n: v for n, v in params.items() if n != "extra"}
+    return check({**own, **given}, extra={n: v for n, v in extra.items() if n not in given})
+
+
+def _way(asked: _Asked) -> _Way:
+    why = ""
+    if kind_of(asked.profile) == "llama.cpp":
+        try:
+            return _exact(asked)
+        except NotExact as reason:
+            why = f" Not by token ids: {reason}."
+    known = continuation(asked.profile, asked.run.params.given().get("model"))
+    return _by_text(asked, known, why) if known.continuation else _resampled(asked, why)
+
+
+def _exact(asked: _Asked) -> _Way:
+    run, place = asked.run, asked.place
+    made = exact(client_of(asked.profile), run, place, asked.option)
+    playings = []
+    for number in range(asked.n):
+        ended, arguments = asked.arguments(number, made.n_begun)
+        ended = "stop" if made.ends else ended
+        playings.append(ByIds(made.ids, made.beginning, ended, *arguments))
+    # a grammar begins at its beginning, and the rest of a text does not
+    lost = [form for form in _FORMS if form in {**run.params.given(), **run.params.extra}]
+    for playing in playings:
+        playing.run.notes.append(f"exact branch of run {run.id} at token {place.position}")
+        playing.run.notes.extend(f"the rest is not held to {form}" for form in lost)
+    where = _where(made.beginning, place)
+    label = f"Exact, by token ids: {where} as if the model had drawn it."
+    return _Way("exact", made.option, label, playings)
+
+
+def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
+    from nbchat.frames.token_texts import is_control
+
+    place, option = asked.place, asked.option
+    beginning = _whole_characters(place, option)
+    beginning.repeats = bool(known.continuation_repeats)
+    ends = not option.data or is_control(option.token)
+    playings = []
+    for number in range(asked.n):
+        ended, arguments = asked.arguments(number, place.position + 1)
+        ended = "stop" if ends else ended
+        playings.append(ByText(known.continuation_extra, beginning, ended, *arguments))
+    for playing in playings:
+        playing.run.notes.append(f"branch by text of run {asked.run.id} at token {place.position}")
+    label = (
+        f"By text: {_where(beginning, place)}; the server goes on with the text so far, and may "
+        f"tokenise it in another way than it was written.{why}"
+    )
+    return _Way("text", option, label, playings)
+
+
+def _resampled(asked: _Asked, why: str) -> _Way:
+    playings = [Playing(*asked.arguments(number, 0)[1]) for number in range(asked.n)]
+    for playing in playings:
+        playing.run.notes.append(f"drawn anew for a branch of run {asked.run.id}")
+    drawn = f"{asked.n} replies were" if asked.n > 1 else "1 reply was"
+    label = (
+        "By resampling: this server goes on with no reply that was begun, so "
+        f"{drawn} drawn anew from the start.{why}"
+    )
+    return _Way("resampling", asked.option, label, playings)
+
+
+def _where(beginning: Beginning, place: Place) -> str:
+    data = data_of(beginning.table.codes[-1])
+    token = shown(data.decode("utf-8", "backslashreplace")) if data else "a control token"
+    return f"{token} stands at token {place.position}"
+
+
+def _whole_characters(place: Place, option: Option) -> Beginning:
+    beginning = beginning_of(place, option)
+    try:
+        place.data.decode()
+        beginning.data.decode()
+    except UnicodeDecodeError:
+        rule = "must be at the border of a character: a branch by text cannot start inside one"
+        raise CheckError(
+            f"position {place.position} {rule}.", field="position", value=place.position, rule=rule
+        ) from None
+    return beginning
+
+
+def _share(runs: list[Run], place: Place, option: Option) -> str:
+    begun = place.data.decode("utf-8", "replace") + option.token
+    drawn = [run for run in runs if run.status == "complete"]
+    alike = sum(run.text.startswith(begun) for run in drawn)
+    share = f"{alike / len(drawn):.0%}" if drawn else "none"
+    return f" {alike} of {len(drawn)} ({share}) begin like this branch."

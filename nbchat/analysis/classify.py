@@ -1,0 +1,239 @@
+"""`classify`: which of some labels a model would give, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import log, nan
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import msgspec
+
+from nbchat.analysis.classify_first_token import first_tokens
+from nbchat.analysis.score import scores_of
+from nbchat.api.json_values import shown
+from nbchat.errors import CheckError
+from nbchat.measures import class_probabilities
+from nbchat.session.threads import asked_messages
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbchat.analysis.score import Score
+    from nbchat.client.profiles import Profile
+
+Method = Literal["exact", "first_token", "pmi"]
+Per = Literal["label", "token", "character", "byte"]
+_NEUTRAL = "N/A"
+_MOST_LISTED = 20
+
+
+class Class(msgspec.Struct, frozen=True):
+    """A label of one prompt: a row of the frame."""
+
+    prompt: int
+    prompt_text: str
+    label: str
+    logprob: float
+    n_tokens: int
+    prob: float
+    prob_lo: float
+    prob_hi: float
+    coverage: float
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """The prompts as messages and as text, and the text of each label."""
+
+    messages: list[list[dict[str, Any]]]
+    texts: list[str]
+    labels: dict[str, str]
+
+
+def classify(
+    prompts: Any,
+    labels: Iterable[str] | Mapping[str, str],
+    method: Method = "exact",
+    *,
+    truth: Iterable[str | None] | str | None = None,
+    neutral: Any = _NEUTRAL,
+    per: Per = "label",
+    profile: str | Profile | None = None,
+    model: str | None = None,
+    system: str | None = None,
+    top_logprobs: int | str = _MOST_LISTED,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Tell how likely each label is as the reply to each prompt.
+
+    - `prompts`: a text, or several; each may be a list of messages, too. `system` goes before
+    - `labels`: the replies to choose among, or a mapping of label to the reply that stands for it
+    - `method`: "exact" scores each label whole (`nbchat.score`: llama.cpp, the embedded model's
+      server too, and vLLM). "pmi" does so, and against the prompt `neutral`, which takes out that
+      some labels are likelier whatever is asked (Holtzman et al., arXiv 2104.08315). "first_token"
+      asks each prompt once and looks at the first token's alternatives; it works wherever there
+      are log probabilities, and cannot part labels that begin alike
+    - `truth`: the right label of each prompt; None where it is not known
+    - `per`: what a label's log probability is divided by before labels are compared: "label" (by
+      nothing), "token", "character" or "byte", against the advantage of short labels
+    - `top_logprobs`: of "first_token": how many alternatives to ask for, at most 20, or "all"
+    - `profile`, `model`, `timeout`, `max_retries`, `extra`: as `nbchat.chat` takes them
+
+    Give one row for each prompt and label:
+
+    - `prompt` (int64, from 0), `prompt_text`, `label`, `method`
+    - `logprob`: s(c), nats: the sum over the label's tokens, with the end token where one label
+      is the beginning of another (then for all of them); of "first_token", ln of the mass of the
+      pieces that begin it. `n_tokens` counts what was summed
+    - `prob`: exp(s(c)) over the sum of all labels': how they compare. `prob_lo`, `prob_hi`: where
+      it lies, if a piece begins several labels; `prob` then has the piece shared out evenly
+    - `coverage`: the sum of exp(s(c)), the same for all labels of a prompt. Where it is small, the
+      model would rather have answered something else
+    - `is_predicted`: the label with the largest `prob`, of equals the first
+    - with `truth`: `truth` and `is_correct`, whether this row's label is the right one
+
+    For "first_token", upper and lower case and a leading blank count for the same label; blank
+    and end tokens, and what lies outside the list, count for none, so that a label none of
+    whose pieces is listed has `prob` 0 and no `logprob`. Where that is so of all of them, no
+    `prob` is known (NaN), and none is predicted.
+
+    At most four requests go on at once, and the runs are in `nbchat.runs()` too. Raise
+    `CheckError` for a wrong argument; `NotAvailableError` where "exact" and "pmi" are not
+    available; the first error where a request failed.
+    """
+    _check_word("method", method, get_args(Method))
+    _check_word("per", per, get_args(Per))
+    asked = _asked(prompts, labels, system)
+    right = _truth(truth, asked)
+    how: dict[str, Any] = {
+        "profile": profile,
+        "fields": {"model": model} if model else {},
+        "extra": extra,
+        "manners": (timeout, max_retries),
+    }
+    if method == "first_token":
+        found = _by_first_token(asked, top_logprobs, how)
+    else:
+        found = _by_score(asked, _messages(neutral, system) if method == "pmi" else None, per, how)
+    from nbchat.frames.scored import classes
+
+    return classes(found, method, right)
+
+
+def _by_score(
+    asked: _Asked, neutral: list[dict[str, Any]] | None, per: Per, how: dict[str, Any]
+) -> list[Class]:
+    replies = list(asked.labels.values())
+    conversations = [*asked.messages, *([neutral] if neutral is not None else [])]
+    pairs = [(messages, reply) for messages in conversations for reply in replies]
+    with_end = _one_begins_another(replies)
+    n = len(replies)
+    scores = scores_of(pairs, **how)
+    sums = [score.sum_logprob + (score.end_logprob if with_end else 0.0) for score in scores]
+    base = sums[-n:] if neutral is not None else [0.0] * n
+    sizes = [_size(score, per, with_end=with_end) for score in scores[:n]]
+    found = []
+    for number, text in enumerate(asked.texts):
+        own = dict(zip(asked.labels, sums[number * n : (number + 1) * n], strict=True))
+        weights = {label: (own[label] - base[i]) / sizes[i] for i, label in enumerate(asked.labels)}
+        probs = class_probabilities(weights).probability
+        coverage = class_probabilities(own).coverage
+        for i, label in enumerate(asked.labels):
+            n_tokens = len(scores[i].logprobs) + with_end
+            prob = probs[label]
+            found.append(
+                Class(number, text, label, own[label], n_tokens, prob, prob, prob, coverage)
+            )
+    return found
+
+
+def _size(score: Score, per: Per, *, with_end: bool) -> int:
+    sizes = {
+        "label": 1,
+        "token": len(score.logprobs) + with_end,
+        "character": len(score.text),
+        "byte": len(score.text.encode()),
+    }
+    return max(sizes[per], 1)
+
+
+def _one_begins_another(replies: Sequence[str]) -> bool:
+    return any(
+        i != j and other.startswith(reply)
+        for i, reply in enumerate(replies)
+        for j, other in enumerate(replies)
+    )
+
+
+def _by_first_token(asked: _Asked, top: int | str, how: dict[str, Any]) -> list[Class]:
+    found = []
+    replies = list(asked.labels.values())
+    for number, masses in enumerate(first_tokens(asked.messages, replies, top, **how)):
+        total = sum(mass.sure + mass.share for mass in masses)
+        for label, mass in zip(asked.labels, masses, strict=True):
+            own = mass.sure + mass.share
+            prob, low, high = (
+                value / total if total else nan for value in (own, mass.sure, mass.most)
+            )
+            logprob = log(own) if own else nan
+            found.append(
+                Class(number, asked.texts[number], label, logprob, 1, prob, low, high, total)
+            )
+    return found
+
+
+def _asked(prompts: Any, labels: Any, system: str | None) -> _Asked:
+    is_one = isinstance(prompts, (str, dict)) or (
+        isinstance(prompts, list) and bool(prompts) and all(isinstance(m, dict) for m in prompts)
+    )
+    each = [prompts] if is_one else list(prompts)
+    replies = dict(labels) if isinstance(labels, Mapping) else {label: label for label in labels}
+    wrong = isinstance(labels, str) or not all(
+        isinstance(text, str) and text.strip() for text in (*replies, *replies.values())
+    )
+    if wrong or len(replies) < 2 or len(set(replies.values())) < len(replies):
+        rule = "two texts or more, no two alike and none blank"
+        raise CheckError(
+            f"labels is {shown(labels)}, but must be {rule}.", field="labels", rule=rule
+        )
+    messages = [_messages(prompt, system) for prompt in each]
+    return _Asked(messages, [_text_of(m) for m in messages], replies)
+
+
+def _messages(prompt: Any, system: str | None) -> list[dict[str, Any]]:
+    lead = [] if system is None else [{"role": "system", "content": system}]
+    return [*lead, *asked_messages(prompt)]
+
+
+def _text_of(messages: list[dict[str, Any]]) -> str:
+    content = messages[-1].get("content")
+    return content if isinstance(content, str) else shown(content)
+
+
+def _truth(truth: Any, asked: _Asked) -> list[str | None] | None:
+    if truth is None:
+        return None
+    told = [truth] if isinstance(truth, str) else list(truth)
+    right = [label if isinstance(label, str) else None for label in told]
+    if len(right) != len(asked.texts):
+        rule = f"a label for each of the {len(asked.texts)} prompts, and there are {len(right)}"
+        raise CheckError(f"truth must have {rule}.", field="truth", rule=rule)
+    unknown = [label for label in right if label is not None and label not in asked.labels]
+    if unknown:
+        rule = f"one of the labels ({', '.join(map(shown, asked.labels))})"
+        raise CheckError(
+            f"truth has {shown(unknown[0])}, which is not {rule}.",
+            field="truth",
+            value=unknown[0],
+            rule=rule,
+        )
+    return right
+
+
+def _check_word(name: str, value: object, words: tuple[str, ...]) -> None:
+    if value not in words:
+        rule = f"one of {', '.join(words)}"
+        raise CheckError(
+            f"{name} is {shown(value)}, but must be {rule}.", field=name, value=value, rule=rule
+        )

@@ -1,0 +1,110 @@
+"""Labels by the first token of a reply: one request for each prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import exp, isnan
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from nbchat.analysis.position import Option, place_of
+from nbchat.analysis.progress import play_all
+from nbchat.api.check import check
+from nbchat.client import native
+from nbchat.client.profiles import LOCAL
+from nbchat.errors import ApiError
+from nbchat.session.execution import Playing, StatusLines
+from nbchat.session.full_vocabulary import is_all, with_whole_rows
+from nbchat.session.prepared import prepare
+from nbchat.session.server_kind import kind_of, vocabulary_size_of
+from nbchat.session.settings import client_of, resolved
+
+if TYPE_CHECKING:
+    from nbchat.api.params import ChatParams
+    from nbchat.client.profiles import Profile
+    from nbchat.run import Run
+
+
+class Mass(NamedTuple):
+    """Probability of the pieces that begin a label.
+
+    `sure`: of those that begin no other label; `share`: its even part of the others; `most`: it
+    and all of the others.
+    """
+
+    sure: float
+    share: float
+    most: float
+
+
+def first_tokens(
+    conversations: Sequence[list[dict[str, Any]]],
+    labels: Sequence[str],
+    top: int | str,
+    *,
+    profile: str | Profile | None,
+    fields: dict[str, Any],
+    extra: Mapping[str, Any] | None,
+    manners: tuple[Any, Any],
+) -> list[list[Mass]]:
+    """Give for each conversation the mass of each label, in their order."""
+    watcher = StatusLines()
+    found = resolved(profile, watcher.status)
+    params = _params(found, {**fields, "top_logprobs": top}, extra)
+    chosen = LOCAL if found.name == LOCAL else found
+    playings = [
+        Playing(prepare(messages, params, profile=found), chosen, watcher, *manners)
+        for messages in conversations
+    ]
+    play_all(playings, "classifying", "prompt")
+    return [_masses(_options(playing.run), labels) for playing in playings]
+
+
+def _params(
+    profile: Profile, fields: dict[str, Any], extra: Mapping[str, Any] | None
+) -> ChatParams:
+    # at 1 the log probabilities are those of the model even where they come after temperature
+    asked = {**fields, "max_tokens": 1, "temperature": 1, "logprobs": True, "stream": False}
+    more = dict(extra or {})
+    if is_all(asked):
+        asked, more = with_whole_rows(asked, more, profile, say=lambda _: None)
+    if kind_of(profile) == "llama.cpp":
+        # a token that begins a character is held back, and its row with it: write a whole one
+        whole = native.tokenized(client_of(profile), "a")[0].id
+        asked["logit_bias"] = {str(whole): 100}
+        vocabulary_size_of(profile)
+    return check(asked, extra=more)
+
+
+def _options(run: Run) -> list[Option]:
+    completion = run.completion
+    logprobs = completion.choices[0].logprobs if completion and completion.choices else None
+    if logprobs is None or not logprobs.content:
+        raise ApiError("The server sent no log probabilities for the first token.")
+    return place_of(run, 0, completion.choices[0].index if completion else 0).options
+
+
+def _masses(options: Sequence[Option], labels: Sequence[str]) -> list[Mass]:
+    from nbchat.frames.token_texts import is_control
+
+    wanted = [label.strip() for label in labels]
+    sure, share, shared = ([0.0] * len(labels) for _ in range(3))
+    for option in options:
+        if isnan(option.logprob) or is_control(option.token):
+            continue
+        owners = [i for i, label in enumerate(wanted) if _begins(option.data, label)]
+        prob = exp(option.logprob)
+        if len(owners) == 1:
+            sure[owners[0]] += prob
+        for owner in owners if len(owners) > 1 else ():
+            share[owner] += prob / len(owners)
+            shared[owner] += prob
+    return [Mass(s, part, s + all_) for s, part, all_ in zip(sure, share, shared, strict=True)]
+
+
+def _begins(piece: bytes, label: str) -> bool:
+    """Tell whether a token begins a label, whatever its case and the blank in front of it."""
+    try:
+        text = piece.decode().strip()
+    except UnicodeDecodeError:
+        return label.encode().startswith(piece.lstrip())
+    return bool(text) and label.casefold().startswith(text.casefold())

@@ -1,0 +1,163 @@
+"""Runs whose reply is given, on llama.cpp's server: the log probability of each of its tokens.
+
+A grammar over token ids forces the reply in one chat request, and the log probabilities that
+come are those of the model: the grammar is not in them. A grammar over text would force pieces
+that the tokenizer never chooses. llama.cpp fails where a grammar names a part of a character;
+there the parts are read out of whole rows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+from nbchat.analysis.branch_by_token_ids import prompt_ids
+from nbchat.api.check import check
+from nbchat.api.logprobs import VOCABULARY, ChoiceLogprobs, TokenTable
+from nbchat.api.response import Choice, Completion, ResponseMessage
+from nbchat.client import native
+from nbchat.client.native import Token
+from nbchat.errors import ApiError
+from nbchat.session.execution import Playing
+from nbchat.session.server_kind import vocabulary_size_of
+from nbchat.session.settings import client_of, resolved
+
+if TYPE_CHECKING:
+    from nbchat.api.params import ChatParams
+    from nbchat.client.client import Client
+
+
+def forced_params(
+    tokens: Sequence[Token], top: int, fields: dict[str, Any], extra: dict[str, Any]
+) -> ChatParams:
+    """Give the params of a chat request whose reply is these tokens and the end token."""
+    return check(
+        {
+            **fields,
+            "temperature": 0,
+            "logprobs": True,
+            "top_logprobs": top,
+            "max_tokens": len(tokens) + 1,
+            "stream": False,  # a stream of llama.cpp lacks the row of the end token
+        },
+        extra={**extra, "grammar": _grammar(tokens)},
+    )
+
+
+def is_whole(token: Token) -> bool:
+    """Tell whether a token is whole characters."""
+    try:
+        token.data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _grammar(tokens: Sequence[Token]) -> str:
+    return "root ::= " + (" ".join(f"<[{token.id}]>" for token in tokens) or '""')
+
+
+class Pieced(Playing):
+    """A reply with characters that are split over tokens.
+
+    Its stretches of whole characters are forced one by one; each part of a character is read
+    out of the whole row at its position. All is asked by token ids.
+    """
+
+    def __init__(self, tokens: Sequence[Token], *arguments: Any):
+        super().__init__(*arguments)
+        self._tokens = tokens
+
+    def _chunks(self) -> Iterator[Any]:
+        run = self.run
+        profile = resolved(self._profile, self._watcher.status)
+        client = client_of(profile)
+        run.base_url, run.vocab_size = profile.base_url, vocabulary_size_of(profile)
+        fields = {**run.params.given(), **run.params.extra}
+        model = fields.get("model") or profile.model
+        asking = _Pieces(client, model, fields["top_logprobs"], run.vocab_size or 1)
+        del fields["grammar"]
+        started = time.perf_counter()
+        ids = prompt_ids(client, run.messages, fields, None)
+        table, done = TokenTable(), 0
+        for are_whole, group in groupby(self._tokens, is_whole):
+            piece = list(group)
+            done += len(piece)
+            rows = asking.stretch if are_whole else asking.parts
+            table = table.followed_by(rows(ids, piece))
+            ids = [*ids, *(token.id for token in piece)]
+            run.completion = _completion(self._tokens[:done], table, None)
+            run.tries = asking.n_requests
+            yield None
+            if self._is_cancelled:
+                return
+        table = table.followed_by(asking.end(ids))
+        run.completion = _completion(self._tokens, table, "stop")
+        run.completion.model = model
+        run.tries = asking.n_requests
+        run.ttft_s = run.elapsed_s = time.perf_counter() - started
+
+
+class _Pieces:
+    """Asks for the rows of pieces of a reply."""
+
+    def __init__(self, client: Client, model: str | None, top: int, size: int):
+        self._client, self._model, self._top, self._size = client, model, top, size
+        self.n_requests = 0
+
+    def stretch(self, ids: Sequence[int], piece: Sequence[Token]) -> TokenTable:
+        table = self._written(ids, piece, n_tokens=len(piece))
+        if [VOCABULARY.ids[code] for code in table.codes] != [token.id for token in piece]:
+            raise ApiError("The server did not hold to the grammar over token ids.")
+        return table
+
+    def end(self, ids: Sequence[int]) -> TokenTable:
+        return self._written(ids, [], n_tokens=1)
+
+    def parts(self, ids: Sequence[int], piece: Sequence[Token]) -> TokenTable:
+        table = TokenTable()
+        whole = native.tokenized(self._client, "a")[0].id  # any whole token brings its row
+        for number, token in enumerate(piece):
+            before = [*ids, *(known.id for known in piece[:number])]
+            row = native.step(
+                self._client, before, forced=whole, top=self._size, model=self._model
+            ).table
+            self.n_requests += 1
+            table = table.followed_by(self._picked(row, token))
+        return table
+
+    def _written(self, ids: Sequence[int], piece: Sequence[Token], n_tokens: int) -> TokenTable:
+        self.n_requests += 1
+        return native.written(
+            self._client,
+            ids,
+            n_tokens=n_tokens,
+            top=self._top,
+            model=self._model,
+            grammar=_grammar(piece),
+        ).table
+
+    def _picked(self, row: TokenTable, token: Token) -> TokenTable:
+        """Give a row with this token at its place, and of the alternatives the first ones."""
+        number = token.id
+        code = next((c for c in row.alternative_codes if VOCABULARY.ids[c] == number), None)
+        table = row.part(0, len(row))
+        if code is None:
+            table.codes[0] = VOCABULARY.code("\ufffd", list(token.data), token.id)
+            table.logprobs[0] = nan
+        else:
+            table.codes[0] = code
+            table.logprobs[0] = row.alternative_logprobs[row.alternative_codes.index(code)]
+        del table.alternative_codes[self._top :], table.alternative_logprobs[self._top :]
+        table.offsets[1] = len(table.alternative_codes)
+        return table
+
+
+def _completion(tokens: Sequence[Token], table: TokenTable, reason: str | None) -> Completion:
+    text = b"".join(token.data for token in tokens).decode("utf-8", "replace")
+    message = ResponseMessage(content=text)
+    choice = Choice(0, message, finish_reason=reason, logprobs=ChoiceLogprobs(table))
+    return Completion(choices=[choice])

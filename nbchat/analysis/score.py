@@ -1,0 +1,273 @@
+"""`score`: the log probability of given texts as the reply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbchat.analysis.forced_decoding import Pieced, forced_params, is_whole
+from nbchat.analysis.progress import play_all
+from nbchat.analysis.prompt_logprobs import Prompted
+from nbchat.api.check import check
+from nbchat.api.json_values import is_whole_number, shown
+from nbchat.api.logprobs import VOCABULARY
+from nbchat.client import native
+from nbchat.client.profiles import LOCAL
+from nbchat.errors import ApiError, CheckError, NotAvailableError
+from nbchat.measures.sentinels import without_sentinels
+from nbchat.session.execution import Playing, StatusLines
+from nbchat.session.prepared import prepare
+from nbchat.session.server_kind import kind_of, vocabulary_size_of
+from nbchat.session.settings import client_of, resolved
+from nbchat.session.threads import asked_messages
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbchat.client.native import Token
+    from nbchat.client.profiles import Profile
+    from nbchat.run import Run
+
+_DEFAULT_TOP = 5
+#: tokens: for shorter texts the server is not asked how many it has room for
+_SURELY_FITS = 500
+
+
+class Score(msgspec.Struct, frozen=True):
+    """A text as the reply to a prompt.
+
+    - `logprobs`: nats, one for each token, the end token aside
+    - `end_logprob`: that of the end token behind them, the likeliest where a model has several;
+      NaN where the server did not tell
+    """
+
+    text: str
+    run: Run
+    logprobs: tuple[float, ...]
+    end_logprob: float
+
+    @property
+    def sum_logprob(self) -> float:
+        """The sum over the tokens, the end token aside."""
+        return sum(self.logprobs)
+
+
+class Scores(msgspec.Struct, frozen=True, eq=False):
+    """Texts as replies to one prompt, and how likely each is.
+
+    `frame()` has one row for each text, `tokens()` one for each token; `runs` are what was
+    asked, one for each text. Each run's reply is the text.
+    """
+
+    scores: list[Score]
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs, in the order of the texts."""
+        return [score.run for score in self.scores]
+
+    def frame(self) -> pd.DataFrame:
+        """Give one row for each text, in the order given.
+
+        `text`; `n_tokens`, the end token aside; `n_bytes` (UTF-8); in nats `sum_logprob`,
+        `mean_logprob` (by token), `logprob_per_byte`; `prob`, exp of the sum: that a reply
+        begins with the text; `end_logprob` of the end token behind it; `sum_logprob_with_end`,
+        `mean_logprob_with_end`: that the reply is the text and nothing more; `run_id`. NaN where
+        a log probability is missing.
+        """
+        from nbchat.frames.scored import scores
+
+        return scores(self.scores)
+
+    def tokens(self) -> pd.DataFrame:
+        """Give one row for each token of each text, and its end (see `nbchat.tokens`)."""
+        from nbchat.frames import tokens
+
+        return tokens(self)
+
+    def __repr__(self) -> str:
+        return repr(self.frame())
+
+    def _repr_html_(self) -> str:
+        made: str = self.frame().to_html(notebook=True)
+        return made
+
+
+def score(
+    prompt: Any,
+    texts: str | Iterable[str],
+    *,
+    profile: str | Profile | None = None,
+    model: str | None = None,
+    system: str | None = None,
+    top_logprobs: int = _DEFAULT_TOP,
+    timeout: float | None = None,
+    max_retries: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> Scores:
+    """Tell how likely each text is as the assistant's reply, token by token.
+
+    - `prompt`: the user's text, or a message or list of messages; `system` goes before it
+    - `texts`: a text, or several
+    - `profile`, `model`, `timeout`, `max_retries`, `extra`: as `nbchat.chat` takes them
+    - `top_logprobs`: alternatives kept for each token, 1 to 20
+
+    A text is tokenised as it stands, alone, as the model would generate it behind the chat's
+    template. ``"Paris"`` and ``" Paris"`` are two replies: after a template the model mostly
+    begins without a blank, and in the middle of a text words have one in front.
+
+    Exact on llama.cpp's server, the embedded model's too (one request for each text, four at
+    once; the tokens of a character that is split over tokens are read out of whole rows), and on
+    vLLM's by its `prompt_logprobs`. The log probabilities are those of the model at temperature
+    1, whatever the sampling would be.
+
+    The runs are in `nbchat.runs()` too. Raise `NotAvailableError` on other servers, with what
+    can be done there; CheckError for a wrong argument; the first error where a request failed.
+    """
+    wanted = [texts] if isinstance(texts, str) else list(texts)
+    messages = [*_system(system), *asked_messages(prompt)]
+    return Scores(
+        scores_of(
+            [(messages, text) for text in wanted],
+            profile=profile,
+            fields={"model": model} if model else {},
+            extra=extra,
+            top=top_logprobs,
+            manners=(timeout, max_retries),
+        )
+    )
+
+
+def _system(system: str | None) -> list[dict[str, Any]]:
+    return [] if system is None else [{"role": "system", "content": system}]
+
+
+def scores_of(
+    pairs: Sequence[tuple[list[dict[str, Any]], str]],
+    *,
+    profile: str | Profile | None,
+    fields: dict[str, Any],
+    extra: Mapping[str, Any] | None = None,
+    top: int = _DEFAULT_TOP,
+    manners: tuple[Any, Any] = (None, None),
+) -> list[Score]:
+    """Give the score of each pair of messages and reply, in their order; some at a time."""
+    _check(pairs, top)
+    watcher = StatusLines()
+    found = resolved(profile, watcher.status)
+    kind = kind_of(found)
+    if kind == "other":
+        raise NotAvailableError(_elsewhere(found))
+    chosen = LOCAL if found.name == LOCAL else found
+    how = (chosen, watcher, *manners)
+    more = dict(extra or {})
+    if kind == "vllm":
+        plain = {"temperature": 0, "logprobs": True, "max_tokens": 1, "stream": False}
+        params = check({**fields, **plain, "top_logprobs": top}, extra=more)
+        playings: list[Playing] = [
+            Prompted(text, prepare(messages, params, profile=found), *how)
+            for messages, text in pairs
+        ]
+        return _played(pairs, playings, None)
+    size = vocabulary_size_of(found)
+    tokens = {text: _tokens(found, text) for text in dict.fromkeys(text for _, text in pairs)}
+    _check_room(found, tokens)
+    playings = []
+    for messages, text in pairs:
+        params = forced_params(tokens[text], top, fields, more)
+        prepared = prepare(messages, params, profile=found)
+        if all(map(is_whole, tokens[text])):
+            playings.append(Playing(prepared, *how))
+        else:
+            playings.append(Pieced(tokens[text], prepared, *how))
+        playings[-1].run.vocab_size = size
+    return _played(pairs, playings, tokens)
+
+
+def _check(pairs: Sequence[tuple[Any, str]], top: int) -> None:
+    for _, text in pairs:
+        if not isinstance(text, str):
+            rule = "a text"
+            raise CheckError(
+                f"A text to score is {shown(text)}, but must be {rule}.", field="texts", rule=rule
+            )
+        if "\0" in text or not _is_encodable(text):
+            rule = "a text without NUL and without lone surrogates, which no server can tokenise"
+            raise CheckError(
+                f"A text to score is {shown(text)}, but must be {rule}.", field="texts", rule=rule
+            )
+    if not is_whole_number(top) or not 1 <= top <= 20:
+        rule = "a whole number from 1 to 20"
+        raise CheckError(
+            f"top_logprobs is {shown(top)}, but must be {rule}.", field="top_logprobs", rule=rule
+        )
+
+
+def _check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
+    text, longest = max(tokens.items(), key=lambda item: len(item[1]), default=("", ()))
+    if len(longest) < _SURELY_FITS:
+        return
+    room = native.context_size(client_of(profile))
+    if room is not None and len(longest) >= room:
+        rule = f"fewer than {room:,}, all that this server has room for"
+        raise CheckError(
+            f"A text to score is {len(longest):,} tokens ({shown(text)}), but must be {rule}.",
+            field="texts",
+            rule=rule,
+        )
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _tokens(profile: Profile, text: str) -> list[Token]:
+    found = native.tokenized(client_of(profile), text)
+    data = b"".join(token.data for token in found)
+    # tokenizers of the SentencePiece kind put a blank before a text, as their models do
+    if data not in (text.encode(), b" " + text.encode()):
+        raise ApiError(f"The server's tokens of {shown(text)} do not make this text again.")
+    return found
+
+
+def _played(
+    pairs: Sequence[tuple[Any, str]],
+    playings: Sequence[Playing],
+    tokens: Mapping[str, Sequence[Token]] | None,
+) -> list[Score]:
+    play_all(playings, "scoring", "text")
+    return [
+        _score(text, playing, None if tokens is None else tokens[text])
+        for (_, text), playing in zip(pairs, playings, strict=True)
+    ]
+
+
+def _score(text: str, playing: Playing, tokens: Sequence[Token] | None) -> Score:
+    completion = playing.run.completion
+    logprobs = completion.choices[0].logprobs if completion and completion.choices else None
+    table = logprobs.content if logprobs is not None else None
+    if table is None:
+        raise ApiError(f"The server sent no log probabilities for {shown(text)}.")
+    n = playing.n_tokens if isinstance(playing, Prompted) else len(tokens or ())
+    if tokens is not None:
+        ids = [VOCABULARY.ids[code] for code in table.codes[:n]]
+        if ids != [token.id for token in tokens]:
+            raise ApiError(f"The server did not hold to the tokens of {shown(text)}.")
+    known = without_sentinels(table.logprobs).tolist()
+    return Score(text, playing.run, tuple(known[:n]), known[n] if len(known) > n else nan)
+
+
+def _elsewhere(profile: Profile) -> str:
+    return (
+        f"A given text can be scored by servers of llama.cpp and vLLM, and {profile.name} at "
+        f"{profile.base_url} is neither. There a reply that was drawn has its log probabilities "
+        '(logprobs=True), and nbchat.classify(…, method="first_token") compares labels by their '
+        'first token; profile="local" scores with the embedded model.'
+    )

@@ -1,0 +1,228 @@
+"""`uncertainty`: the same question asked several times, and how far the answers agree."""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbchat.analysis.asked import playings_of, with_defaults
+from nbchat.analysis.equivalence import Same, clusters
+from nbchat.api.json_values import is_whole_number
+from nbchat.display.reply import visible
+from nbchat.errors import CheckError
+from nbchat.measures import predictive_entropy, semantic_entropy
+from nbchat.session.pool import play_together
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbchat.run import Run
+
+_MEANINGS: Mapping[str, str] = {
+    "self_consistency": "share of the most frequent answer",
+    "semantic_entropy": "nats, over meanings, weighted by L / T",
+    "semantic_entropy_discrete": "nats, over meanings, by counts",
+    "predictive_entropy": "nats, mean of −L",
+    "predictive_entropy_normalised": "nats a token, mean of −L / T",
+}
+_MOST_SHOWN = 5
+_LONGEST = 80
+
+
+class UncertaintyWarning(UserWarning):
+    """Some of the requests of `nbchat.uncertainty` failed, and their answers do not count."""
+
+
+class Uncertainty(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """How far several answers to one question agree.
+
+    With M samples, L_i the log probability of answer i (nats, without the end token) and T_i
+    its tokens; answers that mean the same are a cluster C:
+
+    - `self_consistency`: the share of the largest cluster (Wang et al., arXiv 2203.11171)
+    - `predictive_entropy`: -(1/M) · sum of L_i, in nats; `predictive_entropy_normalised`: with
+      L_i / T_i (Malinin and Gales, arXiv 2002.07650)
+    - `semantic_entropy`: -sum of P(C) ln P(C), in nats, P(C) the share of exp(L_i / T_i) of
+      its answers; `semantic_entropy_discrete`: P(C) the share of the answers (Kuhn et al.,
+      arXiv 2302.09664)
+    - `answers`: DataFrame, one row for each cluster, the most frequent first: `cluster`,
+      `answer`, `count`, `share`, `weight` (P(C) by L_i / T_i), `run_ids`
+    - `runs`: list of `nbchat.Run`, those that count; `notes`: list of str
+
+    NaN is a figure that is not known; then a note says why.
+    """
+
+    runs: list[Run]
+    answers: pd.DataFrame
+    self_consistency: float
+    predictive_entropy: float
+    predictive_entropy_normalised: float
+    semantic_entropy: float
+    semantic_entropy_discrete: float
+    notes: list[str]
+
+    def _figures(self) -> list[tuple[str, ...]]:
+        return [(name, _shown(getattr(self, name)), words) for name, words in _MEANINGS.items()]
+
+    def _answers(self) -> list[tuple[str, ...]]:
+        rows = self.answers.head(_MOST_SHOWN).to_dict("records")
+        return [
+            (
+                _shortened(row["answer"]),
+                str(row["count"]),
+                _shown(row["share"]),
+                _shown(row["weight"]),
+            )
+            for row in rows
+        ]
+
+    def _title(self) -> str:
+        n_answers = len(self.answers)
+        more = f", the {_MOST_SHOWN} most frequent" if n_answers > _MOST_SHOWN else ""
+        return f"{_count(len(self.runs), 'sample')}, {_count(n_answers, 'meaning')}{more}"
+
+    def __repr__(self) -> str:
+        tables = (self._figures(), [("answer", "count", "share", "weight"), *self._answers()])
+        return "\n".join([self._title(), *(_aligned(table) for table in tables), *self.notes])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<div>{html.escape(note)}</div>" for note in self.notes)
+        return (
+            f"<div><div>{html.escape(self._title())}</div>"
+            f"{_table(('measure', 'value', 'meaning'), self._figures())}"
+            f"{_table(('answer', 'count', 'share', 'weight'), self._answers())}{notes}</div>"
+        )
+
+
+def uncertainty(
+    prompt: Any = None,
+    samples: int = 20,
+    *,
+    messages: Any = None,
+    runs: Iterable[Run] | None = None,
+    same: Same | None = None,
+    seed: int | None = 1,
+    **params: Any,
+) -> Uncertainty:
+    """Ask the same several times, and tell how far the answers agree.
+
+    - `samples`: int, how many requests, at most four at once
+    - `same`: a function of two answers, each a str, that gives True where they mean the same
+      (it may ask a model); without it they do where `nbchat.analysis.equivalence.meaning_key`
+      is equal: case, punctuation, blanks and articles aside, numbers by value
+    - `seed`: goes into the first request, and the numbers after it into the next ones, so that
+      the draws differ and can be had again; None: no seed
+    - `runs`: runs that came before, in the place of a question; nothing is asked
+    - `params`: what `nbchat.chat` takes, but for `thread` and `n`; the temperature is 1 and
+      log probabilities are asked for, unless they say otherwise
+
+    An interrupt stops all requests; what has come is in `nbchat.runs()`. Raise `CheckError`
+    before anything is sent, the first error where no request was answered; warn where only
+    some were not, and let through what `same` raises.
+    """
+    if runs is not None:
+        if prompt is not None or messages is not None or params:
+            raise CheckError(
+                "uncertainty() of runs asks nothing: give it runs alone.", field="runs"
+            )
+        return _of(list(runs), same)
+    if not is_whole_number(samples) or samples < 1:
+        rule = "a whole number, 1 or more"
+        raise CheckError(
+            f"samples is {samples!r}, but must be {rule}.", field="samples", value=samples
+        )
+    fields = with_defaults(params, temperature=1.0, logprobs=True)
+    seeds = [{} if seed is None else {"seed": seed + number} for number in range(samples)]
+    playings = playings_of(prompt, messages, [fields | own for own in seeds], by="uncertainty")
+    play_together(playings)
+    return _of([playing.run for playing in playings], same)
+
+
+def _of(runs: list[Run], same: Same | None) -> Uncertainty:
+    from nbchat.frames.sampled_answers import answers, samples
+
+    answered = _answered(runs)
+    found = samples(answered)
+    groups = clusters(found.texts, same)
+    frame = answers(found.texts, groups, found.normalised, [run.id for run in answered])
+    return Uncertainty(
+        runs=answered,
+        answers=frame,
+        self_consistency=float(frame["share"].max()),
+        predictive_entropy=predictive_entropy(found.logprobs),
+        predictive_entropy_normalised=predictive_entropy(found.normalised),
+        semantic_entropy=semantic_entropy(found.normalised, groups),
+        semantic_entropy_discrete=semantic_entropy(None, groups),
+        notes=_notes(len(answered), found.logprobs.tolist(), found.n_cut),
+    )
+
+
+def _answered(runs: list[Run]) -> list[Run]:
+    """Give the runs that count. Raise the first error where none does, warn where some do not."""
+    answered = [run for run in runs if run.status == "complete" and run.completion is not None]
+    errors = [run.error for run in runs if run.error is not None]
+    if not answered and errors:
+        raise errors[0]
+    if not answered:
+        raise CheckError("uncertainty() needs at least one answer.", field="runs")
+    if len(answered) < len(runs):
+        because = f": {errors[0]}" if errors else ""
+        warnings.warn(
+            f"{len(runs) - len(answered)} of {len(runs)} requests were not answered{because}",
+            UncertaintyWarning,
+            stacklevel=4,
+        )
+    return answered
+
+
+def _notes(count: int, logprobs: Sequence[float], n_cut: int) -> list[str]:
+    notes = []
+    n_unknown = sum(map(isnan, logprobs))
+    if n_unknown == count:
+        notes.append(
+            "No usable log probabilities came, so that what is weighted by them is not known."
+        )
+    elif n_unknown:
+        notes.append(
+            f"Of {n_unknown} of {count} answers the log probability is not known (a token is "
+            "censored, or none came): what is weighted leaves them out."
+        )
+    if n_cut:
+        notes.append(f"{_count(n_cut, 'answer')} of {count} ended at the token limit.")
+    return notes
+
+
+def _shown(value: float) -> str:
+    return "not known" if isnan(value) else f"{value:.3f}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _shortened(text: str) -> str:
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    def row(tag: str, cells: tuple[str, ...]) -> str:
+        style = 'style="text-align: left"'
+        shown = "".join(f"<{tag} {style}>{html.escape(cell)}</{tag}>" for cell in cells)
+        return f"<tr>{shown}</tr>"
+
+    body = "".join(row("td", cells) for cells in rows)
+    return f"<table><thead>{row('th', head)}</thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,44 @@
+"""A request as it goes over the wire: as JSON, and as a command of the shell."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from nbchat.code.draft import Draft, body_of, draft_of, profile_of
+from nbchat.code.inline_data import as_here_document, base64_in
+
+if TYPE_CHECKING:
+    from nbchat.client.profiles import Profile
+
+
+def as_json(draft: Draft | Any, profile: Profile | None = None) -> str:
+    """Give the body that is sent, indented, checked or not.
+
+    `draft` can be anything that `draft_of` takes; `profile` stands in the place of its own.
+    Raise ProfileError where that is unknown.
+    """
+    return json.dumps(body_of(draft_of(draft), profile), ensure_ascii=False, indent=2)
+
+
+def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
+    """Give a shell command that sends the request. The key stands in its variable.
+
+    Base64 that came from a file is made of it again when the command runs. `profile` stands
+    in the place of the draft's own. Raise ProfileError where that is unknown.
+    """
+    draft = draft_of(draft)
+    found = profile_of(draft) if profile is None else profile
+    variable = found.key_variable or "OPENAI_API_KEY"
+    bearer = "Bearer " if found.key_header == "Authorization" else ""
+    body = body_of(draft, found)
+    lines = [f"curl -N {shlex.quote(found.url)}", "-H 'Content-Type: application/json'"]
+    if found.key is not None or found.key_variable is not None:
+        lines.append(f'-H "{found.key_header}: {bearer}${variable}"')
+    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in found.headers.items()]
+    if base64_in(body):
+        lines.append(f"--data-binary @- {as_here_document(body)}")
+    else:
+        lines.append(f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
+    return " \\\n  ".join(lines)

@@ -1,0 +1,56 @@
+"""A request as a call of `nbchat.chat`."""
+
+from __future__ import annotations
+
+import pprint
+from typing import Any
+
+from nbchat.code.draft import Draft, draft_of
+from nbchat.code.inline_data import as_arguments, with_calls
+
+_WIDTH = 88
+
+
+def as_call(draft: Draft | Any) -> str:
+    """Give Python that sends the request and names its run ``run``.
+
+    `draft` can be anything that `draft_of` takes.
+    """
+    draft = draft_of(draft)
+    arguments = {**_messages(draft.messages), **draft.fields}
+    if draft.extra:
+        arguments["extra"] = draft.extra
+    if draft.profile is not None:
+        arguments["profile"] = draft.profile
+    lines = [f"    {_argument(name, value)}," for name, value in arguments.items()]
+    return "\n".join(["import nbchat", "", "run = nbchat.chat(", *lines, ")"])
+
+
+def _messages(messages: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give what the user says as the prompt, where there is no more than that and a system."""
+    *before, last = messages or [{}]
+    system = before[0] if len(before) == 1 else {}
+    asked = _asked(last)
+    if asked is None or (before and not _is_text_of("system", system)):
+        return {"messages": with_calls(messages)}
+    return {**asked, **({"system": system["content"]} if before else {})}
+
+
+def _asked(message: dict[str, Any]) -> dict[str, Any] | None:
+    """Give what the user says, and what is attached to it, as arguments; None where none fit."""
+    if _is_text_of("user", message):
+        return {"": message["content"]}
+    is_plain = message.keys() == {"role", "content"} and message["role"] == "user"
+    return as_arguments(message) if is_plain else None
+
+
+def _is_text_of(role: str, message: dict[str, Any]) -> bool:
+    is_plain = message.keys() == {"role", "content"} and message["role"] == role
+    return is_plain and isinstance(message["content"], str)
+
+
+def _argument(name: str, value: Any) -> str:
+    head = f"{name}=" if name else ""
+    # a line end inside a text is written as an escape, so those left are between the parts
+    lines = pprint.pformat(value, width=_WIDTH - len(head), sort_dicts=False).split("\n")
+    return head + ("\n" + " " * (len(head) + 4)).join(lines)

@@ -1,0 +1,246 @@
+"""The fields frame: one row for each value of a reply that is JSON, and how likely it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbchat.errors import NoObjectError
+from nbchat.frames.allowed_probability import Row, allowed_share
+from nbchat.frames.alternatives_lists import lists_of, with_unlisted
+from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.decoded_text import texts_of
+from nbchat.frames.json_spans import spans_of
+from nbchat.frames.per_choice import choices
+from nbchat.frames.text_alignment import given_prefix, token_places
+from nbchat.frames.token_arrays import positions_of
+from nbchat.frames.token_texts import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from nbchat.api.response import Choice
+    from nbchat.frames.alternatives_lists import Lists
+    from nbchat.frames.json_spans import Span
+    from nbchat.frames.source import RunLike
+
+    Allowed = Callable[[Sequence[str | int]], list[bytes] | None]
+
+_NO_LOGPROBS = "no token probabilities came"
+_NOT_THERE = "the tokens that came do not write this text"
+_GIVEN = "begun in the request: the model did not write all of it"
+_CENSORED = "a token has no usable log probability"
+_FEWER = "the server sent fewer rows than tokens, and a character here may be of several tokens"
+
+
+def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.DataFrame:
+    """Give one row for each JSON value of a reply, in the order in which they begin.
+
+    Objects and lists have rows too. Of a reply that was cut off the values that are whole
+    are given. `nbchat.frames.columns` declares the columns; the bytes from `byte_start` to
+    `byte_end` are the value's JSON.
+
+    - `logprob`, `prob`: of the value's own tokens, those wholly inside of it that have more
+      of it than a quote. That is how likely its content was once it had begun; nothing is
+      said of its end (``12`` could have gone on to ``123``). NA where there is no such token,
+      as in a ``""`` of two tokens
+    - `logprob_with_boundary`, `prob_with_boundary`: of every token that has a byte of it, and
+      of the one that ends it (after a number the next one, the end token too). Such tokens
+      may write a neighbour's bytes as well (``",``), so that the figure is that of the value
+      together with these: it is at most the probability of the value, and `prob` is at least
+      that, both for this way to cut the text into tokens
+    - `prob_allowed_lo`, `prob_allowed_hi`: the probability of the value among those that the
+      schema allows at its place (an enumeration, a constant, a boolean, null), given the text
+      before it. `allowed` tells them, as JSON, for the keys and places that lead to a value;
+      without it they are NA. `nbchat.frames.allowed_probability` says how it is found. It is
+      that of a draw
+      from the probabilities as reported, with no other sampler than the mask
+
+    Where tokens and text do not line up the figures are NA and `note` says why. Raise
+    NoObjectError where there is no such choice, no text or no JSON.
+    """
+    found = _choice(run, choice)
+    text = found.message.content or ""
+    if not text.strip():
+        raise NoObjectError("The reply is empty.")
+    data = text.encode("utf-8", "surrogatepass")
+    is_cut = found.finish_reason in (None, "length")
+    spans = spans_of(data, is_cut=is_cut)
+    written = _written(run, choice, data)
+    chars = np.concatenate([[0], np.cumsum((_bytes(data) & 0xC0) != 0x80)])
+    has_fewer = bool(choices(run)["n_missing"].fillna(0).max() > 0)
+    rows = [
+        {
+            "run_id": run.id,
+            "choice": choice,
+            **{name: getattr(span, name) for name in ("path", "key", "value", "type")},
+            "byte_start": span.start,
+            "byte_end": span.end,
+            "char_start": chars[span.start],
+            "char_end": chars[span.end],
+            **_figures(span, data, written, allowed, has_fewer=has_fewer),
+        }
+        for span in spans
+    ]
+    names = [column.name for column in columns_of("fields")]
+    return assemble("fields", {name: [row.get(name) for row in rows] for name in names})
+
+
+def _choice(run: RunLike, choice: int) -> Choice:
+    there = run.completion.choices if run.completion else []
+    found = next((c for c in there if c.index == choice), None)
+    if found is None:
+        raise NoObjectError(f"This run has no choice {choice}.")
+    return found
+
+
+def _bytes(data: bytes) -> NDArray[np.uint8]:
+    return np.frombuffer(data, dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The tokens of a text that are known to stand in it, and where: one entry for each.
+
+    - `at`: the position in the lists; `tokens`: its own bytes; `logprobs`: nats
+    - `start`, `end`: int64, bytes of the text
+    - `covered`: for each byte of the text, how many before it have a token
+    - `n_given`: the bytes at the text's beginning that the request gave
+    """
+
+    at: NDArray[np.int64]
+    tokens: list[bytes]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    logprobs: NDArray[np.float64]
+    covered: NDArray[np.int64]
+    n_given: int
+    lists: Lists
+    words: Words
+    vocab_size: int | None
+
+    def row(self, i: int) -> Row:
+        """Give what is known of a position's tokens, for `allowed_share`."""
+        offsets = self.lists.offsets
+        rows = np.arange(offsets[self.at[i]], offsets[self.at[i] + 1])
+        probs = np.exp(self.lists.logprobs[rows])
+        known = ~np.isnan(probs)
+        rows, probs = rows[known], probs[known]
+        is_whole = self.vocab_size is not None and len(rows) >= self.vocab_size
+        unseen = 0.0 if is_whole else max(0.0, 1.0 - float(probs.sum()))
+        tokens = [self.words.data[place] for place in self.lists.places[rows].tolist()]
+        listed = zip(tokens, probs.tolist(), strict=True)
+        return Row(self.tokens[i], float(np.exp(self.logprobs[i])), listed, unseen)
+
+
+def _written(run: RunLike, choice: int, data: bytes) -> _Written | None:
+    """Find the content's tokens in the text; None where there are none."""
+    positions = positions_of([run])
+    table = next(
+        (
+            number
+            for number, owner in enumerate(positions.owners)
+            if owner.choice.index == choice and owner.channel == 0
+        ),
+        None,
+    )
+    if table is None or not positions.lengths[table]:
+        return None
+    words = Words(positions.codes, positions.alternative_codes)
+    texts = texts_of(positions, words)
+    own = np.arange(positions.borders[table], positions.borders[table + 1])
+    places = words.places(positions.codes[own]).tolist()
+    tokens = [
+        b"" if special else words.data[place]
+        for place, special in zip(places, texts.is_special[own], strict=True)
+    ]
+    joined = b"".join(tokens)
+    prefix = given_prefix(getattr(run, "messages", ())).encode("utf-8", "surrogatepass")
+    ends = texts.byte_end[own]
+    starts, ends, is_placed = token_places(ends - texts.n_bytes[own], ends, joined, data, prefix)
+    kept = is_placed & ((ends > starts) | texts.is_end[own])
+    starts, ends, own = starts[kept], ends[kept], own[kept]
+    tokens = [tokens[place] for place in np.flatnonzero(kept)]
+    borders = np.zeros(len(data) + 1, dtype=np.int64)
+    np.add.at(borders, np.clip(starts, 0, len(data)), 1)
+    np.add.at(borders, np.clip(ends, 0, len(data)), -1)
+    return _Written(
+        at=own,
+        tokens=tokens,
+        start=starts,
+        end=ends,
+        logprobs=positions.logprobs[own],
+        covered=np.concatenate([[0], np.cumsum(np.cumsum(borders)[:-1])]),
+        n_given=len(prefix) if data.startswith(prefix) and data != joined else 0,
+        lists=with_unlisted(lists_of(positions, words), positions, words),
+        words=words,
+        vocab_size=run.vocab_size,
+    )
+
+
+def _figures(
+    span: Span, data: bytes, written: _Written | None, allowed: Allowed | None, *, has_fewer: bool
+) -> dict[str, Any]:
+    if written is None:
+        return {"note": _NO_LOGPROBS}
+    start, end = span.start, span.end
+    if written.covered[end] - written.covered[start] < end - start:
+        return {"note": _GIVEN if start < written.n_given else _NOT_THERE}
+    # nothing inside a number tells that it has ended
+    told = end + 1 if span.type == "number" else end
+    among = slice(
+        int(np.searchsorted(written.end, start, side="right")),
+        int(np.searchsorted(written.start, told, side="left")),
+    )
+    firsts, lasts, logprobs = written.start[among], written.end[among], written.logprobs[among]
+    is_own = (firsts >= start) & (lasts <= end) & (lasts > firsts)
+    if span.type == "string":
+        is_own &= (firsts < end - 1) & (lasts > start + 1)
+    own = logprobs[is_own]
+    is_ended = told == end or bool(len(lasts) and (lasts[-1] > end or firsts[-1] == len(data)))
+    is_censored, is_own_censored = np.isnan(logprobs).any(), np.isnan(own).any()
+    is_fewer = has_fewer and not data[start:end].isascii()
+    share = _allowed_share(span, data, written, among.start, allowed)
+    return {
+        "n_tokens": len(own),
+        **_summed("", own),
+        **_summed("_with_boundary", logprobs if is_ended else own[:0]),
+        "min_prob": nan if np.isnan(own).all() else float(np.exp(np.nanmin(own))),
+        "is_censored": bool(is_censored),
+        "is_bound": bool(is_own_censored or is_censored or is_fewer),
+        "prob_allowed_lo": share[0],
+        "prob_allowed_hi": share[1],
+        "note": _CENSORED if is_censored else _FEWER if is_fewer else None,
+    }
+
+
+def _summed(suffix: str, logprobs: NDArray[np.float64]) -> dict[str, float]:
+    """Give the sum of those that are known; NaN of none."""
+    total = nan if np.isnan(logprobs).all() else float(np.nansum(logprobs))
+    return {f"logprob{suffix}": total, f"prob{suffix}": float(np.exp(total))}
+
+
+def _allowed_share(
+    span: Span, data: bytes, written: _Written, first: int, allowed: Allowed | None
+) -> tuple[float, float]:
+    values = None if allowed is None else allowed(span.steps)
+    if values is None:
+        return nan, nan
+    lead = written.tokens[first][: max(0, span.start - int(written.start[first]))]
+    value, after = data[span.start : span.end], data[span.end :]
+    return allowed_share(value, values, _rows(written, first), lead, after) or (nan, nan)
+
+
+def _rows(written: _Written, first: int) -> Iterator[Row]:
+    """Give the positions from one on, as far as they follow one another without a gap."""
+    for i in range(first, len(written.at)):
+        if i > first and written.start[i] != written.end[i - 1]:
+            return
+        if written.end[i] > written.start[i]:
+            yield written.row(i)

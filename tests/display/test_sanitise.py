@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from nbchat.display.sanitise import as_html, frame_bundle, is_harmless, whole_bundle
+
+TAME = [
+    "Plain text, 1 < 2 and a<b with $x<y$? No: a < b.",
+    "# Title\n\n- one\n- two\n\n`code` and **bold**",
+    "```python\nif a < b:\n    print('x')\n```",
+    "[link](https://example.org/x?y=1) and [mail](mailto:a@example.org)",
+    "[ref]: https://example.org",
+    "a[i]: value",
+    "| a | b |\n|---|---|\n| 1 | 2 |",
+]
+WILD = [
+    "<script>alert(1)</script>",
+    "a <img src=x onerror=alert(1)>",
+    "<!-- comment -->",
+    "</div>",
+    "`<b>`",
+    "![picture](https://example.org/x.png)",
+    "[x](javascript:alert(1))",
+    "[x]( \n javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](java&#115;cript:alert(1))",
+    "[x](data:text/html,hi)",
+    "[x](vbscript:x)",
+    "[x](file:///etc/passwd)",
+    "[x][y]\n\n[y]: javascript:alert(1)",
+    "[x](<javascript:alert(1)>)",
+]
+
+
+@pytest.mark.parametrize("text", [t for t in TAME if "a<b" not in t])
+def test_ordinary_markdown_is_left_to_the_front_end(text: str) -> None:
+    assert is_harmless(text)
+    assert whole_bundle(text) == frame_bundle(text) == {"text/markdown": text}
+
+
+@pytest.mark.parametrize("text", WILD)
+def test_what_could_act_is_rendered_here(text: str) -> None:
+    bundle = whole_bundle(text)
+    assert bundle["text/markdown"] == text  # byte for byte, beside it
+    assert set(frame_bundle(text)) == {"text/html"}
+    tags = set(re.findall(r"<(/?[a-z0-9]+)", bundle["text/html"]))
+    assert tags <= {"div", "/div", "p", "/p", "a", "/a", "code", "/code"}
+    for address in re.findall(r'href="([^"]*)"', bundle["text/html"]):
+        assert address.startswith("https://")
+    assert not re.search(r"<[^>]*\son\w+=", bundle["text/html"])
+
+
+def test_code_with_tags_is_shown_as_it_is() -> None:
+    html = as_html("```cpp\n#include <stdio.h>\nstd::vector<int> x;\n```")
+    assert "#include &lt;stdio.h&gt;\nstd::vector&lt;int&gt; x;" in html
+
+
+def test_tables_and_strikethrough_survive() -> None:
+    html = as_html("| a | b |\n|---|---|\n| <i> | ~~2~~ |")
+    assert "<table>" in html
+    assert "&lt;i&gt;" in html
+    assert "<s>2</s>" in html
+
+
+def test_a_picture_becomes_a_link_that_nobody_follows_unasked() -> None:
+    html = as_html('![my "chart"](https://example.org/x.png?q="1")')
+    assert "<img" not in html
+    assert 'href="https://example.org/x.png?q=%221%22"' in html
+    assert "my &quot;chart&quot;" in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5.",
+        "A formula $x_i^2$ and another, $a + b$.",
+        "$$\nx = 1\n$$",
+        "```bash\necho $HOME $PATH\n```",
+        "`$a` and `$b`",
+        r"\$5 and \$6",
+    ],
+)
+def test_dollars_that_notebooks_read_rightly_are_left_to_them(text: str) -> None:
+    assert is_harmless(text)
+
+
+@pytest.mark.parametrize("text", ["It costs $5 and then $6.", "$5/$6", "from $5-$6 to $x_i^2$"])
+def test_prices_are_no_formulas(text: str) -> None:
+    html = whole_bundle(text)["text/html"]
+    assert html.count('<span class="mathjax_ignore">$</span>') == 2
+    assert ("$x_i^2$" in html) == ("x_i" in text)
+
+
+def test_formulas_in_backslashes_keep_them() -> None:
+    text = "so \\(a_1*b*c < d\\) and\n\n\\[\nx_1 = y_1\n\\]\n\nbut `\\(code\\)`"
+    html = whole_bundle(text)["text/html"]
+    assert r"\(a_1*b*c &lt; d\)" in html
+    assert "\\[\nx_1 = y_1\n\\]" in html
+    assert r"<code>\(code\)</code>" in html
+    assert "<em>" not in html
+
+
+def test_what_stands_in_a_formula_cannot_act_either() -> None:
+    html = as_html(
+        '\\(<img src=x onerror=alert(1)>\\) $<b onclick="x">$ [a](http://b "\\(\\")x\\)")'
+    )
+    assert "<img" not in html
+    assert "<b " not in html
+    assert not re.search(r"<[^>]*\son\w+=", html)
+
+
+@pytest.mark.parametrize(
+    "piece", ["[", "*a ", "> ", "`", "|", "$", "\\(", "![", "<a ", "](", "$a "]
+)
+def test_odd_text_takes_linear_time(piece: str) -> None:
+    text = piece * (60_000 // len(piece))
+    is_harmless(text)  # a quadratic pattern would not return
+    as_html(text[:20_000])
