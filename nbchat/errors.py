@@ -21,6 +21,7 @@ NbchatError
 └── TransportError                   the answer did not come, or not whole
     ├── ConnectError                 no connection
     ├── StreamCutError               the stream ended before every choice was finished
+    ├── AnswerTooLongError           one event, or a whole body, is larger than allowed
     ├── ConnectTimeout (TimeoutError)
     ├── FirstByteTimeout (TimeoutError)
     └── BetweenBytesTimeout (TimeoutError)
@@ -203,6 +204,20 @@ class ConnectError(TransportError):
 
 class StreamCutError(TransportError):
     """The stream ended before every choice was finished."""
+
+
+class AnswerTooLongError(TransportError):
+    """One event of a stream, or the body of a whole answer, that is larger than allowed."""
+
+    def __init__(self, most_bytes: int):
+        super().__init__(
+            f"The server sent more than {most_bytes / 1e6:g} MB as one message, and was left. "
+            "Where that much is wanted: nbchat.configure(max_message_bytes=...)."
+        )
+        self.most_bytes = most_bytes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.most_bytes,), vars(self)
 
 
 class ConnectTimeout(TransportError, TimeoutError):

@@ -12,8 +12,13 @@ from typing import Any
 
 import msgspec
 
+from nbchat.api.error_objects import error_in
 from nbchat.api.logprobs import WireToken, read_entry
 from nbchat.api.response import Chunk, ChunkChoice, ChunkLogprobs, Delta, Usage
+
+#: levels of lists and objects; beyond a few hundred, Python itself cannot walk, copy or pickle it
+MOST_LEVELS = 100
+_TOO_DEEP = "JSON that is nested too deeply"
 
 _as_chunk = msgspec.json.Decoder(Chunk)
 _as_json = msgspec.json.Decoder()
@@ -30,12 +35,36 @@ def decode_chunk(data: bytes | bytearray) -> Chunk:
     return chunk
 
 
+def decode_chunks(data: bytes | bytearray) -> list[Chunk]:
+    """Decode a whole answer, or a list of events or errors. Raise ValueError where it is none."""
+    if data[:1] != b"[":
+        return [decode_chunk(data)]
+    return [read_chunk(event) for event in decode_json(data)]
+
+
 def decode_json(data: bytes | bytearray) -> Any:
     """Decode JSON as servers send it. Raise ValueError where it is none, or nested too deeply."""
     try:
-        return _decode_json(data)
+        value = _decode_json(data)
     except RecursionError:
-        raise ValueError("JSON that is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    return shallow(value)
+
+
+def shallow(value: Any) -> Any:
+    """Give a decoded value as it is. Raise ValueError where it is nested too deeply to be used."""
+    layer = [value]
+    for _ in range(MOST_LEVELS):
+        layer = [
+            inner
+            for item in layer
+            if isinstance(item, (list, dict))
+            for inner in (item.values() if isinstance(item, dict) else item)
+            if isinstance(inner, (list, dict))
+        ]
+        if not layer:
+            return value
+    raise ValueError(_TOO_DEEP)
 
 
 def _decode_json(data: bytes | bytearray) -> Any:
@@ -65,45 +94,43 @@ def read_chunk(event: Any) -> Chunk:
     if not isinstance(event, Mapping):
         raise ValueError(f"expected a JSON object, got {_shortened(event)}")  # noqa: TRY004 - like bad JSON
     known, extra = _split(event, _CHUNK_KEYS)
-    choices = known.get("choices")
+    choices = _mappings(known.get("choices"))
     return Chunk(
         id=_text(known.get("id")) or None,
         object=_text(known.get("object")) or None,
         created=created_s(known.get("created")),
         model=_text(known.get("model")) or None,
-        choices=[_choice(c) for c in choices if isinstance(c, Mapping)]
-        if isinstance(choices, list)
-        else None,
-        usage=_usage_of(known, extra),
+        choices=[_choice(c) for c in choices] or None,
+        usage=_usage_of(known, extra, choices),
         service_tier=_text(known.get("service_tier")),
         system_fingerprint=_text(known.get("system_fingerprint")),
         metadata=_mapping(known.get("metadata")),
         moderation=_mapping(known.get("moderation")),
-        error=_error_of(known, extra),
+        error=_error_of(event, choices),
         extra=extra or None,
     )
 
 
-def _usage_of(known: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any] | None:
-    usage = _mapping(known.get("usage"))
-    if usage is None:  # Groq
-        usage = _mapping((_mapping(extra.get("x_groq")) or {}).get("usage"))
-    return usage
+def _usage_of(
+    known: dict[str, Any], extra: dict[str, Any], choices: list[Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    groq = _mapping(extra.get("x_groq")) or {}
+    in_choice = [choice.get("usage") for choice in choices]  # Kimi
+    found = (_mapping(usage) for usage in (known.get("usage"), groq.get("usage"), *in_choice))
+    return next((usage for usage in found if usage is not None), None)
 
 
-def _error_of(known: dict[str, Any], extra: dict[str, Any]) -> Any:
-    if known.get("error"):
-        return known["error"]
-    if known.get("object") == "error":  # older vLLM: the error object without its envelope
-        return {name: extra.pop(name, None) for name in ("message", "type", "param", "code")}
-    return None
+def _error_of(event: Mapping[str, Any], choices: list[Mapping[str, Any]]) -> Any:
+    in_choice = (choice.get("error") for choice in choices)  # OpenRouter
+    error = event.get("error") or next((e for e in in_choice if e), None)
+    return error if error or choices or event.get("usage") else error_in(event)
 
 
 def _choice(choice: Mapping[str, Any]) -> ChunkChoice:
     known, extra = _split(choice, _CHOICE_KEYS)
     index = known.get("index")
     return ChunkChoice(
-        index=index if isinstance(index, int) else None,
+        index=_number(index),
         text=_text(known.get("text")),
         delta=_delta(known.get("delta")),
         message=_delta(known.get("message")),
@@ -126,9 +153,7 @@ def _delta(delta: Any) -> Delta | None:
         role=_text(known.get("role")) or None,
         content=content,
         refusal=_text(known.get("refusal")),
-        tool_calls=[dict(c) for c in calls if isinstance(c, Mapping)]
-        if isinstance(calls, list)
-        else None,
+        tool_calls=[dict(c) for c in _mappings(calls)] or None,
         function_call=_mapping(known.get("function_call")) or None,
         audio=_mapping(known.get("audio")) or None,
         annotations=annotations if isinstance(annotations, list) else None,
@@ -139,7 +164,7 @@ def _delta(delta: Any) -> Delta | None:
 
 
 def _content(content: Any) -> tuple[str | None, list[Any], str]:
-    """Give the text, the parts that are not text, and the thinking (Mistral)."""
+    """Give the text, the parts that are not text, and the thinking (Mistral, Databricks)."""
     if content is None or isinstance(content, str):
         return content, [], ""
     if isinstance(content, Mapping):  # Cloudflare: a structured output as an object
@@ -153,11 +178,77 @@ def _content(content: Any) -> tuple[str | None, list[Any], str]:
             texts.append(part)
         elif kind == "text":
             texts.append(_text(part.get("text")) or "")
-        elif kind == "thinking":
-            thinking += [_text(p.get("text")) or "" for p in _mappings(part.get("thinking"))]
+        elif kind in _THINKING and (thought := _thought(part)):
+            thinking.append(thought)
         else:
             rest.append(part)
     return ("".join(texts) if texts else None), rest, "".join(thinking)
+
+
+_THINKING = ("thinking", "reasoning", "thought")
+_THOUGHTS = ("thinking", "reasoning", "summary", "content", "text")
+
+
+def _thought(part: Any) -> str:
+    """Give the text of a part of reasoning: a text itself, in one of its keys, or in its parts."""
+    if isinstance(part, str):
+        return part
+    if isinstance(part, list):
+        return "".join(map(_thought, part))
+    if not isinstance(part, Mapping):
+        return ""
+    return next((said for name in _THOUGHTS if (said := _thought(part.get(name)))), "")
+
+
+def tidy_call(piece: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a piece of a tool call with its index as a number, its id and name as texts."""
+    tidy = dict(piece)
+    if "index" in tidy:
+        tidy["index"] = _number(tidy["index"])
+    if "id" in tidy:
+        tidy["id"] = _name(tidy["id"])
+    for kind in ("function", "custom"):
+        body = tidy.get(kind)
+        if isinstance(body, Mapping) and "name" in body:
+            tidy[kind] = {**body, "name": _name(body["name"])}
+    return tidy
+
+
+_GROWING_DETAILS = ("text", "summary", "data", "signature")
+
+
+def joined_details(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a message's extra keys with the pieces of `reasoning_details` joined (OpenRouter).
+
+    Pieces follow each other, and those of one part have its type and index; a part that comes
+    whole is left as it is.
+    """
+    details = extra.get("reasoning_details")
+    if not isinstance(details, list):
+        return dict(extra)
+    parts: list[Any] = []
+    for piece in details:
+        part = _part_of(piece)
+        if part is None or not parts or part != _part_of(parts[-1]):
+            parts.append(dict(piece) if isinstance(piece, Mapping) else piece)
+        else:
+            _grow(parts[-1], piece)
+    return {**extra, "reasoning_details": parts}
+
+
+def _part_of(piece: Any) -> tuple[Any, Any] | None:
+    if not isinstance(piece, Mapping) or piece.get("index") is None:
+        return None
+    return piece.get("type"), piece["index"]
+
+
+def _grow(part: dict[str, Any], piece: Mapping[str, Any]) -> None:
+    for name, value in piece.items():
+        before = part.get(name)
+        if name in _GROWING_DETAILS and isinstance(before, str) and isinstance(value, str):
+            part[name] = before + value
+        elif value is not None:
+            part[name] = value
 
 
 def _logprobs(logprobs: Any) -> ChunkLogprobs | None:
@@ -183,10 +274,7 @@ def _older_shape(logprobs: Mapping[str, Any]) -> list[WireToken]:
             {
                 "token": token,
                 "logprob": values[i] if i < len(values) else None,
-                "top_logprobs": [
-                    {"token": other, "logprob": value}
-                    for other, value in (_mapping(tops[i] if i < len(tops) else None) or {}).items()
-                ],
+                "top_logprobs": tops[i] if i < len(tops) else None,
             }
         )
         for i, token in enumerate(tokens)
@@ -216,18 +304,27 @@ def merged_usage(known: dict[str, Any] | None, chunk: Chunk) -> dict[str, Any] |
 def read_usage(usage: Mapping[str, Any]) -> Usage:
     """Read a usage object: nulls inside, other names, counts on the wrong level."""
     known, extra = _split(usage, _USAGE_KEYS)
-    prompt = dict(_mapping(known.get("prompt_tokens_details")) or {})
+    prompt = _details(known.get("prompt_tokens_details"))
     hits = extra.get("prompt_cache_hit_tokens", extra.get("cached_tokens"))  # DeepSeek; Together
-    if "cached_tokens" not in prompt and isinstance(hits, int):
-        prompt["cached_tokens"] = hits
+    if "cached_tokens" not in prompt and (count := _integer(hits)) is not None:
+        prompt["cached_tokens"] = count
     return Usage(
         prompt_tokens=_integer(known.get("prompt_tokens")),
         completion_tokens=_integer(known.get("completion_tokens")),
         total_tokens=_integer(known.get("total_tokens")),
         prompt_tokens_details=prompt,
-        completion_tokens_details=dict(_mapping(known.get("completion_tokens_details")) or {}),
+        completion_tokens_details=_details(known.get("completion_tokens_details")),
         extra=extra,
     )
+
+
+def _details(details: Any) -> dict[str, Any]:
+    """Give the counts of a breakdown, without those that no count can be."""
+    return {
+        name: value
+        for name, value in (_mapping(details) or {}).items()
+        if not isinstance(value, (int, float)) or _integer(value) is not None
+    }
 
 
 def _wire_names(struct: type[msgspec.Struct]) -> frozenset[str]:
@@ -260,6 +357,19 @@ def _integer(value: Any) -> int | None:
     """Give a count that fits 64 bits; NaN, infinity and what is beyond are none."""
     is_number = isinstance(value, (int, float)) and -(2**63) <= value < 2**63
     return int(value) if is_number else None
+
+
+def _number(value: Any) -> int | None:
+    """Give an index, which some servers send as a text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _name(value: Any) -> str | None:
+    """Give an id or a name, which some servers send as a number."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value) if is_number else _text(value)
 
 
 def _list(value: Any) -> list[Any]:

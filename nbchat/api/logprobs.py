@@ -278,14 +278,43 @@ def _token(code: int) -> tuple[str, tuple[int, ...] | None, int | None]:
 
 
 def read_entry(entry: Mapping[str, Any]) -> WireToken:
-    """Read one entry of a list of logprobs, whatever a server left out or sent as null."""
-    others = entry.get("top_logprobs")
-    top = [WireAlternative(*_read_token(o)) for o in others or () if isinstance(o, Mapping)]
-    return WireToken(*_read_token(entry), top)
+    """Read one entry of a list of logprobs, whatever a server left out or sent as null.
+
+    Tokens may be numbers, which are ids. The alternatives may be a mapping of tokens to nats, or
+    pairs of both.
+    """
+    by_id = isinstance(entry.get("token"), int)
+    others = _alternatives(entry.get("top_logprobs"), by_id=by_id)
+    return WireToken(*_read_token(entry), [WireAlternative(*_read_token(o)) for o in others])
+
+
+def _alternatives(others: Any, *, by_id: bool) -> list[Mapping[str, Any]]:
+    if isinstance(others, Mapping):
+        others = list(others.items())
+    if not isinstance(others, (list, tuple)):
+        return []
+    pairs = (
+        {"token": other[0], "logprob": other[1]}
+        if isinstance(other, (list, tuple)) and len(other) == 2
+        else other
+        for other in others
+    )
+    return [
+        {**pair, "token": int(pair["token"])} if by_id and _is_id(pair.get("token")) else pair
+        for pair in pairs
+        if isinstance(pair, Mapping)
+    ]
+
+
+def _is_id(token: Any) -> bool:
+    # the keys of an object are texts, be they ids or not
+    return isinstance(token, str) and token.isascii() and token.isdigit() and len(token) < 19
 
 
 def _read_token(entry: Mapping[str, Any]) -> tuple[str, float, msgspec.Raw, int | None]:
     token, logprob, number = entry.get("token"), entry.get("logprob"), entry.get("id")
+    if number is None and isinstance(token, int) and not isinstance(token, bool):
+        number = token
     return (
         token if isinstance(token, str) else "",
         _nats(logprob),

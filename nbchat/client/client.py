@@ -15,12 +15,11 @@ from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams, request_body
 from nbchat.api.response import Completion
 from nbchat.client import http_answers, retry, waiting
-from nbchat.client.http_answers import FAILED
+from nbchat.client.http_answers import FAILED, transport_error
 from nbchat.client.profiles import Profile, resolve
-from nbchat.client.stream import Stream, Timeouts
-from nbchat.errors import (
-    ProfileError,
-)
+from nbchat.client.sse import MOST_BYTES
+from nbchat.client.stream import Stream, Timeouts, most_bytes
+from nbchat.errors import CheckError, ProfileError
 from nbchat.version import __version__
 
 
@@ -29,8 +28,9 @@ class Client:
 
     `profile` is a `Profile`, or what `nbchat.client.resolve` takes: a name or a base URL.
     `max_retries` is how often a request is tried again, at most, before the first content
-    has come. `on_wait` is told of each pause before a retry. Safe to use from several
-    threads at once.
+    has come. `on_wait` is told of each pause before a retry. `max_message_bytes` is the most
+    that one event of a stream, or a whole answer, may have. Safe to use from several threads at
+    once.
     """
 
     def __init__(
@@ -41,12 +41,14 @@ class Client:
         max_retries: int = 4,
         max_wait_s: float = 600.0,
         on_wait: Callable[[retry.Wait], None] | None = None,
+        max_message_bytes: int = MOST_BYTES,
     ):
         self.profile = resolve(profile) if isinstance(profile, str) else profile
         self.timeouts = Timeouts.of(timeout)
         self.max_retries = retry.checked(max_retries)
         self.max_wait_s = max_wait_s
         self.on_wait = on_wait
+        self.max_message_bytes = checked_size(max_message_bytes)
         self.refuses_stream_options = False
         self._session = requests.Session()
         self._adapter = waiting.Adapter(pool_maxsize=64)
@@ -170,13 +172,18 @@ class Client:
             request.body = msgspec.json.encode(body, enc_hook=plain_text)
             request.headers["Content-Length"] = str(len(request.body))
         timeout = (min(timeout_s, self.timeouts.connect_s), timeout_s)
-        with self._sent(request, timeout, stream=True) as response:
+        limit = most_bytes(body or {}, self.max_message_bytes)
+        started = time.perf_counter()
+        with self._sent(request, timeout) as response:
             if response.status_code >= 300:
                 raise http_answers.api_error(response, self.profile)
+            left_s = timeout_s - (time.perf_counter() - started)
             try:
-                return response.content
+                return http_answers.whole_body(response, left_s, limit)
             except FAILED as error:
-                raise http_answers.transport_error(error, self.profile, timeout) from None
+                waited_s = time.perf_counter() - started
+                failure = transport_error(error, self.profile, waited_s)
+        raise failure
 
     def close(self) -> None:
         """Close all connections."""
@@ -205,7 +212,7 @@ class Client:
         if streams:
             request.headers["Accept"] = "text/event-stream"
             request.headers["Accept-Encoding"] = "identity"  # compression holds tokens back
-        response = self._sent(request, (timeouts.connect_s, timeouts.first_byte_s), stream=True)
+        response = self._sent(request, (timeouts.connect_s, timeouts.first_byte_s))
         if response.status_code >= 300:
             with response:
                 raise http_answers.api_error(response, self.profile)
@@ -228,36 +235,48 @@ class Client:
             raise ProfileError(f"{self.profile!r} has an address that cannot be used.") from None
 
     def _sent(
-        self, request: requests.PreparedRequest, timeout: tuple[float, float], *, stream: bool
+        self, request: requests.PreparedRequest, timeout: tuple[float, float]
     ) -> requests.Response:
-        started = time.perf_counter()
-        try:
-            return self._adapter_send(request, timeout, stream=stream)
-        except FAILED as error:
-            if not isinstance(error, requests.ConnectionError):
-                raise http_answers.transport_error(error, self.profile, timeout) from None
-            pool = self._adapter.get_connection_with_tls_context(
-                request, self._verify, self._proxies, self._cert
-            )
-            waited_s = time.perf_counter() - started
-            if waiting.is_cut() or not http_answers.is_stale_connection(error, pool, waited_s):
-                raise http_answers.transport_error(error, self.profile, timeout) from None
-        try:
-            return self._adapter_send(request, timeout, stream=stream)
-        except FAILED as error:
-            raise http_answers.transport_error(error, self.profile, timeout) from None
+        for is_last in (False, True):
+            started = time.perf_counter()
+            try:
+                return self._adapter.send(
+                    request,
+                    stream=True,
+                    timeout=timeout,
+                    verify=self._verify,
+                    cert=self._cert,
+                    proxies=self._proxies,
+                )
+            except FAILED as error:
+                waited_s = time.perf_counter() - started
+                failure = transport_error(error, self.profile, waited_s)
+                if is_last or not self._is_stale(error, request, waited_s):
+                    break
+        raise failure  # outside of what was caught, on which the request and its key hang
 
-    def _adapter_send(
-        self, request: requests.PreparedRequest, timeout: tuple[float, float], *, stream: bool
-    ) -> requests.Response:
-        return self._adapter.send(
-            request,
-            stream=stream,
-            timeout=timeout,
-            verify=self._verify,
-            cert=self._cert,
-            proxies=self._proxies,
+    def _is_stale(
+        self, error: Exception, request: requests.PreparedRequest, waited_s: float
+    ) -> bool:
+        if waiting.is_cut() or not isinstance(error, requests.ConnectionError):
+            return False
+        pool = self._adapter.get_connection_with_tls_context(
+            request, self._verify, self._proxies, self._cert
         )
+        return http_answers.is_stale_connection(error, pool, waited_s)
+
+
+def checked_size(max_message_bytes: int) -> int:
+    """Give a bound in bytes as it is. Raise CheckError where it is none."""
+    if type(max_message_bytes) is not int or max_message_bytes <= 0:
+        rule = "must be a whole number of bytes above 0"
+        raise CheckError(
+            f"max_message_bytes is {max_message_bytes!r}, but it {rule}.",
+            field="max_message_bytes",
+            value=max_message_bytes,
+            rule=rule,
+        )
+    return max_message_bytes
 
 
 def wire_body(

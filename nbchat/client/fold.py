@@ -9,7 +9,13 @@ from __future__ import annotations
 from math import nan
 from typing import Any
 
-from nbchat.api.deviations import created_s, merged_usage, read_usage
+from nbchat.api.deviations import (
+    created_s,
+    joined_details,
+    merged_usage,
+    read_usage,
+    shallow,
+)
 from nbchat.api.logprobs import ChoiceLogprobs, TokenTable
 from nbchat.api.response import (
     Choice,
@@ -22,6 +28,8 @@ from nbchat.api.response import (
     Usage,
 )
 from nbchat.client.audio_deltas import FoldedSound
+from nbchat.client.call_deltas import FoldedCalls, joined, whole_body
+from nbchat.errors import StreamError
 
 #: n is 128 at most; an index far beyond is no index
 MOST_CHOICES = 1024
@@ -30,12 +38,15 @@ MOST_CHOICES = 1024
 class Fold:
     """Accumulate chunks. `completion()` gives what has come so far, at any time.
 
-    `error` holds the error object of an error event, None while there was none.
+    `error` holds the error object of an error event, None while there was none. A part that is
+    nested beyond reason raises `StreamError`.
     """
 
     def __init__(self) -> None:
         self.error: Any = None
         self.has_content = False
+        #: whether a choice has had a finish reason
+        self.has_finished = False
         self._choices: dict[int, _FoldedChoice] = {}
         self._usage: dict[str, Any] | None = None
         self._id: str | None = None
@@ -54,11 +65,15 @@ class Fold:
                 index = part.index
                 if index is None or not 0 <= index < MOST_CHOICES:
                     index = position
+                    if index >= MOST_CHOICES:
+                        break
                 choice = self._choices.get(index)
                 if choice is None:
                     choice = self._choices[index] = _FoldedChoice(index)
                 if choice.add(part, arrival_s):
                     self.has_content = True
+                if part.finish_reason:
+                    self.has_finished = True
         if self._id is None and chunk.id:
             self._id = chunk.id
         if self._model is None and chunk.model:
@@ -68,17 +83,17 @@ class Fold:
         if chunk.system_fingerprint is not None:
             self._fingerprint = chunk.system_fingerprint
         if chunk.usage is not None:
-            self._usage = merged_usage(self._usage, chunk)
+            self._usage = _kept(merged_usage(self._usage, chunk))
         if chunk.service_tier is not None:
             self._service_tier = chunk.service_tier
         if chunk.metadata is not None:
-            self._metadata = chunk.metadata
+            self._metadata = _kept(chunk.metadata)
         if chunk.moderation is not None:
-            self._moderation = chunk.moderation
+            self._moderation = _kept(chunk.moderation)
         if chunk.extra is not None:
-            self._extra.update(chunk.extra)
+            self._extra.update(_kept(chunk.extra))
         if chunk.error and self.error is None:
-            self.error = chunk.error
+            self.error = _kept(chunk.error)
 
     def completion(self) -> Completion:
         """Give the completion so far. The tables of logprobs in it go on growing."""
@@ -99,9 +114,19 @@ class Fold:
         return None if self._usage is None else read_usage(self._usage)
 
     @property
+    def n_choices(self) -> int:
+        """How many choices were seen."""
+        return len(self._choices)
+
+    @property
     def unfinished(self) -> list[int]:
         """The choices that have no finish reason."""
         return [index for index, c in sorted(self._choices.items()) if not c.finish_reason]
+
+    @property
+    def failed(self) -> list[int]:
+        """The choices that the server calls failed, by a finish reason that the API has not."""
+        return [index for index, c in sorted(self._choices.items()) if c.finish_reason == "error"]
 
     @property
     def is_empty(self) -> bool:
@@ -122,6 +147,7 @@ class _FoldedChoice:
         "_reasoning",
         "_refusal",
         "_refusal_table",
+        "_repeats",
         "_role",
         "finish_reason",
         "index",
@@ -131,10 +157,12 @@ class _FoldedChoice:
         self.index = index
         self.finish_reason: str | None = None
         self._role: str | None = None
+        #: whether a message repeats what came as deltas; None while there was no message
+        self._repeats: bool | None = None
         self._content: list[str] = []
         self._refusal: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: _FoldedCalls | None = None
+        self._calls: FoldedCalls | None = None
         self._function_call: dict[str, Any] | None = None
         self._annotations: list[Any] = []
         self._audio: FoldedSound | None = None
@@ -145,7 +173,9 @@ class _FoldedChoice:
 
     def add(self, part: ChunkChoice, arrival_s: float) -> bool:
         """Fold one chunk's part. Tell whether it brought content of any kind."""
-        delta = part.delta or part.message
+        delta = part.delta
+        if delta is None and part.message is not None:
+            return self._add_message(part, part.message, arrival_s)
         brought = self._add_delta(delta) if delta is not None else False
         if part.text is not None and delta is None:
             self._content.append(part.text)
@@ -157,6 +187,36 @@ class _FoldedChoice:
         if part.extra is not None:
             self._extra.update(part.extra)
         return brought
+
+    def _add_message(self, part: ChunkChoice, message: Delta, arrival_s: float) -> bool:
+        """Fold a message: of a whole answer, whole again after its deltas, or a delta by name."""
+        if self._repeats is None:
+            self._repeats = bool(self._content or self._reasoning or self._refusal or self._calls)
+        if self._repeats:
+            self._forget(message)
+        brought = self._add_delta(message)
+        has_table = self._content_table is not None or self._refusal_table is not None
+        if part.logprobs is not None and not (self._repeats and has_table):
+            self._add_logprobs(part.logprobs, arrival_s)
+        self.finish_reason = part.finish_reason or self.finish_reason
+        self._extra.update(part.extra or {})
+        return brought
+
+    def _forget(self, message: Delta) -> None:
+        """Leave out what came in pieces of that which a message has whole."""
+        if message.content:
+            self._content = []
+        if message.refusal:
+            self._refusal = []
+        if message.reasoning or message.reasoning_content:
+            self._reasoning = []
+        if message.tool_calls:
+            self._calls = None
+        self._function_call = None if message.function_call else self._function_call
+        self._annotations = [] if message.annotations else self._annotations
+        self._audio = None if message.audio else self._audio
+        for name in message.extra or ():
+            self._message_extra.pop(name, None)
 
     def _add_delta(self, delta: Delta) -> bool:
         content = delta.content
@@ -172,17 +232,17 @@ class _FoldedChoice:
             self._reasoning.append(reasoning)
         if delta.tool_calls:
             if self._calls is None:
-                self._calls = _FoldedCalls()
-            self._calls.add(delta.tool_calls)
+                self._calls = FoldedCalls()
+            self._calls.add(_kept(delta.tool_calls))
         if delta.function_call:
-            self._function_call = _joined(self._function_call or {}, delta.function_call)
+            self._function_call = joined(self._function_call or {}, _kept(delta.function_call))
         if delta.annotations:
-            self._annotations += delta.annotations
+            self._annotations += _kept(delta.annotations)
         if delta.audio:
             self._audio = self._audio or FoldedSound()
-            self._audio.add(delta.audio)
+            self._audio.add(_kept(delta.audio))
         if delta.extra is not None:
-            self._message_extra.update(delta.extra)
+            _unite(self._message_extra, delta.extra)
         return bool(
             content
             or delta.refusal
@@ -217,10 +277,10 @@ class _FoldedChoice:
                 refusal=refusal,
                 reasoning="".join(self._reasoning) or None,
                 tool_calls=calls,
-                function_call=_whole_body(self._function_call) if self._function_call else None,
+                function_call=whole_body(self._function_call) if self._function_call else None,
                 annotations=list(self._annotations),
                 audio=self._audio.whole() if self._audio is not None else None,
-                extra=dict(self._message_extra),
+                extra=joined_details(self._message_extra),
             ),
             finish_reason=self.finish_reason,
             logprobs=ChoiceLogprobs(self._content_table, self._refusal_table)
@@ -230,86 +290,21 @@ class _FoldedChoice:
         )
 
 
-class _FoldedCalls:
-    """Tool calls from their pieces: by index, else by id, else by where a name begins a new one."""
-
-    def __init__(self) -> None:
-        self._calls: dict[int, dict[str, Any]] = {}
-        self._by_id: dict[str, int] = {}
-        self._next = 0
-        self._last: int | None = None
-
-    def add(self, pieces: list[dict[str, Any]]) -> None:
-        for position, piece in enumerate(pieces):
-            self._add(piece, position if len(pieces) > 1 else self._last)
-
-    def _add(self, piece: dict[str, Any], otherwise: int | None) -> None:
-        key = self._key(piece, otherwise)
-        call = self._calls.setdefault(key, {})
-        self._last = key
-        for name, value in piece.items():
-            if name in ("function", "custom"):
-                # Snowflake sends an empty `custom` beside `function`
-                if value and isinstance(value, dict):
-                    call[name] = _joined(call.get(name, {}), value)
-            elif name != "index" and not call.get(name):
-                call[name] = value
-
-    def _key(self, piece: dict[str, Any], otherwise: int | None) -> int:
-        index = piece.get("index")
-        if isinstance(index, int):
-            self._next = max(self._next, index + 1)
-            return index
-        call_id = piece.get("id")
-        if call_id and isinstance(call_id, str):
-            key = self._by_id.get(call_id)
-            if key is None:
-                key = self._by_id[call_id] = self._new_key()
-            return key
-        body = piece.get("function") or piece.get("custom")
-        if otherwise is None or (isinstance(body, dict) and body.get("name")):
-            return self._new_key()
-        return otherwise
-
-    def _new_key(self) -> int:
-        self._next = max(self._next, len(self._calls)) + 1
-        return self._next - 1
-
-    def calls(self) -> list[dict[str, Any]]:
-        return [_whole_call(self._calls[key]) for key in sorted(self._calls)]
+def _kept(value: Any) -> Any:
+    """Give a part of an answer that is plain JSON, which Python must be able to walk."""
+    try:
+        return shallow(value)
+    except ValueError as error:
+        sentence = f"The server sent {error}."
+    raise StreamError(sentence)
 
 
-def _whole_call(call: dict[str, Any]) -> dict[str, Any]:
-    kind = "custom" if "custom" in call and "function" not in call else "function"
-    whole = {"id": call.get("id") or "", "type": call.get("type") or kind}
-    rest = {name: value for name, value in call.items() if name not in ("id", "type", kind)}
-    body = _whole_body(call.get(kind, {}))
-    if kind == "function":
-        body.setdefault("arguments", "")
-    return {**whole, kind: body, **{n: v for n, v in rest.items() if v not in (None, {})}}
-
-
-_GROWING = ("arguments", "input")
-
-
-def _whole_body(body: dict[str, Any]) -> dict[str, Any]:
-    return {n: "".join(v) if isinstance(v, list) and n in _GROWING else v for n, v in body.items()}
-
-
-def _joined(body: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
-    """Add a piece of a call: `arguments` and `input` grow, the rest is taken once."""
-    for name, value in piece.items():
-        if name in _GROWING:
-            if value is None:
-                continue
-            text = value if isinstance(value, str) else _as_json(value)
-            body.setdefault(name, []).append(text)
-        elif not body.get(name):
-            body[name] = value
-    return body
-
-
-def _as_json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)
+def _unite(known: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add what a delta brings beside the API: lists grow, of the rest the last counts."""
+    for name, value in more.items():
+        if not isinstance(value, list):
+            known[name] = value
+        elif isinstance(known.get(name), list):
+            known[name] += value
+        else:
+            known[name] = list(value)

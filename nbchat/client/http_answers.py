@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,8 +12,13 @@ import requests
 import urllib3
 
 from nbchat.api.deviations import decode_json
+from nbchat.api.error_objects import ErrorFields, read_error
+from nbchat.client.incoming import SlowHeadError, incoming_of
 from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.retry import RETRIED_STATUS
+from nbchat.client.waiting import SlowHandshakeError
 from nbchat.errors import (
+    AnswerTooLongError,
     ApiError,
     ConnectError,
     ConnectTimeout,
@@ -23,48 +30,51 @@ from nbchat.errors import (
 
 #: what the HTTP libraries raise, of their own and of Python's, where no answer comes
 FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
+_PIECE = 65_536
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_MOST_TITLE = 10_000
 _MOST_ERROR_BYTES = 1_000_000
+#: seconds in which an error's body has to come, in all
+_ERROR_WITHIN_S = 10.0
 #: a way there and back: what shows later is no connection that was closed before
 _STALE_WITHIN_S = 0.3
 
 
-def pieces(response: requests.Response, between_bytes_s: float) -> Iterator[bytes]:
-    """Give the bytes of an answer at once as they come.
+def pieces(response: requests.Response, between_bytes_s: float | None = None) -> Iterator[bytes]:
+    """Give the bytes of an answer at once as they come, unpacked 64 kB at a time.
 
-    `between_bytes_s` is the longest silence, in seconds, after the first piece.
+    `between_bytes_s` is the longest silence, in seconds, after the first piece; None: as before it.
     """
     raw = response.raw
     # read_chunked is the cheapest where the body is chunked; where it is not, stream() would
     # wait for a whole read, and read1 gives what there is
     chunked = bool(getattr(raw, "chunked", False))
-    source = raw.stream(None, decode_content=True) if chunked else _read1(raw)
-    is_first = True
+    source = raw.stream(_PIECE, decode_content=True) if chunked else _read1(raw)
+    is_first = between_bytes_s is not None
     for piece in source:
         if is_first:
             is_first = False
-            _set_timeout(raw, between_bytes_s)
+            incoming_of(response).silence_s = between_bytes_s
         yield piece
 
 
 def _read1(raw: Any) -> Iterator[bytes]:
-    while piece := raw.read1(65_536, decode_content=True):
+    while piece := raw.read1(_PIECE, decode_content=True):
         yield piece
 
 
-def set_timeout(response: requests.Response | None, seconds: float) -> None:
-    """Set how long the rest of an answer may be silent, in seconds."""
-    if response is not None:
-        _set_timeout(response.raw, seconds)
+def whole_body(response: requests.Response, within_s: float, most_bytes: int) -> bytes:
+    """Give the body of an answer that comes within so many seconds, in all.
 
-
-def _set_timeout(raw: Any, seconds: float) -> None:
-    connection = getattr(raw, "connection", None)
-    sock = getattr(connection, "sock", None)
-    if sock is None:
-        # after "Connection: close" only the bound method of the socket is left
-        sock = getattr(getattr(raw, "_sock_shutdown", None), "__self__", None)
-    if sock is not None:
-        sock.settimeout(seconds)
+    Raise what the HTTP libraries raise where it does not, `AnswerTooLongError` where it is longer.
+    """
+    incoming_of(response).end_in(within_s)
+    data = bytearray()
+    for piece in pieces(response):
+        data += piece
+        if len(data) > most_bytes:
+            raise AnswerTooLongError(most_bytes)
+    return bytes(data)
 
 
 def request_id(response: requests.Response) -> str | None:
@@ -103,27 +113,25 @@ def api_error(response: requests.Response, profile: Profile) -> ApiError:
     """Make the exception for an error status, whatever its body looks like."""
     status = response.status_code
     body = _body(response)
-    error = body.get("error", body) if isinstance(body, dict) else body
-    fields: dict[str, Any] = error if isinstance(error, dict) else {}
-    message = profile.redact(_message(status, error, fields))
+    fields = read_error(body)
+    message = profile.redact(_message(status, body, fields))
     if 300 <= status < 400:
         target = profile.redact(response.headers.get("location", "elsewhere"))
         message = f"The server redirects to {target}: set the base URL to where it is."
-    if fields.get("type") == "exceed_context_size_error":
+    if fields.type == "exceed_context_size_error":
         message = _ended(message) + _context_hint(profile)
     if status == 401:
         message = _ended(message)
         source = f" The key comes from {profile.key_variable}." if profile.key_variable else ""
         message += source if profile.key is not None else f" No key was sent.{source}"
-    code = fields.get("code")
     made = api_error_class(status)(
         message,
         status=status,
-        code=str(code) if code is not None and code != status else None,
-        param=_text_or_none(fields.get("param")),
-        type=_text_or_none(fields.get("type")),
+        code=fields.code,
+        param=fields.param,
+        type=fields.type,
         request_id=request_id(response),
-        body=_redacted(error, profile),
+        body=_redacted(body.get("error", body) if isinstance(body, dict) else body, profile),
     )
     kept = ("retry-after", "retry-after-ms", "x-should-retry")
     made.headers = {name: response.headers[name] for name in kept if name in response.headers}
@@ -164,27 +172,41 @@ def headers_of(error: ApiError) -> Mapping[str, str]:
     return error.headers or {}
 
 
-def _message(status: int, error: Any, fields: dict[str, Any]) -> str:
-    message = fields.get("message") or fields.get("detail")
-    if isinstance(message, str) and message.strip():
-        return message.strip()
-    if message:  # FastAPI: a list of what is wrong
-        return _shortened(msgspec.json.encode(message).decode())
-    if isinstance(error, str) and error.strip():
-        if error.lstrip().startswith("<"):
-            return f"The server answered {status} with an HTML page: is the base URL right?"
-        return _shortened(error.strip())
+def _message(status: int, body: Any, fields: ErrorFields) -> str:
+    if isinstance(body, str) and body.lstrip().startswith("<"):
+        return _of_page(status, body)
+    if fields.message:
+        return fields.message if isinstance(body, dict) else _shortened(fields.message)
     return f"The server answered {status} and gave no reason."
 
 
+def _of_page(status: int, page: str) -> str:
+    """Say what an HTML page means: it is a proxy's or a website's, never the API's."""
+    found = _TITLE.search(page[:_MOST_TITLE])
+    title = " ".join(found[1].split()) if found else ""
+    called = f" titled “{_shortened(title)}”" if title else ""
+    answered = f"answered {status} with an HTML page{called}"
+    if status == 413:
+        return f"The request is too large for the server, or a proxy before it, which {answered}."
+    if status >= 500 or status in RETRIED_STATUS:
+        return f"The server, or a proxy before it, failed: it {answered}."
+    return f"The server {answered}: is the base URL right?"
+
+
 def _body(response: requests.Response) -> Any:
+    incoming_of(response).end_in(_ERROR_WITHIN_S)
+    data = b""
+    # what came of it says more than that it did not come whole
+    with contextlib.suppress(*FAILED):
+        for piece in pieces(response):
+            data += piece
+            if len(data) >= _MOST_ERROR_BYTES:
+                break
+    if data.lstrip().startswith(b"data:"):  # an event in the place of the object
+        data = data.lstrip().removeprefix(b"data:").strip()
     try:
-        data = response.raw.read(_MOST_ERROR_BYTES, decode_content=True)
-    except (urllib3.exceptions.HTTPError, OSError):
-        return ""
-    try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_json(data)
+    except ValueError:
         return data.decode("utf-8", "replace")
 
 
@@ -196,10 +218,6 @@ def _redacted(value: Any, profile: Profile) -> Any:
     if isinstance(value, dict):
         return {_redacted(key, profile): _redacted(item, profile) for key, item in value.items()}
     return value
-
-
-def _text_or_none(value: Any) -> str | None:
-    return str(value) if value is not None else None
 
 
 def _shortened(text: str) -> str:
@@ -233,15 +251,27 @@ def is_stale_connection(
     return is_broken and is_reused
 
 
-def transport_error(
-    error: Exception, profile: Profile, timeout: tuple[float, float]
-) -> TransportError:
-    """Make the exception for a request that got no answer."""
+def transport_error(error: Exception, profile: Profile, waited_s: float) -> TransportError:
+    """Make the exception for a request that got no answer in the seconds that were waited."""
     where = profile.base_url
+    after = duration(waited_s)
+    if _is_caused_by(error, SlowHandshakeError):
+        return ConnectTimeout(
+            f"{where} took the connection, but its TLS handshake was not done after {after}."
+        )
     if isinstance(error, requests.ConnectTimeout):
-        return ConnectTimeout(f"No connection to {where} within {timeout[0]:g} s.")
+        return ConnectTimeout(f"No connection to {where} within {after}.")
+    if _is_caused_by(error, SlowHeadError):
+        return FirstByteTimeout(
+            f"The server at {where} began an answer, but its headers were not whole after {after}."
+        )
     if isinstance(error, requests.Timeout) or is_timeout(error):
-        return FirstByteTimeout(f"The server at {where} sent nothing for {timeout[1]:g} s.")
+        return FirstByteTimeout(f"The server at {where} sent nothing for {after}.")
+    if "Missing dependencies for SOCKS" in str(error):
+        return ConnectError(
+            "The proxy of the environment speaks SOCKS, for which the package PySocks is missing: "
+            'pip install "requests[socks]".'
+        )
     if isinstance(error, requests.exceptions.ProxyError):
         return ConnectError(f"The proxy on the way to {where} did not answer.")
     if isinstance(error, requests.exceptions.SSLError):
@@ -255,6 +285,18 @@ def transport_error(
             'none: profile="local".'
         )
     return ConnectError(f"No connection to {where}: {_cause(error)}. Is the server running there?")
+
+
+def duration(seconds: float) -> str:
+    """Say how long something took: tenths of a second above one, hundredths below."""
+    return f"{round(seconds, 1 if seconds >= 1 else 2):g} s"
+
+
+def _is_caused_by(error: BaseException, kind: type[Exception]) -> bool:
+    link: BaseException | None = error
+    while link is not None and not isinstance(link, kind):
+        link = link.__cause__ or link.__context__
+    return link is not None
 
 
 def _cause(error: BaseException) -> str:

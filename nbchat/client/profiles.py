@@ -47,7 +47,7 @@ class Secret:
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Where to send requests.
 
-    - `base_url`: up to and without ``/chat/completions``
+    - `base_url`: up to and without ``/chat/completions``; a query stays behind what is added
     - `key`: a `Secret`, or None where the server wants none
     - `key_variable`: the environment variable that the key is read from
     - `model`: used where a request names none
@@ -69,25 +69,28 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """The address that completions are asked from."""
-        query = f"?api-version={self.api_version}" if self.api_version else ""
-        return f"{self.base_url.rstrip('/')}/chat/completions{query}"
+        return self._address("chat/completions")
 
     @property
     def models_url(self) -> str:
         """The address of the server's list of models."""
-        query = f"?api-version={self.api_version}" if self.api_version else ""
-        return f"{self.base_url.rstrip('/')}/models{query}"
+        return self._address("models")
 
     @property
     def completions_url(self) -> str:
         """The address of the older API, which takes a prompt as text or as token ids."""
-        query = f"?api-version={self.api_version}" if self.api_version else ""
-        return f"{self.base_url.rstrip('/')}/completions{query}"
+        return self._address("completions")
 
     @property
     def root_url(self) -> str:
         """Where a server has its own addresses, beside those of the API."""
-        return self.base_url.rstrip("/").removesuffix("/v1")
+        return self.base_url.partition("?")[0].rstrip("/").removesuffix("/v1")
+
+    def _address(self, path: str) -> str:
+        base, _, query = self.base_url.partition("?")
+        if self.api_version and "api-version=" not in query:
+            query = "&".join(filter(None, (query, f"api-version={self.api_version}")))
+        return f"{base.rstrip('/')}/{path}{'?' * bool(query)}{query}"
 
     def redact(self, text: str) -> str:
         """Take the key out of a text."""
@@ -213,8 +216,26 @@ def resolve(
         key_variable=preset.key_variable,
         model=_default_model(name, variables) or preset.model,
         key_header=preset.key_header,
+        headers=_account(base_url, variables) if name == "openai" else {},
         includes_usage=preset.includes_usage,
     )
+
+
+_ACCOUNT_HEADERS = {
+    "OPENAI_ORG_ID": "OpenAI-Organization",
+    "OPENAI_PROJECT_ID": "OpenAI-Project",
+}
+
+
+def _account(base_url: str, variables: Mapping[str, str]) -> dict[str, str]:
+    """Give the headers that say on whose account OpenAI is asked; to others they are not sent."""
+    parts = urlsplit(base_url)
+    if parts.scheme != "https" or not f".{parts.hostname}".endswith(".openai.com"):
+        return {}
+    given = {name: (variables.get(name) or "").strip() for name in _ACCOUNT_HEADERS}
+    return {
+        _ACCOUNT_HEADERS[name]: _checked_key(value, name) for name, value in given.items() if value
+    }
 
 
 def _of_url(url: str, variables: Mapping[str, str]) -> Profile:
@@ -246,14 +267,21 @@ def _azure(
         )
     version = variables.get("OPENAI_API_VERSION")
     deployment = variables.get("AZURE_OPENAI_DEPLOYMENT")
-    endpoint = endpoint.rstrip("/")
-    if not version:  # the newer address, which needs no version and names the model in the body
-        base_url = endpoint if endpoint.endswith("/v1") else f"{endpoint}/openai/v1"
+    whole, _, query = endpoint.strip().partition("?")
+    endpoint = whole.rstrip("/").removesuffix("/chat/completions")
+    if endpoint != whole.rstrip("/"):  # the target URI, as the portal shows it
+        base_url = f"{endpoint}{'?' * bool(query)}{query}"
+        before, _, named = endpoint.rpartition("/deployments/")
+        deployment = named if before else deployment
+    elif not version:  # the newer address, which needs no version and names the model in the body
+        root = endpoint.removesuffix("/openai")
+        base_url = endpoint if endpoint.endswith("/v1") else f"{root}/openai/v1"
     elif not deployment:
         raise ProfileError(
             "The profile azure with OPENAI_API_VERSION needs AZURE_OPENAI_DEPLOYMENT too."
         )
     else:
+        endpoint = endpoint.removesuffix("/openai")
         base_url = f"{endpoint}/openai/deployments/{deployment}"
     return Profile(
         name="azure",
@@ -313,7 +341,9 @@ def _checked_url(url: str) -> str:
         raise ProfileError(
             f"{redact_keys(url)!r} is no base URL. It should look like http://localhost:8000/v1."
         )
-    return url.rstrip("/").removesuffix("/chat/completions")
+    address, _, query = url.partition("#")[0].partition("?")
+    address = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return f"{address}{'?' * bool(query)}{query}"
 
 
 def _unknown(name: str) -> str:

@@ -12,6 +12,11 @@ import re
 
 import msgspec
 
+from nbchat.errors import AnswerTooLongError
+
+#: bytes of one event, or of one answer that is no stream, unless set otherwise
+MOST_BYTES = 64_000_000
+
 _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -27,17 +32,20 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 class Decoder:
     """Turn pieces of bytes, cut anywhere, into events.
 
-    `retry_ms` holds the last reconnection time that the server asked for, or None.
+    `retry_ms` holds the last reconnection time that the server asked for, or None. An event of
+    more than `most_bytes` raises `AnswerTooLongError`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self.retry_ms: int | None = None
-        self._partial: list[bytes] = []
+        self._most_bytes = most_bytes
+        self._partial = bytearray()
         self._is_start = True
         # whether the next byte begins a line, and that line an event
         self._is_fresh = False
         self._skips_lf = False
         self._data: list[bytes] = []
+        self._data_size = 0
         self._type = ""
         self._id = ""
 
@@ -67,12 +75,11 @@ class Decoder:
             piece = self._without_bom(piece)
         has_cr = b"\r" in piece
         if not has_cr and b"\n" not in piece:
-            if piece:
-                self._partial.append(piece)
+            self._partial += piece
+            self._check(len(self._partial))
             return []
         if self._partial:
-            self._partial.append(piece)
-            piece = b"".join(self._partial)
+            piece = bytes(self._partial + piece)
             self._partial.clear()
         if has_cr:
             # a CR that ends the piece may be half of a CRLF: the line ends here all the same
@@ -82,21 +89,20 @@ class Decoder:
             lines = piece.split(b"\n")
         rest = lines.pop()
         if rest:
-            self._partial.append(rest)
+            self._partial += rest
         return self._read(lines)
 
     def end(self) -> list[Event]:
         """Give the event that stood unfinished when the stream ended."""
-        lines = [b"".join(self._partial)] if self._partial else []
+        lines = [bytes(self._partial)] if self._partial else []
         self._partial.clear()
         return self._read([*lines, b""])
 
     def _without_bom(self, piece: bytes) -> bytes:
-        head = b"".join(self._partial) + piece
+        head = bytes(self._partial + piece)
         self._partial.clear()
         if len(head) < len(_BOM) and _BOM.startswith(head):
-            if head:
-                self._partial.append(head)
+            self._partial += head
             return b""
         self._is_start = False
         return head.removeprefix(_BOM)
@@ -109,12 +115,22 @@ class Decoder:
                     data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
                     events.append(Event(data, self._type or "message", self._id))
                     self._data = []
+                    self._data_size = 0
                 self._type = ""
             elif line.startswith(b"data:"):
                 self._data.append(line[6:] if line[5:6] == b" " else line[5:])
+                self._data_size += len(line)
+                if len(self._data) > 1:
+                    self._check(self._data_size)
             elif line[0] != 58:  # a comment begins with a colon
                 self._field(line)
         return events
+
+    def _check(self, size: int) -> None:
+        if size > self._most_bytes:
+            self._partial.clear()
+            self._data = []
+            raise AnswerTooLongError(self._most_bytes)
 
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")

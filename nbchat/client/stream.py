@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -15,7 +15,8 @@ from nbchat.api.response import Chunk, Completion
 from nbchat.client import http_answers, retry
 from nbchat.client.fold import Fold
 from nbchat.client.http_answers import FAILED
-from nbchat.client.reader import Reader, error_of
+from nbchat.client.incoming import Incoming, incoming_of
+from nbchat.client.reader import Reader
 from nbchat.client.waiting import Pending
 from nbchat.errors import (
     ApiError,
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
 #: 23 days: what systems count in milliseconds overflows a little later
 _FOR_EVER_S = 2_000_000.0
 #: seconds that a server has, after ``[DONE]``, to end its answer so that the connection is kept
-_AFTER_DONE_S = 0.5
+_AFTER_DONE_S = 0.1
+#: seconds for usage, or ``[DONE]``, once every choice has its finish reason or an error has come
+_AFTER_FINISH_S = 0.5
 
 
 class Timeouts(msgspec.Struct, frozen=True):
@@ -101,6 +104,7 @@ class Stream:
         self._on_wait = on_wait
         self._adds_usage = adds_usage
         self._fold = Fold()
+        self._ends_in_s: float | None = None
         self._response: requests.Response | None = None
         self._cancelled = threading.Event()
         self._pending = Pending()
@@ -164,8 +168,8 @@ class Stream:
 
     def _attempt(self) -> Iterator[Chunk]:
         self._fold = fold = Fold()
-        reader = Reader()
-        self.ttft_s = self.elapsed_s = None
+        reader = Reader(most_bytes(self.body, self._client.max_message_bytes))
+        self.ttft_s = self.elapsed_s = self._ends_in_s = None
         self.tries += 1
         started = time.perf_counter()
         try:
@@ -176,6 +180,7 @@ class Stream:
             if self._cancelled.is_set():  # between the answer's head and its body
                 return
             self.request_id = http_answers.request_id(self._response)
+            incoming = incoming_of(self._response)
             for piece in self._pieces(self._response):
                 arrival_s = time.perf_counter() - started
                 for chunk in reader.feed(piece):
@@ -183,35 +188,60 @@ class Stream:
                     if self.ttft_s is None and fold.has_content:
                         self.ttft_s = arrival_s
                     yield chunk
-                if reader.is_done:
-                    http_answers.set_timeout(self._response, _AFTER_DONE_S)
+                if fold.has_finished or fold.error is not None or reader.is_done:
+                    self._end_soon(incoming, reader)
             for chunk in reader.end():
                 fold.add(chunk)
                 yield chunk
         finally:
             self.elapsed_s = time.perf_counter() - started
             self._close_response()
-        if not self._cancelled.is_set() and (error_ := error_of(fold)) is not None:
-            raise error_
+        if not self._cancelled.is_set() and (fault := reader.fault(fold)) is not None:
+            raise fault
+
+    def _end_soon(self, incoming: Incoming, reader: Reader) -> None:
+        """Wait no longer than a moment for an answer that has all that it can have."""
+        if reader.is_done:
+            seconds: float | None = _AFTER_DONE_S
+        elif self._fold.error is not None or self._is_finished:
+            seconds = _AFTER_FINISH_S
+        else:
+            seconds = None
+        if seconds != self._ends_in_s:
+            self._ends_in_s = seconds
+            incoming.end_in(seconds)
+
+    @property
+    def _is_finished(self) -> bool:
+        fold = self._fold
+        wanted = self.body.get("n")
+        has_all = fold.n_choices >= (wanted if isinstance(wanted, int) else 1)
+        return has_all and not fold.unfinished
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        waiting_since = time.perf_counter()
         try:
-            yield from http_answers.pieces(response, self._timeouts.between_bytes_s)
+            for piece in http_answers.pieces(response, self._timeouts.between_bytes_s):
+                yield piece
+                waiting_since = time.perf_counter()
         except FAILED as error:
-            if self._fold.is_empty or self._fold.unfinished:
-                raise self._broken(error) from None
-            # every choice is finished: a server that then forgets to end, or ends rudely, has
-            # answered all the same
+            fold = self._fold
+            if fold.error is None and (fold.is_empty or fold.unfinished):
+                broken = self._broken(error, time.perf_counter() - waiting_since)
+            else:
+                # every choice is finished: a server that then forgets to end, or ends rudely,
+                # has answered all the same
+                return
+        else:
+            return
+        raise broken
 
-    def _broken(self, error: Exception) -> TransportError:
+    def _broken(self, error: Exception, waited_s: float) -> TransportError:
         if http_answers.is_timeout(error):
+            after = http_answers.duration(waited_s)
             if self._fold.is_empty:
-                return FirstByteTimeout(
-                    f"The server sent nothing for {self._timeouts.first_byte_s:g} s."
-                )
-            return BetweenBytesTimeout(
-                f"The answer stood still for {self._timeouts.between_bytes_s:g} s and was given up."
-            )
+                return FirstByteTimeout(f"The server sent nothing for {after}.")
+            return BetweenBytesTimeout(f"The answer stood still for {after} and was given up.")
         return StreamCutError("The connection was lost before the answer was complete.")
 
     def _close_response(self) -> None:
@@ -244,13 +274,24 @@ class Stream:
             reason, asked = "no connection", None
         elif isinstance(error, StreamCutError):
             reason, asked = "connection lost", None
-        elif isinstance(error, StreamError) and error.status is not None:
-            if not retry.is_retryable(error.status, {}, error.code):
+        elif isinstance(error, StreamError):
+            status = error.status or retry.status_of(error.code, error.type)
+            if status is None or not retry.is_retryable(status, {}, error.code):
                 return None
-            reason, asked = retry.reason_of(error.status), None
+            reason, asked = retry.reason_of(status), None
         else:
             return None
         if asked is not None and asked > self._client.max_wait_s:
             return None
         seconds = retry.backoff_s(retries) if asked is None else asked
         return retry.Wait(seconds, reason, retries + 2, self._max_retries + 1)
+
+
+def most_bytes(body: Mapping[str, Any], usual: int) -> int:
+    """Give how large one message of an answer may be, which grows with the alternatives asked for.
+
+    `usual` is for the 20 of the reference; a whole vocabulary of them is megabytes for each token.
+    """
+    asked = [body.get("top_logprobs"), body.get("logprobs")]
+    most = max((n for n in asked if isinstance(n, int)), default=0)
+    return usual * max(1, -(-most // 20))

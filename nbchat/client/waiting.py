@@ -17,6 +17,12 @@ import requests
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from nbchat.client.incoming import Answer
+
+
+class SlowHandshakeError(TimeoutError):
+    """Connected, but what comes before a request (TLS, a proxy's consent) was not done in time."""
+
 
 class Pending:
     """One request that waits. `cut` ends the waiting, now or as soon as it begins."""
@@ -82,11 +88,22 @@ def _answer_of(connection: HTTPConnection, answer: Any) -> Any:
 
 
 class _Plain(HTTPConnection):
+    response_class = Answer
+
     def getresponse(self) -> Any:
         return _answer_of(self, super().getresponse)
 
 
 class _Secure(HTTPSConnection):
+    response_class = Answer
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except TimeoutError as error:
+            # of a connection that never came urllib3 has an error of its own
+            raise SlowHandshakeError(str(error)) from None
+
     def getresponse(self) -> Any:
         return _answer_of(self, super().getresponse)
 

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct):
     timeout: float | Timeouts | None = None
     max_retries: int = 4
     repair: bool = True
+    max_message_bytes: int | None = None
 
 
 settings = Settings()
@@ -57,6 +58,7 @@ def configure(
     timeout: float | Timeouts | None = None,
     max_retries: int | None = None,
     repair: bool | None = None,
+    max_message_bytes: int | None = None,
 ) -> None:
     """Set what holds for all later requests of this process.
 
@@ -65,10 +67,13 @@ def configure(
     - `max_retries`: tries after the first one, 0 for none
     - `repair`: where a server refuses one field that can be left out or has another name,
       try once without it or with that, and say so (the default); False: show its error
+    - `max_message_bytes`: the most that one event of a stream, or a whole answer, may have
+      (64 MB); a server that sends more is left
 
     What is not given stays as it is. Raise `ProfileError` where there is no such profile.
     """
     from nbchat.client import retry
+    from nbchat.client.client import checked_size
     from nbchat.client.stream import Timeouts
 
     if profile is not None and profile not in profiles.names():
@@ -76,6 +81,11 @@ def configure(
     Timeouts.of(timeout)
     if max_retries is not None:
         retry.checked(max_retries)
+    if max_message_bytes is not None:
+        settings.max_message_bytes = checked_size(max_message_bytes)
+        with _clients_lock:
+            for client in _clients.values():
+                client.max_message_bytes = max_message_bytes
     settings.profile = settings.profile if profile is None else profile
     settings.timeout = settings.timeout if timeout is None else timeout
     settings.max_retries = settings.max_retries if max_retries is None else max_retries
@@ -168,6 +178,7 @@ def client_of(profile: Profile) -> Client:
         client = _clients.get(key)
         if client is None:
             client = _clients[key] = Client(profile)
+            client.max_message_bytes = settings.max_message_bytes or client.max_message_bytes
     return client
 
 

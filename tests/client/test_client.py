@@ -205,7 +205,7 @@ def test_a_retryable_error_is_tried_again_and_says_so(server: ScriptedServer, st
 
 
 def test_retries_are_bounded(server: ScriptedServer) -> None:
-    server.default = error(503, headers={"retry-after-ms": "0"})
+    server.default = error(503, headers={"retry-after-ms": "1"})
     with client_of(server, max_retries=2) as client, pytest.raises(ServerError):
         client.complete("Hi")
     assert len(server.requests) == 3

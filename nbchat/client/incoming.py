@@ -1,0 +1,103 @@
+"""The bytes of an answer as they come in, with every wait for them bounded.
+
+A socket's own time-out bounds one wait: an answer that drips byte by byte never meets it. And the
+HTTP libraries close the socket behind the last byte of an answer, after which it takes no time-out
+at all. So nobody sets one from outside: who waits is `Incoming`, and who reads tells it how long.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import io
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+
+class SlowHeadError(TimeoutError):
+    """The status line or the headers of an answer began, and were not whole in time."""
+
+
+class Incoming(io.RawIOBase):
+    """The raw bytes of one answer.
+
+    `silence_s` is the longest wait for the next bytes, in seconds, None for ever; after `ends_at`,
+    in seconds of `time.perf_counter`, nothing is waited for. Both may change at any time.
+    `has_begun`: whether a byte has come.
+    """
+
+    def __init__(self, raw: io.RawIOBase, sock: Any):
+        super().__init__()
+        self.silence_s: float | None = sock.gettimeout()
+        self.ends_at: float | None = None
+        self.has_begun = False
+        self._raw = raw
+        self._sock = sock
+        self._in_force = self.silence_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is, as `io.RawIOBase` does. Raise TimeoutError where it took too long."""
+        patience = self.silence_s
+        if self.ends_at is not None:
+            left = self.ends_at - time.perf_counter()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            patience = left if patience is None else min(patience, left)
+        if patience != self._in_force:
+            self._sock.settimeout(patience)
+            self._in_force = patience
+        count: int | None = self._raw.readinto(buffer)
+        self.has_begun = True
+        return count
+
+    def close(self) -> None:
+        if not self.closed:
+            self._raw.close()
+            super().close()
+
+    @contextlib.contextmanager
+    def within(self, seconds: float | None) -> Iterator[None]:
+        """Have everything that is read here be there in so many seconds together."""
+        before = self.ends_at
+        self.end_in(seconds)
+        try:
+            yield
+        finally:
+            self.ends_at = before
+
+    def end_in(self, seconds: float | None) -> None:
+        """Wait for nothing once so many seconds have passed; None: without such an end."""
+        self.ends_at = None if seconds is None else time.perf_counter() + seconds
+
+
+class Answer(http.client.HTTPResponse):
+    """The standard library's answer, read through an `Incoming`."""
+
+    def __init__(self, sock: Any, *arguments: Any, **options: Any):
+        super().__init__(sock, *arguments, **options)
+        self.incoming = Incoming(self.fp.detach(), sock)
+        self.fp = io.BufferedReader(self.incoming)
+
+    def begin(self) -> None:
+        """Read the status line and the headers, all of them within the time for a first byte."""
+        incoming = self.incoming
+        try:
+            with incoming.within(incoming.silence_s):
+                super().begin()
+        except TimeoutError:
+            if incoming.has_begun:
+                raise SlowHeadError("timed out") from None
+            raise
+
+
+def incoming_of(response: requests.Response) -> Incoming:
+    """Give where the bytes of an answer come in."""
+    answer: Any = response.raw._original_response  # noqa: SLF001 - as requests does
+    incoming: Incoming = answer.incoming
+    return incoming

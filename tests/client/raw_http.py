@@ -1,0 +1,104 @@
+"""A server of plain sockets, whose every byte is the test's own, and who keeps count."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+Length = Literal["length", "chunked", "neither"]
+
+
+class Framing(NamedTuple):
+    """One way to send an answer by HTTP."""
+
+    version: str  # "1.0" or "1.1"
+    connection: Literal["keep-alive", "close"]
+    length: Length
+    reads: Literal["one", "many"]
+    is_compressed: bool
+
+    @property
+    def keeps_connection(self) -> bool:
+        return self.connection == "keep-alive" and self.length != "neither"
+
+    def pieces(self, content_type: str, body: bytes) -> list[bytes]:
+        """The bytes of an answer, in pieces that are sent one by one."""
+        if self.is_compressed:
+            squeeze = zlib.compressobj(wbits=31)
+            body = squeeze.compress(body) + squeeze.flush()
+        lines = [f"HTTP/{self.version} 200 OK", f"content-type: {content_type}"]
+        lines += [f"connection: {self.connection}"]
+        lines += ["content-encoding: gzip"] * self.is_compressed
+        if self.length == "length":
+            lines.append(f"content-length: {len(body)}")
+        elif self.length == "chunked":
+            lines.append("transfer-encoding: chunked")
+            size = max(1, len(body) // 3)
+            parts = [body[at : at + size] for at in range(0, len(body), size)]
+            body = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in parts) + b"0\r\n\r\n"
+        whole = "\r\n".join([*lines, "", ""]).encode() + body
+        if self.reads == "one":
+            return [whole]
+        return [whole[at : at + 60] for at in range(0, len(whole), 60)]
+
+
+class RawServer:
+    """Answers each request with the same pieces; `requests` and `connections` are counts."""
+
+    def __init__(self, pieces: Iterable[bytes], *, keeps_connection: bool) -> None:
+        self.requests = self.connections = 0
+        self._pieces = list(pieces)
+        self._keeps_connection = keeps_connection
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
+        self._open: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for sock in (self._listener, *self._open):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                self.connections += 1
+                self._open.append(sock)
+                threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(OSError), sock, sock.makefile("rb") as file:
+            while _takes_request(file):
+                self.requests += 1
+                for piece in self._pieces:
+                    sock.sendall(piece)
+                    time.sleep(0.0002 * (len(self._pieces) > 1))  # so that each is read by itself
+                if not self._keeps_connection:
+                    return
+
+
+def _takes_request(file: socket.SocketIO | object) -> bool:
+    size = 0
+    while (line := file.readline()) not in (b"", b"\r\n"):  # type: ignore[attr-defined]
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            size = int(value)
+    return line == b"\r\n" and len(file.read(size)) == size  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def serving(pieces: Iterable[bytes], *, keeps_connection: bool = False) -> Iterator[RawServer]:
+    """Serve these pieces for as long as the test takes."""
+    server = RawServer(pieces, keeps_connection=keeps_connection)
+    try:
+        yield server
+    finally:
+        server.close()
