@@ -35,6 +35,8 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "alternatives": ("nbchat.frames", "alternatives"),
     "usage": ("nbchat.frames", "usage"),
     "inspect": ("nbchat.widgets.inspector", "inspect"),
+    "load": ("nbchat.history.saved_file", "load"),
+    "save": ("nbchat.history.saved_file", "save"),
     "api": (None, "api"),
     "client": (None, "client"),
     "code": (None, "code"),
@@ -66,6 +68,7 @@ __all__ = [
     "errors",
     "explore",
     "inspect",
+    "load",
     "local",
     "measures",
     "media",
@@ -74,6 +77,7 @@ __all__ = [
     "probe",
     "repeat",
     "runs",
+    "save",
     "score",
     "stream",
     "structured",
@@ -127,6 +131,7 @@ if TYPE_CHECKING:
     from nbchat.client import Client, Profile
     from nbchat.frames import alternatives, choices, tokens, usage
     from nbchat.frames.parameters import parameters
+    from nbchat.history.saved_file import load, save
     from nbchat.run import Run
     from nbchat.session import configure
     from nbchat.session import runs_frame as runs

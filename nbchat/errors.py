@@ -9,6 +9,12 @@ NbchatError
 ├── LocalModelError                  the embedded model: not installed, broken, died
 ├── NoObjectError (ValueError)       a reply has no object of the wanted shape to show
 ├── NotAvailableError                the server cannot do this; nothing was sent
+├── BudgetError                      it may cost more than is left; nothing was sent
+├── HistoryError                     a record of runs that cannot be read, or is another's
+│   ├── RunNotFoundError (LookupError)
+│   └── NotRecordedError             a replay has no record of this request; nothing was sent
+├── UnreadableRunError (ValueError)  stored data that is no run and no answer
+├── RecordedError                    an error of an earlier run, known by name and sentence
 ├── ApiError                         the server answered with an error
 │   ├── BadRequestError              400, 413, 422
 │   ├── AuthenticationError          401
@@ -114,6 +120,41 @@ class NoObjectError(NbchatError, ValueError):
 
 class NotAvailableError(NbchatError):
     """What was asked for is nothing that this server can do. The sentence says what can be done."""
+
+
+class BudgetError(NbchatError):
+    """A request may cost more than is left of the budget. Nothing was sent."""
+
+
+class HistoryError(NbchatError):
+    """A record of runs that cannot be read: damaged, newer than this nbchat, another program's."""
+
+
+class RunNotFoundError(HistoryError, LookupError):
+    """No run, or more than one, goes by this id."""
+
+
+class NotRecordedError(HistoryError):
+    """A replay has no record of this request, and may not ask for it. Nothing was sent."""
+
+
+class UnreadableRunError(NbchatError, ValueError):
+    """Stored data that is no run and no answer. The sentence says where, and what would be."""
+
+
+class RecordedError(NbchatError):
+    """An error of an earlier run whose class is not at hand: its name and sentence are."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return recorded_error, (type(self).__name__, str(self))
+
+
+def recorded_error(name: str, sentence: str) -> RecordedError:
+    """Make an error of this class name that says this."""
+    is_name = name.isidentifier() and len(name) <= 100
+    kind = type(name, (RecordedError,), {"__module__": __name__}) if is_name else RecordedError
+    made: RecordedError = kind(sentence)
+    return made
 
 
 class ApiError(NbchatError):

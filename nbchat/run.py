@@ -13,7 +13,7 @@ from nbchat.api.response import Choice, Completion, ResponseMessage, Usage, summ
 from nbchat.errors import NoObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import pandas as pd
 
@@ -147,19 +147,46 @@ class Run:
     @classmethod
     def from_completion(
         cls,
-        completion: Completion,
+        completion: Completion | Mapping[str, Any] | Any,
         *,
         messages: list[dict[str, Any]] | None = None,
         params: ChatParams | None = None,
         **facts: Any,
     ) -> Run:
-        """Make a run of a completion that came some other way. `facts` set its attributes."""
+        """Make a run of a completion that came some other way. `facts` set its attributes.
+
+        `completion` is a `Completion`, a Chat Completions answer as a dict, or an object of
+        the package openai. Raise `UnreadableRunError` for anything else.
+        """
+        from nbchat.client.stored_answer import read_answer
+
         run = cls(messages=messages or [], params=params or ChatParams())
         run.status = "complete"
-        run.completion = completion
+        run.completion = read_answer(completion)
         for name, value in facts.items():
             if name not in vars(run):
                 raise TypeError(f"a run has no {name}")
+            setattr(run, name, value)
+        return run
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the run as builtins that JSON takes, with all that frames and views read.
+
+        The completion has the shape of the API. Of a type that the reply was to be only its
+        schema is kept, so that `parsed` gives builtins afterwards. `Run.from_dict` reads it.
+        """
+        from nbchat.stored_run import as_dict
+
+        return as_dict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Run:
+        """Give the run that `to_dict` made this of. Raise `UnreadableRunError` for other data."""
+        from nbchat.stored_run import facts_of
+
+        facts = facts_of(stored)
+        run = cls(messages=facts.pop("messages"), params=facts.pop("params"))
+        for name, value in facts.items():
             setattr(run, name, value)
         return run
 

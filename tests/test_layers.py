@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "nbchat"
 LOW = {"errors", "api", "version", "redact"}
 NUMBERS = LOW | {"measures", "frames", "plots", "media"}
 SHOWN = NUMBERS | {"display"}  # display never sees a Run but as an argument: a Run shows itself
-WITH_RUN = SHOWN | {"client", "structured", "run"}
+WITH_RUN = SHOWN | {"client", "structured", "stored_run", "run"}
 JOINED = WITH_RUN | {"local", "history", "prices", "tools"}
 
 # room: the rooms it may import, besides itself
@@ -32,7 +32,9 @@ STANDS_ON: dict[str, set[str]] = {
     "local": LOW | {"client"},
     "display": NUMBERS,
     "structured": LOW,
-    "run": SHOWN | {"client", "structured"},
+    "stored_error": LOW,
+    "stored_run": LOW | {"structured", "tools", "stored_error"},
+    "run": SHOWN | {"client", "structured", "stored_run"},
     "prices": LOW,
     "tools": LOW,
     "history": WITH_RUN,
@@ -65,6 +67,7 @@ LIVES_IN: dict[str, set[str]] = {
     "xllamacpp": {"local"},
     "genai_prices": {"prices"},
     "sqlite3": {"history"},
+    "pyarrow": {"history"},  # runs as Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
     "tiktoken": {"session"},
     "ipywidgets": {"widgets"},

@@ -11,7 +11,7 @@ import os
 import threading
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from math import nan
+from math import inf, isfinite, isnan, nan
 from typing import Any, overload
 
 import msgspec
@@ -317,17 +317,35 @@ def _read_token(entry: Mapping[str, Any]) -> tuple[str, float, msgspec.Raw, int 
         number = token
     return (
         token if isinstance(token, str) else "",
-        _nats(logprob),
+        as_number(logprob),
         _as_json(entry.get("bytes")),
         number if isinstance(number, int) else None,
     )
 
 
-def _nats(logprob: Any) -> float:
+#: how JSON is to have what it has no number for; NaN is null there
+_INFINITIES = {"Infinity": inf, "-Infinity": -inf}
+
+
+def as_number(value: Any) -> float:
+    """Read a number of JSON; NaN where there is none."""
+    if isinstance(value, str):
+        return _INFINITIES.get(value, nan)
     try:
-        return float(logprob) if isinstance(logprob, (int, float)) else nan
+        return float(value) if isinstance(value, (int, float)) else nan
     except OverflowError:
         return nan
+
+
+def jsonable(value: Any) -> Any:
+    """Copy builtins with what JSON has no number for as `as_number` reads it back."""
+    if isinstance(value, dict):
+        return {key: jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(entry) for entry in value]
+    if isinstance(value, float) and not isfinite(value):
+        return None if isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return str.__str__(value) if isinstance(value, str) else value  # plain, whatever shows it
 
 
 def _rebuild(entries: list[dict[str, Any]], arrivals: array[float]) -> TokenTable:

@@ -5,12 +5,16 @@ The names are those of the API. Keys that a server adds are kept in `extra`.
 
 from __future__ import annotations
 
-from typing import Any
+from array import array
+from collections.abc import Mapping
+from math import isnan
+from typing import Any, Self
 
 import msgspec
 
 from nbchat.api.encoded import plain_text
-from nbchat.api.logprobs import ChoiceLogprobs, TokenTable, WireToken
+from nbchat.api.logprobs import ChoiceLogprobs, TokenTable, WireToken, as_number, jsonable
+from nbchat.errors import UnreadableRunError
 
 
 class Usage(msgspec.Struct):
@@ -144,16 +148,51 @@ class Completion(msgspec.Struct):
         built: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_plain)
         return built
 
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Self:
+        """Give the completion that `to_dict` made this of; keys it never writes are left out.
+
+        What a server sent is read by `nbchat.load` and `nbchat.client.read_stream`. Raise
+        `UnreadableRunError` where a value is not what `to_dict` writes.
+        """
+        try:
+            return msgspec.convert(fields, cls, dec_hook=_read)
+        except (msgspec.ValidationError, ValueError) as error:
+            raise UnreadableRunError(f"This is no completion of to_dict(): {error}") from None
+
 
 def _plain(value: Any) -> Any:
     if isinstance(value, ChoiceLogprobs):
-        return {
-            "content": None if value.content is None else value.content.builtins(),
-            "refusal": None if value.refusal is None else value.refusal.builtins(),
+        tables = {"content": value.content, "refusal": value.refusal}
+        entries = {name: None if t is None else t.builtins() for name, t in tables.items()}
+        arrivals = {
+            f"{name}_arrival_s": list(table.arrivals)
+            for name, table in tables.items()
+            if table is not None and not all(map(isnan, table.arrivals))
         }
+        return jsonable({**entries, **arrivals})
     if isinstance(value, TokenTable):
-        return value.builtins()
+        return jsonable(value.builtins())
     return plain_text(value)
+
+
+def _read(wanted: type, value: Any) -> Any:
+    if wanted is not ChoiceLogprobs or not isinstance(value, Mapping):
+        raise ValueError(f"{type(value).__name__} where {wanted.__name__} was expected")
+    tables = {name: _table(name, value) for name in ("content", "refusal")}
+    return ChoiceLogprobs(**tables)
+
+
+def _table(name: str, fields: Mapping[str, Any]) -> TokenTable | None:
+    entries, arrivals = fields.get(name), fields.get(f"{name}_arrival_s")
+    if entries is None:
+        return None
+    if not isinstance(entries, list) or not all(isinstance(e, Mapping) for e in entries):
+        raise ValueError(f"the {name} of logprobs is no list of objects")
+    table = TokenTable.build(entries)
+    if isinstance(arrivals, list) and len(arrivals) == len(table):
+        table.arrivals = array("d", map(as_number, arrivals))
+    return table
 
 
 class ChunkLogprobs(msgspec.Struct, forbid_unknown_fields=True, gc=False):

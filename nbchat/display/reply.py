@@ -286,6 +286,8 @@ def _cost(cost_usd: float | None) -> str:
         return f"${cost_usd:,.2f}"
     # two digits that count, without an exponent
     text = f"{cost_usd:.12f}"
+    if not text.strip("0."):
+        return f"under ${10**-12:.12f}"
     first = next(place for place, digit in enumerate(text) if digit not in "0.")
     return f"${cost_usd:.{first}f}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 import types
 import typing
@@ -39,6 +40,26 @@ class Structure(msgspec.Struct, frozen=True, kw_only=True):
     schema: dict[str, Any]
     wrapped: str | None
     strict: bool
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a class of a function's own is in no module: without it the reply is read as builtins
+        kept = self.type if _is_picklable(self.type) else None
+        return _rebuilt, (self.wire, kept, self.schema, self.wrapped, self.strict)
+
+    def __deepcopy__(self, _: object) -> Structure:
+        return self
+
+
+def _rebuilt(*facts: Any) -> Structure:
+    return Structure(**dict(zip(Structure.__struct_fields__, facts, strict=True)))
+
+
+def _is_picklable(value: Any) -> bool:
+    try:
+        pickle.dumps(value)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
 
 
 def response_format(

@@ -27,6 +27,7 @@ def test_what_is_unknown_is_left_out_of_the_grey_line() -> None:
         (0.0342, "$0.034"),
         (0.5, "$0.50"),
         (12.345, "$12.35"),
+        (1e-26, "under $0.000000000001"),
     ],
 )
 def test_a_cost_has_two_digits_that_count(cost_usd: float, shown: str) -> None:

@@ -1,0 +1,196 @@
+"""A run as plain data, and back, with all that frames and views read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from nbchat.api.encoded import Encoded, plain_text
+from nbchat.api.logprobs import jsonable
+from nbchat.api.params import ChatParams
+from nbchat.api.response import Completion
+from nbchat.errors import UnreadableRunError
+from nbchat.stored_error import error_as_dict, error_of
+from nbchat.structured.structure import Structure
+from nbchat.tools.calls import Call, Round
+
+if TYPE_CHECKING:
+    from nbchat.run import Run
+
+#: what `object` says in the data of a run, as "chat.completion" does in an answer
+OBJECT: Literal["nbchat.run"] = "nbchat.run"
+Path = list[str | int]
+
+
+class _Medium(msgspec.Struct, omit_defaults=True):
+    """Where in the messages base64 stands, and what is known of it beside its text."""
+
+    at: Path
+    name: str = ""
+    path: str | None = None
+    variable: str | None = None
+    mime: str = ""
+    n_bytes: int | None = None
+
+
+class _Structure(msgspec.Struct):
+    wire: dict[str, Any]
+    schema: dict[str, Any]
+    wrapped: str | None
+    strict: bool
+
+
+class _Round(msgspec.Struct):
+    message: dict[str, Any]
+    calls: list[Call]
+    completion: dict[str, Any]
+    is_answered: bool
+    elapsed_s: float | None
+
+
+class _Stored(msgspec.Struct):
+    """What is written of a run: one field for each of its attributes, and what those need."""
+
+    id: str
+    created_at: datetime
+    object: Literal["nbchat.run"] = OBJECT
+    profile: str = ""
+    base_url: str = ""
+    messages: list[dict[str, Any]] = []
+    media: list[_Medium] = []
+    params: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
+    status: Literal["running", "complete", "interrupted", "error"] = "complete"
+    error: dict[str, Any] | None = None
+    ttft_s: float | None = None
+    elapsed_s: float | None = None
+    thread: str | None = None
+    turn: int | None = None
+    cost_usd: float | None = None
+    vocab_size: int | None = None
+    logprob_basis: Literal["raw", "tempered", "unknown"] = "unknown"
+    tries: int = 0
+    request_id: str | None = None
+    rounds: list[_Round] = []
+    notes: list[str] = []
+    n_begun: int = 0
+    structure: _Structure | None = None
+    completion: dict[str, Any] | None = None
+
+
+_SPECIAL = {
+    "object", "media", "messages", "params", "extra", "error", "rounds", "structure", "completion",
+}  # fmt: skip
+_PLAIN = [name for name in _Stored.__struct_fields__ if name not in _SPECIAL]
+
+
+def as_dict(run: Run) -> dict[str, Any]:
+    """Give a run as builtins that JSON takes. `facts_of` reads them back."""
+    structure, completion = run.structure, run.completion
+    stored = _Stored(
+        **{name: getattr(run, name) for name in _PLAIN},
+        messages=run.messages,
+        media=list(_media(run.messages, [])),
+        params=run.params.given(),
+        extra=run.params.extra,
+        error=None if run.error is None else error_as_dict(run.error),
+        rounds=[_stored_round(asked) for asked in run.rounds],
+        structure=None if structure is None else _stored_structure(structure),
+        completion=None if completion is None else completion.to_dict(),
+    )
+    built: dict[str, Any] = jsonable(msgspec.to_builtins(stored, enc_hook=plain_text))
+    return built
+
+
+def facts_of(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the attributes of the run that `as_dict` wrote, each under its name.
+
+    Fields that only a later nbchat knows are left out. Raise `UnreadableRunError` where the
+    data is no run's.
+    """
+    try:
+        read = msgspec.convert(stored, _Stored)
+    except msgspec.ValidationError as error:
+        raise UnreadableRunError(f"This is no stored run: {error}.") from None
+    return {
+        **{name: getattr(read, name) for name in _PLAIN},
+        "messages": _with_media(read.messages, read.media),
+        "params": _params(read.params, read.extra),
+        "error": None if read.error is None else error_of(read.error),
+        "rounds": [_round(asked) for asked in read.rounds],
+        "structure": None if read.structure is None else _structure(read.structure),
+        "completion": None if read.completion is None else Completion.from_dict(read.completion),
+    }
+
+
+def _media(value: Any, at: Path) -> Iterator[_Medium]:
+    if isinstance(value, Encoded):
+        yield _Medium(at, value.name, value.path, value.variable, value.mime, value.n_bytes)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from _media(entry, [*at, key])
+    elif isinstance(value, list):
+        for place, entry in enumerate(value):
+            yield from _media(entry, [*at, place])
+
+
+def _with_media(messages: list[dict[str, Any]], media: list[_Medium]) -> list[dict[str, Any]]:
+    messages = msgspec.to_builtins(messages)  # a copy: the data stays as it was
+    for medium in media:
+        *way, last = medium.at or [""]
+        place: Any = messages
+        try:
+            for step in way:
+                place = place[step]
+            text = place[last]
+        except (LookupError, TypeError):
+            continue
+        if isinstance(text, str):
+            place[last] = Encoded(
+                text,
+                name=medium.name,
+                path=medium.path,
+                variable=medium.variable,
+                mime=medium.mime,
+                n_bytes=medium.n_bytes,
+            )
+    return messages
+
+
+def _params(given: dict[str, Any], extra: dict[str, Any]) -> ChatParams:
+    try:
+        return msgspec.convert({**given, "extra": extra}, ChatParams)
+    except msgspec.ValidationError:
+        # they were never checked, or by other bounds than today's: what was sent was sent
+        names = set(ChatParams.__struct_fields__)
+        known = {name: value for name, value in given.items() if name in names}
+        return ChatParams(**known, extra=extra)
+
+
+def _stored_structure(structure: Structure) -> _Structure:
+    return _Structure(structure.wire, structure.schema, structure.wrapped, structure.strict)
+
+
+def _structure(stored: _Structure) -> Structure:
+    """Give what the reply was to be; its type is not kept, so it is read as builtins."""
+    return Structure(
+        wire=stored.wire,
+        type=None,
+        schema=stored.schema,
+        wrapped=stored.wrapped,
+        strict=stored.strict,
+    )
+
+
+def _stored_round(asked: Round) -> _Round:
+    return _Round(
+        asked.message, asked.calls, asked.completion.to_dict(), asked.is_answered, asked.elapsed_s
+    )
+
+
+def _round(stored: _Round) -> Round:
+    completion = Completion.from_dict(stored.completion)
+    return Round(stored.message, stored.calls, completion, stored.is_answered, stored.elapsed_s)
