@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, and fetches everything else: make help
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab demo test bench clean check-python
+.PHONY: help env lab demo quick test bench clean check-python
 
 works = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON := $(or $(PYTHON),$(shell \
@@ -13,10 +13,19 @@ VENV_PYTHON := .venv/bin/python
 NOTEBOOK ?= notebooks/01_quickstart.ipynb
 PYTEST_ARGS ?=
 
+# what is seen without running anything
+define read_over
+$(VENV_PYTHON) -m ruff check
+$(VENV_PYTHON) -m ruff format --check
+$(VENV_PYTHON) -m mypy
+$(VENV_PYTHON) .ci/javascript.py
+endef
+
 help:
 	@echo "make lab    JupyterLab on the quickstart, with the embedded model"
 	@echo "make demo   the quickstart without a browser, as a page: build/01_quickstart.html"
-	@echo "make test   everything that has to pass: ruff, mypy, pytest (PYTEST_ARGS=... narrows it)"
+	@echo "make test   everything that has to pass: linters, types, pytest (PYTEST_ARGS=... narrows it)"
+	@echo "make quick  the same without browser, kernel and model: for the time between commits"
 	@echo "make bench  what things cost, beside the openai client"
 	@echo "make env    .venv with everything for development"
 	@echo "make clean  removes .venv, build/ and caches; the weights stay"
@@ -44,10 +53,12 @@ demo: check-python
 test: env
 	@$(VENV_PYTHON) .ci/chromium.py
 	@$(VENV_PYTHON) -m nbchat.local download
-	$(VENV_PYTHON) -m ruff check
-	$(VENV_PYTHON) -m ruff format --check
-	$(VENV_PYTHON) -m mypy
+	$(read_over)
 	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+
+quick: env
+	$(read_over)
+	$(VENV_PYTHON) -m pytest -m "not browser and not kernel and not local" $(PYTEST_ARGS)
 
 bench: env
 	@$(VENV_PYTHON) -m nbchat.local download

@@ -77,9 +77,16 @@ def test_ci_runs_make_test_without_stdin() -> None:
 def test_pytest_comes_last_so_that_its_lines_close_the_output() -> None:
     recipe = make("--dry-run", "--no-print-directory", "test").stdout.strip().splitlines()
     assert "-m pytest" in recipe[-1]
-    assert [
-        word for line in recipe for word in ("ruff check", "ruff format", "mypy") if word in line
-    ]
+    checks = ("ruff check", "ruff format", "mypy", ".ci/javascript.py")
+    assert [word for line in recipe for word in checks if word in line] == [*checks]
+
+
+def test_the_quick_way_leaves_out_only_what_is_slow_to_start() -> None:
+    whole, quick = (make("-n", "--no-print-directory", t).stdout for t in ("test", "quick"))
+    narrowed = quick.replace('pytest -m "not browser and not kernel and not local"', "pytest")
+    fetched = [line for line in whole.splitlines() if "chromium" in line or "download" in line]
+    assert len(fetched) == 2
+    assert [line for line in whole.splitlines() if line not in fetched] == narrowed.splitlines()
 
 
 def test_a_python_that_is_too_old_is_refused_in_a_sentence(tree: Path) -> None:

@@ -3,6 +3,9 @@
 /**
  * Mark `el` as the living view of `model`. Call it first in `render`; call what it gives back
  * in the clean-up of the view.
+ *
+ * @param {Model} model
+ * @param {HTMLElement} el
  */
 function live(model, el) {
   el.classList.add("nbchat-panel");
@@ -11,11 +14,14 @@ function live(model, el) {
   style.textContent = `[data-nbchat-stand-in="${CSS.escape(id)}"] { display: none; }`;
   document.head.append(style);
   // keys that are typed here are not the notebook's commands, but for the one that saves it
+  /** @param {KeyboardEvent} event */
   const saves = (event) => (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
+  /** @param {KeyboardEvent} [event] */
   const suppress = (event) => {
     el.toggleAttribute("data-lm-suppress-shortcuts", !(event && saves(event)));
   };
   suppress();
+  /** @param {KeyboardEvent} event */
   const keep = (event) => saves(event) || event.stopPropagation();
   window.addEventListener("keydown", suppress, true); // before JupyterLab, which asks the document
   el.addEventListener("keydown", keep);

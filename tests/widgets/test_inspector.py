@@ -29,8 +29,10 @@ from nbchat.plots.heatmap import luminance
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.inspector.page_messages import AT_ONCE, BLOCK, MOST, Page
 from nbchat.widgets.inspector.scales import MEASURES, scales, words_of
+from nbchat.widgets.protocol import INSPECTOR
 from tests.frames.made import choice, entry, run_of, token
 from tests.scripted import Gate, Reply, ScriptedServer, chunk, logprob_entry, sse
+from tests.widgets.messages import read as message_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +67,7 @@ class Told:
         )
 
     def take(self, content: Any, buffers: Any) -> None:
-        json.dumps(content, allow_nan=False)
+        message_read(content, INSPECTOR.kernel)
         self.messages.append((content, list(buffers or [])))
 
 

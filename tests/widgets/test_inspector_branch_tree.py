@@ -13,7 +13,9 @@ import nbchat
 from nbchat.errors import CheckError
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.inspector.branch_tree import Writing
+from nbchat.widgets.protocol import INSPECTOR
 from tests.frames.made import choice, entry, run_of
+from tests.widgets.messages import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     messages: list[Any] = []
 
     def take(_: Any, content: Any, buffers: Any = None) -> None:
+        read(content, INSPECTOR.kernel)
         messages.append(json.loads(json.dumps(content, allow_nan=False)))
 
     monkeypatch.setattr(Inspector, "send", take)

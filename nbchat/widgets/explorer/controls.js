@@ -3,9 +3,13 @@
 // `wrong(sentence)` for text that is no value yet.
 
 const UNSET = "unset";
-const isSet = (value) => value !== undefined;
+const isSet = (/** @type {unknown} */ value) => value !== undefined;
 
-/** Read what was typed as a number; text that is none is handed on, for check() to name. */
+/**
+ * Read what was typed as a number; text that is none is handed on, for check() to name.
+ *
+ * @param {string} text
+ */
 function typedNumber(text) {
   const trimmed = text.trim();
   if (trimmed === "") return undefined;
@@ -15,16 +19,21 @@ function typedNumber(text) {
   return Number.isNaN(number) || (/^[-+]?\d+$/.test(trimmed) && !Number.isSafeInteger(number)) ? trimmed : number;
 }
 
-const asText = (value) => (typeof value === "string" ? value : JSON.stringify(value));
-const hint = (field) => field.default_text || UNSET;
+/** @returns {string} */
+const asText = (/** @type {unknown} */ value) => (typeof value === "string" ? value : JSON.stringify(value));
+const hint = (/** @type {Control} */ field) => field.default_text || UNSET;
 
+/**
+ * @param {Control} field
+ * @param {(value: unknown) => void} change
+ */
 function numberBox(field, change) {
   const box = h("input", {
     type: "text", inputmode: "decimal", class: "nbx-input nbx-number", placeholder: hint(field),
     "aria-label": field.name, autocomplete: "off",
     oninput: () => change(typedNumber(box.value)),
     onkeydown: (event) => {
-      const sign = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+      const sign = forKey(event, { ArrowUp: 1, ArrowDown: -1 });
       if (!sign) return;
       event.preventDefault();
       const from = Number(box.value || (field.start ?? 0));
@@ -35,13 +44,20 @@ function numberBox(field, change) {
   });
   return {
     el: box,
-    show: (value) => {
+    show: (/** @type {unknown} */ value) => {
       if (!isSet(value)) box.value = "";
       else if (!same(typedNumber(box.value), value)) box.value = asText(value);
     },
   };
 }
 
+/**
+ * Give the value that is one step on, on the grid of the steps and within the bounds.
+ *
+ * @param {Control} field
+ * @param {number} value
+ * @param {number} sign
+ */
 function stepped(field, value, sign) {
   const step = field.step ?? 1;
   const next = Math.round((value + sign * step) / step) * step;
@@ -49,9 +65,10 @@ function stepped(field, value, sign) {
   return Number(clipped.toFixed(10));
 }
 
+/** @type {MakeControl} */
 function slider(field, change) {
   const box = numberBox(field, (value) => { place(value); change(value); });
-  const [low, high] = [field.soft_minimum ?? field.minimum, field.soft_maximum ?? field.maximum];
+  const [low, high] = [field.soft_minimum ?? 0, field.soft_maximum ?? 1];
   const range = h("input", {
     type: "range", class: "nbx-range", min: low, max: high, step: field.step ?? "any", "aria-label": `${field.name}, slider`,
     oninput: () => {
@@ -61,12 +78,14 @@ function slider(field, change) {
       change(value);
     },
   });
+  /** @param {boolean} isOn */
   function paint(isOn) {
     range.classList.toggle("unset", !isOn);
-    range.style.setProperty("--at", `${(100 * (range.value - low)) / (high - low)}%`);
+    range.style.setProperty("--at", `${(100 * (Number(range.value) - low)) / (high - low)}%`);
   }
+  /** @param {unknown} value */
   function place(value) {
-    range.value = typeof value === "number" ? value : field.start ?? low;
+    range.value = String(typeof value === "number" ? value : (field.start ?? low));
     range.setAttribute("aria-valuetext", isSet(value) ? asText(value) : `${UNSET}${field.default_text ? `, the server's ${field.default_text}` : ""}`);
     paint(typeof value === "number");
   }
@@ -74,8 +93,10 @@ function slider(field, change) {
   return { el: h("div", { class: "nbx-slider" }, range, box.el), show: (value) => { place(value); box.show(value); } };
 }
 
+/** @type {MakeControl} */
 function toggle(field, change) {
   const name = newId("toggle");
+  /** @type {[string, boolean | undefined][]} */
   const options = [[UNSET, undefined], ["off", false], ["on", true]];
   const radios = options.map(([label, value]) => h("input", {
     type: "radio", name, "aria-label": `${field.name} ${label}`, onchange: () => change(value),
@@ -87,24 +108,28 @@ function toggle(field, change) {
   };
 }
 
+/** @type {MakeControl} */
 function dropdown(field, change) {
   const select = h("select", {
     class: "nbx-input", "aria-label": field.name,
     onchange: () => change(select.value === "" ? undefined : select.value),
   });
+  /** @param {unknown} value */
   function show(value) {
+    const text = isSet(value) && value !== null ? asText(value) : "";
     const names = [...field.choices];
-    if (isSet(value) && value !== null && !names.includes(value)) names.push(asText(value));
+    if (text && !names.includes(text)) names.push(text);
     select.replaceChildren(
       h("option", { value: "" }, field.default_text ? `${UNSET} · ${field.default_text}` : UNSET),
       ...names.map((name) => h("option", { value: name }, name)));
-    select.value = isSet(value) && value !== null ? asText(value) : "";
+    select.value = text;
     select.classList.toggle("unset", select.value === "");
   }
   show(undefined);
   return { el: select, show };
 }
 
+/** @type {MakeControl} */
 function textBox(field, change) {
   const box = h("input", {
     type: "text", class: "nbx-input", placeholder: hint(field), "aria-label": field.name, autocomplete: "off", spellcheck: "false",
@@ -113,6 +138,7 @@ function textBox(field, change) {
   return { el: box, show: (value) => { const text = isSet(value) && value !== null ? asText(value) : ""; if (box.value !== text) box.value = text; } };
 }
 
+/** @type {MakeControl} */
 function checks(field, change) {
   const boxes = field.choices.map((name) => h("input", { type: "checkbox", "aria-label": `${field.name} ${name}`, onchange: tell }));
   function tell() {
@@ -122,16 +148,22 @@ function checks(field, change) {
   return {
     el: h("div", { class: "nbx-checks", role: "group", "aria-label": field.name },
       boxes.map((box, place) => h("label", {}, box, field.choices[place]))),
-    show: (value) => boxes.forEach((box, place) => { box.checked = (value ?? []).includes(field.choices[place]); }),
+    show: (value) => boxes.forEach((box, place) => { box.checked = Array.isArray(value) && value.includes(field.choices[place]); }),
   };
 }
 
+/** @type {Record<string, string>} */
 const ESCAPES = { "\\n": "\n", "\\t": "\t", "\\r": "\r", "\\\\": "\\" };
-const unescaped = (text) => text.replace(/\\[ntr\\]/g, (found) => ESCAPES[found]);
-const escapedText = (text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
+const unescaped = (/** @type {string} */ text) => text.replace(/\\[ntr\\]/g, (found) => ESCAPES[found] ?? found);
+const escapedText = (/** @type {string} */ text) => JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
 
-/** A list of texts as chips. \n and \t are read as what they mean. */
+/**
+ * A list of texts as chips. \n and \t are read as what they mean.
+ *
+ * @type {MakeControl}
+ */
 function tags(field, change) {
+  /** @type {string[]} */
   let texts = [];
   const chips = h("span", { class: "nbx-chips", role: "list" });
   const box = h("input", {
@@ -147,10 +179,12 @@ function tags(field, change) {
     box.value = "";
     tell([...texts, text]);
   }
+  /** @param {string[]} next */
   function tell(next) {
     draw(next);
     change(next.length ? next : undefined);
   }
+  /** @param {string[]} next */
   function draw(next) {
     texts = next;
     chips.replaceChildren(...texts.map((text, place) => h("span", { class: "nbx-chip", role: "listitem" },
@@ -165,13 +199,24 @@ function tags(field, change) {
   };
 }
 
-/** Rows of a name and a value; `read` makes the value of what was typed. */
+/**
+ * Rows of a name and a value; `read` makes the value of what was typed.
+ *
+ * @param {Pick<Control, "name">} field
+ * @param {(value: Record<string, unknown> | undefined) => void} change
+ * @param {(text: string) => unknown} read
+ */
 function pairs(field, change, read = (text) => text) {
   const rows = h("div", { class: "nbx-pairs" });
-  const more = h("button", { type: "button", class: "nbx-quiet", onclick: () => { rows.append(row("", "")); rows.lastChild.querySelector("input").focus(); } }, icon("plus"), "add");
+  const more = h("button", { type: "button", class: "nbx-quiet", onclick: () => { const made = row("", ""); rows.append(made); made.querySelector("input")?.focus(); } }, icon("plus"), "add");
+  /** @type {Record<string, unknown> | undefined} */
   let now;
+  /**
+   * @param {string} name
+   * @param {string} value
+   */
   function row(name, value) {
-    const input = (label, text) => h("input", { type: "text", class: "nbx-input", "aria-label": `${field.name} ${label}`, placeholder: label, value: text, oninput: tell, autocomplete: "off", spellcheck: "false" });
+    const input = (/** @type {string} */ label, /** @type {string} */ text) => h("input", { type: "text", class: "nbx-input", "aria-label": `${field.name} ${label}`, placeholder: label, value: text, oninput: tell, autocomplete: "off", spellcheck: "false" });
     const el = h("div", { class: "nbx-pair" }, input("name", name), input("value", value),
       iconButton("close", `remove ${name || "this row"}`, () => { el.remove(); tell(); more.focus(); }));
     return el;
@@ -183,26 +228,34 @@ function pairs(field, change, read = (text) => text) {
   }
   return {
     el: h("div", {}, rows, more),
-    show: (value) => {
+    show: (/** @type {unknown} */ value) => {
       if (same(value ?? undefined, now)) return;
-      now = value ?? undefined;
+      now = /** @type {Record<string, unknown> | undefined} */ (value ?? undefined);
       rows.replaceChildren(...Object.entries(now ?? {}).map(([name, held]) => row(name, asText(held))));
     },
   };
 }
 
-const typedJson = (text) => { try { return JSON.parse(text); } catch { return text; } };
+/** @returns {unknown} */
+const typedJson = (/** @type {string} */ text) => { try { return JSON.parse(text); } catch { return text; } };
 
-/** Say what is wrong with a text that is no JSON, with the place. */
+/**
+ * Say what is wrong with a text that is no JSON, with the place.
+ *
+ * @param {string} text
+ * @param {unknown} error
+ */
 function jsonProblem(text, error) {
-  const found = /position (\d+)/.exec(error.message);
+  const { message } = /** @type {SyntaxError} */ (error);
+  const found = /position (\d+)/.exec(message);
   const before = found ? text.slice(0, Number(found[1])).split("\n") : null;
   const place = before ? ` (line ${before.length}, column ${before[before.length - 1].length + 1})` : "";
-  return `This is no JSON yet: ${error.message.replace(/( in JSON)? at position.*$/, "")}${place}`;
+  return `This is no JSON yet: ${message.replace(/( in JSON)? at position.*$/, "")}${place}`;
 }
 
 const A_TOOL = { type: "function", function: { name: "get_weather", description: "Look up the weather of a place.", parameters: { type: "object", properties: { place: { type: "string" } }, required: ["place"] } } };
 const A_SCHEMA = { type: "json_schema", json_schema: { name: "answer", strict: true, schema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"], additionalProperties: false } } };
+/** @type {Record<string, [label: string, value: unknown][]>} */
 const STARTS = {
   tools: [["a function", [A_TOOL]]],
   functions: [["a function", [A_TOOL.function]]],
@@ -215,8 +268,13 @@ const STARTS = {
   web_search_options: [["medium", { search_context_size: "medium" }]],
 };
 
-/** Any JSON, checked at each key; what is no JSON yet is kept, and said. */
+/**
+ * Any JSON, checked at each key; what is no JSON yet is kept, and said.
+ *
+ * @type {MakeControl}
+ */
 function jsonBox(field, change, wrong) {
+  /** @type {unknown} */
   let now;
   const area = h("textarea", {
     class: "nbx-input nbx-json", rows: 1, placeholder: hint(field), "aria-label": `${field.name}, JSON`, spellcheck: "false",
@@ -235,6 +293,7 @@ function jsonBox(field, change, wrong) {
   const menu = h("div", { class: "nbx-starts" }, starts.map(([label, value]) => h("button", {
     type: "button", class: "nbx-quiet", onclick: () => { wrong(""); show(value); change(value); area.focus(); },
   }, label)));
+  /** @param {unknown} value */
   function show(value) {
     if (same(value, now) && (area.value !== "" || !isSet(value))) return;
     now = value;
@@ -245,13 +304,18 @@ function jsonBox(field, change, wrong) {
   return { el: h("div", { class: "nbx-jsonbox" }, area, starts.length ? menu : null), show };
 }
 
+/** @type {Record<string, MakeControl>} */
 const KINDS = {
   slider, number: numberBox, toggle, dropdown, text: textBox, checks, tags, json: jsonBox,
   pairs: (field, change) => pairs(field, change, field.name === "logit_bias" ? typedNumber : undefined),
 };
 
-/** Give the control of a field. */
+/**
+ * Give the control of a field.
+ *
+ * @type {MakeControl}
+ */
 function control(field, change, wrong) {
-  if (field.control === "tags" && field.choices.length) return checks(field, change);
+  if (field.control === "tags" && field.choices.length) return checks(field, change, wrong);
   return (KINDS[field.control] ?? jsonBox)(field, change, wrong);
 }

@@ -1,25 +1,41 @@
 // Elements, icons and small pieces that the parts of the panel share.
 
+/**
+ * @typedef {Node | string | null | undefined | false} Piece
+ * @typedef {Piece | Piece[] | Piece[][]} Child
+ * @typedef {{ [name: string]: unknown, onclick?: (event: MouseEvent) => unknown,
+ *   onmousedown?: (event: MouseEvent) => void, onkeydown?: (event: KeyboardEvent) => void }} Props
+ */
 const AS_PROPERTY = new Set(["value", "checked", "disabled", "selected", "hidden", "textContent"]);
 
 /**
  * Give an element. `props` are attributes, `on…` listeners, or one of the properties above;
  * children are elements and texts, and empty ones are left out. Nothing here reads HTML.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Props} props
+ * @param {...Child} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 function h(tag, props = {}, ...children) {
   const el = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) el.addEventListener(name.slice(2), value);
-    else if (AS_PROPERTY.has(name)) el[name] = value;
-    else el.setAttribute(name, value === true ? "" : value);
+    if (typeof value === "function") el.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    else if (AS_PROPERTY.has(name)) Object.assign(el, { [name]: value });
+    else el.setAttribute(name, value === true ? "" : String(value));
   }
-  el.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  for (const child of children.flat(2)) if (child !== null && child !== undefined && child !== false) el.append(child);
   return el;
 }
 
 let ids = 0;
-const newId = (stem) => `nbx-${stem}-${(ids += 1)}`;
+/** @param {string} stem */
+function newId(stem) {
+  ids += 1;
+  return `nbx-${stem}-${ids}`;
+}
 
 const PATHS = {
   run: "M4 2.5v11l9-5.5z",
@@ -37,7 +53,11 @@ const PATHS = {
 };
 const FILLED = new Set(["run", "stop"]);
 
-/** Give a drawing for sighted readers; its button carries the name. */
+/**
+ * Give a drawing for sighted readers; its button carries the name.
+ *
+ * @param {keyof typeof PATHS} name
+ */
 function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 16 16");
@@ -49,12 +69,25 @@ function icon(name) {
   return svg;
 }
 
-/** Give a small button that is only a drawing; `label` is its name and its tooltip. */
+/**
+ * Give a small button that is only a drawing; `label` is its name and its tooltip.
+ *
+ * @param {keyof typeof PATHS} name
+ * @param {string} label
+ * @param {() => void} onclick
+ */
 function iconButton(name, label, onclick, props = {}) {
   return h("button", { type: "button", class: "nbx-mini", "aria-label": label, title: label, onclick, ...props }, icon(name));
 }
 
-/** Give one of several that are there: the arrow keys, Home and End go round in `el`. */
+/**
+ * Give one of several that are there: the arrow keys, Home and End go round in `el`.
+ *
+ * @param {KeyboardEvent} event
+ * @param {number} count
+ * @param {number} now
+ * @param {boolean} isVertical
+ */
 function moves(event, count, now, isVertical) {
   const [back, on] = isVertical ? ["ArrowUp", "ArrowDown"] : ["ArrowLeft", "ArrowRight"];
   const next = { [back]: now - 1, [on]: now + 1, Home: 0, End: count - 1 }[event.key];
@@ -63,16 +96,34 @@ function moves(event, count, now, isVertical) {
   return (next + count) % count;
 }
 
-/** Let a text box be as tall as its text, between its CSS limits. */
+/**
+ * Give what a table has for the key that was pressed.
+ *
+ * @template Value
+ * @param {KeyboardEvent} event
+ * @param {Record<string, Value>} table
+ * @returns {Value | undefined}
+ */
+const forKey = (event, table) => (Object.hasOwn(table, event.key) ? table[event.key] : undefined);
+
+/**
+ * Let a text box be as tall as its text, between its CSS limits.
+ *
+ * @param {HTMLTextAreaElement} area
+ */
 function grow(area) {
   area.style.height = "auto";
   if (area.scrollHeight) area.style.height = `${area.scrollHeight + 2}px`;
 }
 
 /** Tell whether two JSON values are the same. */
-const same = (a, b) => a === b || JSON.stringify(a) === JSON.stringify(b);
+const same = (/** @type {unknown} */ a, /** @type {unknown} */ b) => a === b || JSON.stringify(a) === JSON.stringify(b);
 
-/** Put text on the clipboard; tell whether that went well. Plain http pages have the old way only. */
+/**
+ * Put text on the clipboard; tell whether that went well. Plain http pages have the old way only.
+ *
+ * @param {string} text
+ */
 async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -92,6 +143,9 @@ async function copy(text) {
 /**
  * Give a text box with a list of names to choose from, which takes any other text too.
  * `commit(text)` is called when a name is chosen or the text is left; `ask()` when the list opens.
+ *
+ * @param {string} label
+ * @param {(text: string) => void} commit
  */
 function combobox(label, commit, ask = () => {}) {
   const list = h("ul", { class: "nbx-options", role: "listbox", id: newId("options"), "aria-label": `names for ${label}`, hidden: true });
@@ -99,12 +153,15 @@ function combobox(label, commit, ask = () => {}) {
     type: "text", class: "nbx-input", role: "combobox", "aria-label": label, autocomplete: "off", spellcheck: "false",
     "aria-controls": list.id, "aria-expanded": "false", "aria-autocomplete": "list",
   });
+  /** @type {string[]} */
   let names = [];
+  /** @type {string[]} */
   let shown = [];
   let active = -1;
   let value = "";
   const isOpen = () => !list.hidden;
 
+  /** @param {string} filter */
   function draw(filter) {
     const wanted = filter.toLowerCase();
     shown = names.filter((name) => name.toLowerCase().includes(wanted));
@@ -129,6 +186,7 @@ function combobox(label, commit, ask = () => {}) {
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
   }
+  /** @param {string} text */
   function choose(text) {
     input.value = text;
     shut();
@@ -155,12 +213,15 @@ function combobox(label, commit, ask = () => {}) {
   return {
     el: h("span", { class: "nbx-combo" }, input, icon("open"), list),
     input,
+    /** @param {string} text */
     show(text, placeholder = "") {
       value = text;
       input.title = text;
       input.placeholder = placeholder;
-      if (document.activeElement !== input && input.getRootNode().activeElement !== input) input.value = text;
+      const { activeElement } = /** @type {Document | ShadowRoot} */ (input.getRootNode());
+      if (activeElement !== input) input.value = text;
     },
+    /** @param {string[]} found */
     offer(found) {
       names = found;
       if (isOpen()) draw(filterOf());

@@ -3,10 +3,17 @@
 /**
  * `panel.edit({fields, unset})` takes what the user did; `update` shows what holds.
  * Gives `{el, update(state), wrong}`, where `wrong` maps fields to what is no value yet.
+ *
+ * @param {Panel} panel
+ * @param {Control[]} fields
+ * @param {Set<string>} openAtFirst
  */
 function parameterForm(panel, fields, openAtFirst) {
+  /** @type {Map<string, string>} */
   const wrong = new Map();
+  /** @type {Map<string, ReturnType<typeof row>>} */
   const rows = new Map();
+  /** @type {Map<string, ReturnType<typeof group>>} */
   const groups = new Map();
   const search = h("input", {
     type: "search", class: "nbx-input", placeholder: "find a parameter", "aria-label": "find a parameter by name or meaning",
@@ -18,21 +25,30 @@ function parameterForm(panel, fields, openAtFirst) {
   const body = h("div", { class: "nbx-groups" });
 
   for (const field of fields) {
-    if (!groups.has(field.group)) groups.set(field.group, group(field.group));
     const made = row(field);
     rows.set(field.name, made);
-    groups.get(field.group).body.append(made.el);
+    groupOf(field.group).body.append(made.el);
   }
   const extra = extraRow();
   body.append(...[...groups.values()].map((found) => found.el), none);
 
+  /** @param {string} name */
+  function groupOf(name) {
+    const found = groups.get(name) ?? group(name);
+    groups.set(name, found);
+    return found;
+  }
+  /** @param {string} name */
   function group(name) {
     const count = h("span", { class: "nbx-count" });
+    const body = h("div", { class: "nbx-rows" });
     const el = h("details", { class: "nbx-group" },
-      h("summary", {}, icon("fold"), h("span", {}, name), count), h("div", { class: "nbx-rows" }));
-    return { el, body: el.lastChild, count, isFirst: true };
+      h("summary", {}, icon("fold"), h("span", {}, name), count), body);
+    // `wasOpen`: before a search opened it
+    return { el, body, count, isFirst: true, wasOpen: /** @type {boolean | undefined} */ (undefined) };
   }
 
+  /** @param {Control} field */
   function row(field) {
     const message = h("p", { class: "nbx-problem", id: newId("problem"), hidden: true });
     const why = h("p", { class: "nbx-why", hidden: true });
@@ -40,7 +56,7 @@ function parameterForm(panel, fields, openAtFirst) {
       wrong.delete(field.name);
       made.show(undefined);
       panel.edit({ unset: [field.name] });
-      (el.querySelector("input, select, textarea") ?? unset).focus();
+      focusFirst(el, unset);
     });
     const made = control(field,
       (value) => panel.edit(value === undefined ? { unset: [field.name] } : { fields: { [field.name]: value } }),
@@ -64,27 +80,26 @@ function parameterForm(panel, fields, openAtFirst) {
   /** Fields that only this server knows: names and JSON values. */
   function extraRow() {
     const field = { name: "extra", control: "pairs", group: "Extra", default_text: "", help: "Fields that only this server knows; they are sent as they stand, values as JSON." };
-    groups.set(field.group, group(field.group));
     const made = pairs(field, (value) => panel.edit({ extra: value ?? {} }), typedJson);
     const message = h("p", { class: "nbx-problem", hidden: true });
     const el = h("div", { class: "nbx-row kind-pairs", "data-field": "extra" },
       h("span", { class: "nbx-label" }, h("span", { class: "nbx-name" }, "extra")), h("div", { class: "nbx-control" }, made.el), h("span"), message);
     el.addEventListener("focusin", () => panel.hint(`extra: ${field.help}`));
     el.addEventListener("mouseenter", () => panel.hint(`extra: ${field.help}`));
-    groups.get(field.group).body.append(el);
+    groupOf(field.group).body.append(el);
     return { ...made, el, field, message };
   }
 
   function filter() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = ({ field }) => words.every((word) => `${field.name} ${field.help} ${field.group}`.toLowerCase().includes(word));
+    const fits = (/** @type {{ field: Pick<Control, "name" | "help" | "group"> }} */ { field }) => words.every((word) => `${field.name} ${field.help} ${field.group}`.toLowerCase().includes(word));
     let isAny = false;
     for (const made of [...rows.values(), extra]) {
       made.el.hidden = !fits(made);
       isAny ||= !made.el.hidden;
     }
     for (const found of groups.values()) {
-      const isFound = [...found.body.children].some((el) => !el.hidden);
+      const isFound = [...found.body.children].some((el) => !(/** @type {HTMLElement} */ (el).hidden));
       found.el.hidden = !isFound;
       if (words.length) {
         found.wasOpen ??= found.el.open;
@@ -97,6 +112,10 @@ function parameterForm(panel, fields, openAtFirst) {
     none.hidden = isAny;
   }
 
+  /**
+   * @param {Form} state
+   * @param {{ hasValues?: boolean }} [how]
+   */
   function update(state, { hasValues = true } = {}) {
     const given = state.fields;
     const changedIn = new Map();
@@ -115,7 +134,7 @@ function parameterForm(panel, fields, openAtFirst) {
       made.message.hidden = !sentence;
       made.why.textContent = refusal ? `${state.model || "this model"}: ${refusal}` : "";
       made.why.hidden = !refusal;
-      for (const box of made.el.querySelectorAll(".nbx-control :is(input, select, textarea, button)")) {
+      for (const box of boxesOf(made.el)) {
         // what was set already can be mended; what was not set is not offered
         box.disabled = Boolean(refusal) && !isChanged;
         box.setAttribute("aria-invalid", String(Boolean(sentence)));
@@ -151,7 +170,26 @@ function parameterForm(panel, fields, openAtFirst) {
   };
 }
 
+/** @param {Control} field */
 function about(field) {
   const facts = [field.help, field.type_text, field.default_text ? `default: ${field.default_text}` : ""];
   return facts.filter(Boolean).join(" · ");
+}
+
+/**
+ * @param {HTMLElement} el
+ * @returns {NodeListOf<HTMLInputElement>}
+ */
+function boxesOf(el) {
+  return el.querySelectorAll(".nbx-control :is(input, select, textarea, button)");
+}
+
+/**
+ * @param {HTMLElement} el
+ * @param {HTMLElement} otherwise
+ */
+function focusFirst(el, otherwise) {
+  /** @type {HTMLElement | null} */
+  const box = el.querySelector("input, select, textarea");
+  (box ?? otherwise).focus();
 }

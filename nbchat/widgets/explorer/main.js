@@ -4,19 +4,24 @@ const FLUSH_MS = 60;
 const AUTO_MS = 600;
 const BUSY_MS = 1500;
 
+/** @param {{ model: Model, el: HTMLElement }} context */
 function render({ model, el }) {
   const leave = live(model, el);
   const view = newId("view") + Math.random().toString(36).slice(2);
   const opening = model.get("opening");
   const state = { ...opening.form };
+  /** @type {Pending | null} */
   let pending = null;
-  let flushTimer = 0, autoTimer = 0, busyTimer = 0;
+  /** @type {Record<"flush" | "auto" | "busy", ReturnType<typeof setTimeout> | undefined>} */
+  const timers = { flush: undefined, auto: undefined, busy: undefined };
   let sent = 0;
   let isReady = false;
+  /** @type {string[]} */
   let names = [];
   let tab = "reply";
-  let said = { note: "", problem: "", hint: "" };
+  const said = { note: "", problem: "", hint: "", busy: false };
 
+  /** @type {Panel} */
   const panel = {
     send(content) {
       flush();
@@ -25,42 +30,46 @@ function render({ model, el }) {
     edit,
     redraw: () => redraw(false),
     hint(text) { said.hint = text; status(); },
-    models: () => (names.length ? names : [opening.form.model].filter(Boolean)),
+    models: () => (names.length ? names : opening.form.model ? [opening.form.model] : []),
     vary(name, values) { flush(); post({ do: "vary", name, values }); },
     use(fields) { edit({ fields }); redraw(true); },
-    insert: (text, form) => insertCell(model, text, form),
+    insert: (text) => insertCell(model, text),
   };
 
+  /** @param {WithoutView<FromPage>} content */
   function post(content) {
-    model.send({ ...content, view });
-    clearTimeout(busyTimer);
-    busyTimer = setTimeout(() => { said.busy = true; status(); }, BUSY_MS);
+    model.send(/** @type {FromPage} */ ({ ...content, view }));
+    clearTimeout(timers.busy);
+    timers.busy = setTimeout(() => { said.busy = true; status(); }, BUSY_MS);
   }
 
   // What the user does is applied here at once, and sent a moment later as one change.
+  /** @param {Change} change */
   function edit(change) {
     pending ??= { fields: {}, unset: [] };
+    const next = pending;
     for (const [name, value] of Object.entries(change.fields ?? {})) {
-      pending.fields[name] = value;
-      pending.unset = pending.unset.filter((other) => other !== name);
+      next.fields[name] = value;
+      next.unset = next.unset.filter((other) => other !== name);
     }
     for (const name of change.unset ?? []) {
-      delete pending.fields[name];
-      pending.unset = [...pending.unset.filter((other) => other !== name), name];
+      delete next.fields[name];
+      next.unset = [...next.unset.filter((other) => other !== name), name];
     }
-    for (const name of ["messages", "extra", "profile"]) if (name in change) pending[name] = change[name];
-    state.fields = { ...state.fields, ...change.fields };
-    for (const name of change.unset ?? []) delete state.fields[name];
-    for (const name of ["messages", "extra", "profile"]) if (name in change) state[name] = change[name];
+    const { fields, unset, ...parts } = change;
+    Object.assign(next, parts);
+    state.fields = { ...state.fields, ...fields };
+    for (const name of unset ?? []) delete state.fields[name];
+    Object.assign(state, parts);
     said.note = "";
-    clearTimeout(flushTimer);
-    flushTimer = setTimeout(flush, FLUSH_MS);
-    clearTimeout(autoTimer);
-    if (auto.checked) autoTimer = setTimeout(() => run(true), AUTO_MS);
+    clearTimeout(timers.flush);
+    timers.flush = setTimeout(flush, FLUSH_MS);
+    clearTimeout(timers.auto);
+    if (auto.checked) timers.auto = setTimeout(() => run(true), AUTO_MS);
     redraw(false);
   }
   function flush() {
-    clearTimeout(flushTimer);
+    clearTimeout(timers.flush);
     if (!pending) return;
     const change = pending;
     pending = null;
@@ -73,19 +82,21 @@ function render({ model, el }) {
     return own ?? Object.values(state.problems)[0];
   }
   function run(isAuto = false) {
-    clearTimeout(autoTimer);
+    clearTimeout(timers.auto);
     flush();
     if (form.wrong.size || messages.wrong.size) { refuse(firstWrong()); return; }
-    if (isAuto && !state.messages.some((message) => message?.content)) return;
+    if (isAuto && !state.messages.some((message) => asMapping(message).content)) return;
     if (!isAuto) show("reply", true);
     post({ do: "run", auto: isAuto });
   }
-  const stop = () => { clearTimeout(autoTimer); post({ do: "stop" }); };
+  const stop = () => { clearTimeout(timers.auto); post({ do: "stop" }); };
+  /** @param {string | undefined} sentence */
   function refuse(sentence) {
     said.problem = sentence ? `Run waits. ${sentence}` : "";
     status();
     const at = el.querySelector(".nbx-row.wrong");
-    if (at) { at.closest("details").open = true; at.scrollIntoView({ block: "nearest" }); }
+    const group = at?.closest("details");
+    if (at && group) { group.open = true; at.scrollIntoView({ block: "nearest" }); }
   }
 
   // the bar on top
@@ -115,28 +126,33 @@ function render({ model, el }) {
   const past = historyView(panel);
   const code = codeView(panel);
   const varying = varyWindow(panel, fields);
+  const stem = newId("tab");
   const tabs = [
     { key: "reply", label: "Reply", el: reply.el },
     { key: "tokens", label: "Tokens", el: tokens.el },
     { key: "compare", label: "Compare", el: compare.el },
     { key: "history", label: "History", el: past.el },
     { key: "code", label: "As code", el: code.el },
-  ];
-  const stem = newId("tab");
-  for (const each of tabs) {
-    each.count = h("span", { class: "nbx-count" });
-    each.button = h("button", { type: "button", role: "tab", id: `${stem}-${each.key}`, "aria-controls": `${stem}-${each.key}-panel`, onclick: () => show(each.key) }, each.label, each.count);
-    each.panel = h("div", { role: "tabpanel", class: `nbx-page page-${each.key}`, id: `${stem}-${each.key}-panel`, "aria-labelledby": `${stem}-${each.key}`, tabindex: each.key === "reply" ? "0" : null }, each.el);
-  }
+  ].map(({ key, label, el: shown }) => {
+    const count = h("span", { class: "nbx-count" });
+    const button = h("button", { type: "button", role: "tab", id: `${stem}-${key}`, "aria-controls": `${stem}-${key}-panel`, onclick: () => show(key) }, label, count);
+    const page = h("div", { role: "tabpanel", class: `nbx-page page-${key}`, id: `${stem}-${key}-panel`, "aria-labelledby": `${stem}-${key}`, tabindex: key === "reply" ? "0" : null }, shown);
+    return { key, count, button, page };
+  });
   const tablist = h("div", { class: "nbx-tabs", role: "tablist", "aria-label": "results", onkeydown: (event) => {
     const now = tabs.findIndex((each) => each.key === tab);
     const next = moves(event, tabs.length, now, false);
     if (next !== null) { show(tabs[next].key); tabs[next].button.focus(); }
   } }, tabs.map((each) => each.button));
   const facts = h("span", { class: "nbx-facts nbx-grow" });
-  const pin = h("button", { type: "button", class: "nbx-button", disabled: true, "aria-pressed": "false", onclick: () => reply.lanes().filter((lane) => Boolean(lane.pinned) === isPinned()).forEach((lane) => panel.send({ do: "pin", id: lane.id })) }, icon("pin"), h("span", {}, "Pin"));
+  const pinLabel = h("span", {}, "Pin");
+  const pin = h("button", { type: "button", class: "nbx-button", disabled: true, "aria-pressed": "false", onclick: pinAll }, icon("pin"), pinLabel);
+  function pinAll() {
+    const wanted = !isPinned();
+    for (const lane of reply.lanes()) if (lane.pinned !== wanted) panel.send({ do: "pin", id: lane.id });
+  }
   const isPinned = () => reply.lanes().length > 0 && reply.lanes().every((lane) => lane.pinned);
-  const right = h("div", { class: "nbx-right" }, tablist, ...tabs.map((each) => each.panel),
+  const right = h("div", { class: "nbx-right" }, tablist, ...tabs.map((each) => each.page),
     h("div", { class: "nbx-foot" }, facts, pin, varying.button, varying.el));
 
   const line = h("div", { class: "nbx-status", role: "status", "aria-live": "polite" });
@@ -146,16 +162,18 @@ function render({ model, el }) {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); run(); }
     else if (event.key === "Escape" && reply.isRunning()) { event.preventDefault(); stop(); }
   });
-  root.addEventListener("pointerdown", (event) => { if (!varying.el.contains(event.target) && !varying.button.contains(event.target)) { varying.el.hidden = true; varying.button.setAttribute("aria-expanded", "false"); } });
+  root.addEventListener("pointerdown", (event) => { const target = /** @type {Node} */ (event.target);
+    if (!varying.el.contains(target) && !varying.button.contains(target)) { varying.el.hidden = true; varying.button.setAttribute("aria-expanded", "false"); } });
   el.append(root);
 
+  /** @param {string} key */
   function show(key, isQuiet = false) {
     tab = key;
     for (const each of tabs) {
       const isShown = each.key === key;
       each.button.setAttribute("aria-selected", String(isShown));
       each.button.tabIndex = isShown ? 0 : -1;
-      each.panel.hidden = !isShown;
+      each.page.hidden = !isShown;
     }
     if (!isQuiet) refresh();
   }
@@ -176,6 +194,7 @@ function render({ model, el }) {
     line.textContent = said.busy ? "The kernel is busy; this goes on when its cell has ended." : wrong || said.note || said.hint || "Ctrl Enter runs · Esc stops · unset parameters are not sent";
   }
 
+  /** @param {boolean} hasValues */
   function redraw(hasValues) {
     profile.show(state.profile ?? "", state.in_force || "the one in force");
     modelBox.show(state.fields.model === undefined || state.fields.model === null ? "" : asText(state.fields.model), state.model || "the server's own");
@@ -197,18 +216,21 @@ function render({ model, el }) {
     facts.textContent = lanes.length === 1 ? lanes[0].facts || lanes[0].line || "" : lanes.length ? `${lanes.length} replies${isRunning ? " · running" : ""}` : "";
     pin.disabled = !lanes.some((lane) => IS_OVER.has(lane.state));
     pin.setAttribute("aria-pressed", String(isPinned()));
-    pin.lastChild.textContent = lanes.length > 1 ? "Pin all" : isPinned() ? "Pinned" : "Pin";
+    pinLabel.textContent = lanes.length > 1 ? "Pin all" : isPinned() ? "Pinned" : "Pin";
     counts();
   }
   function counts() {
-    const by = { history: past.count(), compare: pinnedCount };
-    for (const each of tabs) each.count.textContent = by[each.key] ? String(by[each.key]) : "";
+    for (const { key, count } of tabs) {
+      const many = key === "history" ? past.count() : key === "compare" ? pinnedCount : 0;
+      count.textContent = many ? String(many) : "";
+    }
   }
   let pinnedCount = 0;
 
+  /** @type {{ [On in FromKernel["on"]]: (message: Extract<FromKernel, { on: On }>) => void }} */
   const takes = {
     form(message) {
-      if (message.by === view && message.seq < sent) return; // more was typed since
+      if (message.by === view && (message.seq ?? 0) < sent) return; // more was typed since
       if (pending) return;
       Object.assign(state, message.form);
       said.note = message.note || said.note;
@@ -248,10 +270,13 @@ function render({ model, el }) {
     code: (message) => code.take(message.texts),
     told: () => {},
   };
+  /** @param {FromKernel} message */
   function take(message) {
-    clearTimeout(busyTimer);
+    clearTimeout(timers.busy);
     if (said.busy) { said.busy = false; status(); }
-    takes[message.on]?.(message);
+    /** @type {Record<string, ((message: never) => void) | undefined>} */
+    const all = takes;
+    all[message.on]?.(/** @type {never} */ (message));
   }
   model.on("msg:custom", take);
 
@@ -260,7 +285,7 @@ function render({ model, el }) {
   post({ do: "hello" });
   return () => {
     flush();
-    for (const timer of [flushTimer, autoTimer, busyTimer]) clearTimeout(timer);
+    for (const timer of Object.values(timers)) clearTimeout(timer);
     model.off("msg:custom", take);
     leave();
   };
@@ -270,6 +295,9 @@ function render({ model, el }) {
  * Put code into a new cell below the panel, or into the one that was put there before and has
  * not been touched since. Only JupyterLab and Notebook 7 let a widget do that; elsewhere the
  * text goes to the clipboard. Gives a sentence about what was done.
+ *
+ * @param {Model} model
+ * @param {string} text
  */
 async function insertCell(model, text) {
   const notebook = model.widget_manager?.context?.model?.sharedModel;
@@ -280,7 +308,7 @@ async function insertCell(model, text) {
   const mine = notebook.cells.findIndex((cell) => cell.cell_type === "code" && JSON.stringify(cell.outputs).includes(id));
   const before = inserted.get(model);
   const old = notebook.cells.find((cell) => cell.id === before?.id);
-  if (old && old.source === before.text) {
+  if (old && old.source === before?.text) {
     old.source = text;
     inserted.set(model, { id: old.id, text });
     return "The cell below has been replaced.";
@@ -290,6 +318,7 @@ async function insertCell(model, text) {
   inserted.set(model, { id: cell.id, text });
   return "A cell with it stands below.";
 }
+/** @type {WeakMap<Model, { id: string, text: string }>} */
 const inserted = new WeakMap();
 
 export default { render };

@@ -2,19 +2,47 @@
 
 const ROLE_NAMES = ["system", "developer", "user", "assistant", "tool"];
 
-/** Tell whether a message is a role and a text and no more. */
+/**
+ * A message is any JSON: a user may be writing it.
+ *
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+const isMapping = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+const asMapping = (/** @type {unknown} */ value) => (isMapping(value) ? value : {});
+
+const roleOf = (/** @type {unknown} */ message) => String(asMapping(message).role ?? "");
+
+/**
+ * Tell whether a message is a role and a text and no more.
+ *
+ * @param {unknown} message
+ * @returns {message is { role: string, content: string }}
+ */
 function isPlain(message) {
-  return typeof message?.content === "string" && Object.keys(message).every((key) => key === "role" || key === "content");
+  return isMapping(message) && typeof message.content === "string" && Object.keys(message).every((key) => key === "role" || key === "content");
 }
 
-/** Gives `{el, update(state), wrong}`; `panel.edit({messages})` takes what the user did. */
+/**
+ * Gives `{el, update(state), wrong}`; `panel.edit({messages})` takes what the user did.
+ *
+ * @param {Panel} panel
+ */
 function messageEditor(panel) {
   const list = h("ol", { class: "nbx-messages" });
   const problem = h("p", { class: "nbx-problem", hidden: true });
+  /** @type {Map<number, string>} */
   const wrong = new Map();
+  /** @type {unknown[]} */
   let messages = [];
+  /** @type {Set<number>} */
   let asJson = new Set();
 
+  /**
+   * @param {unknown[]} next
+   * @param {number} [focus]
+   */
   function tell(next, focus) {
     messages = next;
     panel.edit({ messages });
@@ -23,7 +51,11 @@ function messageEditor(panel) {
       list.children[focus]?.querySelector("textarea")?.focus();
     }
   }
-  const replaced = (place, message) => messages.map((old, other) => (other === place ? message : old));
+  const replaced = (/** @type {number} */ place, /** @type {unknown} */ message) => messages.map((old, other) => (other === place ? message : old));
+  /**
+   * @param {number} place
+   * @param {number} to
+   */
   function moved(place, to) {
     const next = [...messages];
     next.splice(to, 0, ...next.splice(place, 1));
@@ -32,20 +64,25 @@ function messageEditor(panel) {
     tell(next, to);
   }
 
+  /**
+   * @param {unknown} message
+   * @param {number} place
+   */
   function row(message, place) {
     const isText = isPlain(message) && !asJson.has(place);
-    const roles = ROLE_NAMES.includes(message.role) ? ROLE_NAMES : [...ROLE_NAMES, String(message.role)];
+    const now = roleOf(message);
+    const roles = ROLE_NAMES.includes(now) ? ROLE_NAMES : [...ROLE_NAMES, now];
     const role = h("select", {
-      class: `nbx-input nbx-role role-${message.role}`, "aria-label": `role of message ${place + 1}`,
-      onchange: () => tell(replaced(place, { ...messages[place], role: role.value }), place),
-    }, roles.map((name) => h("option", { value: name, selected: name === message.role }, name)));
+      class: `nbx-input nbx-role role-${now}`, "aria-label": `role of message ${place + 1}`,
+      onchange: () => tell(replaced(place, { ...asMapping(messages[place]), role: role.value }), place),
+    }, roles.map((name) => h("option", { value: name, selected: name === now }, name)));
     const area = h("textarea", {
       class: `nbx-input${isText ? "" : " nbx-json"}`, rows: 1, "aria-label": `text of message ${place + 1}${isText ? "" : ", JSON"}`,
-      placeholder: message.role === "user" ? "Ask something…" : message.role === "system" ? "How the model is to answer…" : "",
+      placeholder: now === "user" ? "Ask something…" : now === "system" ? "How the model is to answer…" : "",
       value: isText ? message.content : JSON.stringify(message, null, 2), spellcheck: isText ? "true" : "false",
       oninput: () => {
         grow(area);
-        if (isText) { tell(replaced(place, { ...messages[place], content: area.value })); return; }
+        if (isText) { tell(replaced(place, { ...asMapping(messages[place]), content: area.value })); return; }
         try {
           const read = JSON.parse(area.value);
           wrong.delete(place);
@@ -61,7 +98,7 @@ function messageEditor(panel) {
         iconButton("braces", isText ? "this message as JSON" : "this message as text", () => {
           if (isText) asJson.add(place); else asJson.delete(place);
           draw();
-          list.children[place].querySelector("textarea").focus();
+          list.children[place].querySelector("textarea")?.focus();
         }, { disabled: !isText && !isPlain(message) }),
         iconButton("up", "move up", () => moved(place, place - 1), { disabled: place === 0 }),
         iconButton("down", "move down", () => moved(place, place + 1), { disabled: place === messages.length - 1 }),
@@ -77,7 +114,7 @@ function messageEditor(panel) {
   const draw = () => list.replaceChildren(...messages.map(row));
   const add = h("button", {
     type: "button", class: "nbx-quiet", onclick: () => {
-      const last = messages[messages.length - 1]?.role;
+      const last = roleOf(messages.at(-1));
       tell([...messages, { role: last === "user" ? "assistant" : "user", content: "" }], messages.length);
     },
   }, icon("plus"), "message");
@@ -88,6 +125,10 @@ function messageEditor(panel) {
   return {
     el: h("section", { class: "nbx-conversation", "aria-label": "Messages" },
       h("div", { class: "nbx-head" }, h("h3", {}, "Messages"), system), list, problem, add),
+    /**
+     * @param {Form} state
+     * @param {{ hasValues?: boolean }} [how]
+     */
     update(state, { hasValues = true } = {}) {
       if (hasValues && !same(state.messages, messages)) {
         messages = state.messages;
@@ -95,7 +136,7 @@ function messageEditor(panel) {
         wrong.clear();
         draw();
       } else if (list.children.length !== messages.length) draw();
-      system.hidden = messages.some((message) => message?.role === "system" || message?.role === "developer");
+      system.hidden = messages.some((message) => ["system", "developer"].includes(roleOf(message)));
       const sentence = [...wrong.values()][0] ?? state.problems.messages;
       problem.textContent = sentence ?? "";
       problem.hidden = !sentence;

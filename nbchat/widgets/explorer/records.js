@@ -1,9 +1,15 @@
 // The tabs beside the reply: what was pinned, what was run, and the request as code.
 
-/** Pinned replies side by side; gives `{el, take}`. */
+/**
+ * Pinned replies side by side; gives `{el, take}`.
+ *
+ * @param {Panel} panel
+ */
 function compareView(panel) {
   const el = h("div", { class: "nbx-compare" });
+  /** @type {Record<Mark, "ins" | "del" | null>} */
   const names = { same: null, added: "ins", removed: "del" };
+  /** @param {Pick<Comparison, "columns" | "base">} found */
   function take({ columns, base }) {
     if (columns.length === 0) {
       el.replaceChildren(h("div", { class: "nbx-empty" }, h("p", {}, "Nothing is pinned yet."), h("p", {}, "Pin keeps a reply here. From two on they stand side by side, with their parameters on top and the words that differ marked.")));
@@ -16,19 +22,25 @@ function compareView(panel) {
         column.id === base ? h("span", { class: "nbx-tag" }, "compared with") : h("button", { type: "button", class: "nbx-quiet", onclick: () => panel.send({ do: "compare", base: column.id }) }, "compare with this"),
         iconButton("close", `unpin #${column.number}`, () => panel.send({ do: "pin", id: column.id }))),
       h("dl", { class: "nbx-changes" }, column.changes.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-      h("p", { class: "nbx-words" }, column.parts.map(([text, kind]) => (names[kind] ? h(names[kind], {}, text) : text))),
+      h("p", { class: "nbx-words" }, column.parts.map(([text, mark]) => { const tag = names[mark]; return tag ? h(tag, {}, text) : text; })),
       column.error ? h("p", { class: "nbx-error" }, column.error) : null,
       h("footer", {}, h("span", { class: "nbx-facts" }, column.facts))))));
   }
-  take({ columns: [] });
+  take({ columns: [], base: null });
   return { el, take };
 }
 
 const SIGNS = { complete: "✓", interrupted: "■", error: "!", running: "…", waiting: "…" };
 
-/** All runs of the panel, the newest first; gives `{el, take, count}`. */
+/**
+ * All runs of the panel, the newest first; gives `{el, take, count}`.
+ *
+ * @param {Panel} panel
+ */
 function historyView(panel) {
+  /** @type {Map<string, Row>} */
   const rows = new Map();
+  /** @type {Set<string>} */
   let current = new Set();
   const body = h("tbody", {});
   const table = h("table", { class: "nbx-history", "aria-label": "runs of this panel" },
@@ -36,23 +48,24 @@ function historyView(panel) {
   const empty = h("div", { class: "nbx-empty" }, h("p", {}, "Every run of this panel will stand here. Choose a row to go back to its request."));
   const el = h("div", {}, empty, table);
   body.addEventListener("keydown", (event) => {
-    const places = [...body.children];
-    const now = places.indexOf(document.activeElement.closest?.("tr") ?? null);
+    const places = [...body.querySelectorAll("tr")];
+    const focused = document.activeElement?.closest("tr");
+    const now = focused ? places.indexOf(focused) : -1;
     const next = moves(event, places.length, now, true);
     if (next !== null) places[next].focus();
     else if ((event.key === "Enter" && !event.ctrlKey && !event.metaKey) || event.key === " ") { event.preventDefault(); places[now]?.click(); }
   });
   function draw() {
-    const focused = document.activeElement?.closest?.("tr")?.dataset.id;
+    const focused = document.activeElement?.closest("tr")?.dataset.id;
     const found = [...rows.values()].sort((a, b) => b.number - a.number);
     body.replaceChildren(...found.map((row, place) => h("tr", {
       tabindex: place === 0 ? "0" : "-1", class: `${row.state}${current.has(row.id) ? " current" : ""}`, "data-id": row.id,
       "aria-label": `go back to run ${row.number}, ${row.state}, ${row.changes || "no parameters"}`, "aria-current": current.has(row.id) ? "true" : null,
       onclick: () => panel.send({ do: "show", id: row.id }),
     },
-    h("td", { class: "figure" }, String(row.number)), h("td", { title: row.state }, SIGNS[row.state] ?? ""),
-    h("td", { class: "nbx-what" }, h("span", {}, row.changes)), h("td", { class: "nbx-said" }, h("span", {}, row.error || row.text)), h("td", { class: "figure" }, row.tokens ?? ""), h("td", { class: "figure" }, row.time ?? ""))));
-    if (focused) body.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
+    h("td", { class: "figure" }, String(row.number)), h("td", { title: row.state }, SIGNS[row.state]),
+    h("td", { class: "nbx-what" }, h("span", {}, row.changes)), h("td", { class: "nbx-said" }, h("span", {}, row.error || row.text)), h("td", { class: "figure" }, String(row.tokens ?? "")), h("td", { class: "figure" }, row.time))));
+    if (focused) [...body.querySelectorAll("tr")].find((row) => row.dataset.id === focused)?.focus();
     table.hidden = found.length === 0;
     empty.hidden = found.length > 0;
   }
@@ -60,11 +73,16 @@ function historyView(panel) {
   return {
     el,
     count: () => rows.size,
+    /**
+     * @param {Row[]} found
+     * @param {boolean} isWhole
+     */
     take(found, isWhole) {
       if (isWhole) rows.clear();
       for (const row of found) rows.set(row.id, row);
       draw();
     },
+    /** @param {string[]} ids */
     mark(ids) {
       current = new Set(ids);
       draw();
@@ -74,17 +92,24 @@ function historyView(panel) {
 
 const FORMS = [["cell", "%%chat cell"], ["call", "Python"], ["curl", "curl"], ["json", "JSON"]];
 
-/** The request as code; gives `{el, take}`. */
+/**
+ * The request as code; gives `{el, take}`.
+ *
+ * @param {Panel} panel
+ */
 function codeView(panel) {
+  /** @type {Record<string, string>} */
   let texts = {};
   let form = "cell";
   const name = newId("code");
   const pre = h("pre", { class: "nbx-code", tabindex: "0", "aria-label": "the request as code" });
   const said = h("span", { class: "nbx-none", role: "status" });
-  const insert = h("button", { type: "button", class: "nbx-button", onclick: async () => say(await panel.insert(texts[form], form)) }, "Insert as a cell");
+  const insert = h("button", { type: "button", class: "nbx-button", onclick: async () => say(await panel.insert(texts[form])) }, "Insert as a cell");
   const actions = h("div", { class: "nbx-actions" }, said,
     h("button", { type: "button", class: "nbx-button", onclick: async () => say((await copy(texts[form] ?? "")) ? "Copied." : "This browser lets no page copy: select the text instead.") }, "Copy"), insert);
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  /** @param {string} sentence */
   function say(sentence) {
     said.textContent = sentence;
     clearTimeout(timer);
@@ -98,6 +123,7 @@ function codeView(panel) {
   }
   return {
     el: h("div", { class: "nbx-codeview" }, h("div", { class: "nbx-codehead" }, segments, actions), pre),
+    /** @param {Record<string, string>} found */
     take(found) { texts = found; draw(); },
   };
 }

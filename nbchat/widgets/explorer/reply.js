@@ -1,13 +1,17 @@
 // The replies: one lane for each run, one column for each of its choices, side by side.
 
+/** @type {Set<State>} */
 const IS_OVER = new Set(["complete", "interrupted", "error"]);
 
 /**
  * Gives `{el, open(lanes), frame(lanes)}`. A frame is what has changed: blocks of HTML that
  * `nbchat.display.safe` rendered, in which nothing can act; a block that grows comes as what is
  * kept of it and what follows.
+ *
+ * @param {Panel} panel
  */
 function replyView(panel) {
+  /** @type {Map<string, ReturnType<typeof made>>} */
   const lanes = new Map();
   const grid = h("div", { class: "nbx-lanes" });
   const empty = h("div", { class: "nbx-empty" },
@@ -19,24 +23,34 @@ function replyView(panel) {
       h("li", {}, "Every run is kept under History; Pin puts it into Compare.")));
   const el = h("div", { class: "nbx-reply" }, empty, grid);
 
+  /**
+   * @param {Lane} lane
+   * @param {boolean} isAlone
+   */
+  function made(lane, isAlone) {
+    /** @type {Map<number, ReturnType<typeof columnOf>>} */
+    const columns = new Map();
+    const choices = h("div", { class: "nbx-choices" });
+    const problem = h("p", { class: "nbx-error", role: "alert", hidden: true });
+    const facts = h("span", { class: "nbx-facts" });
+    const pin = iconButton("pin", `pin ${lane.label || "this reply"}`, () => panel.send({ do: "pin", id: lane.id }), { "aria-pressed": "false" });
+    const head = h("header", { class: "nbx-lanehead" }, h("span", { class: "nbx-lanelabel" }, lane.label), pin);
+    const status = h("p", { class: "nbx-waiting" });
+    const box = h("article", { class: "nbx-lane", "aria-label": lane.label || "reply", "aria-busy": "true" }, isAlone ? null : head, choices, status, problem, isAlone ? null : h("footer", {}, facts));
+    return { el: box, choices, problem, facts, status, pin, columns, info: { ...lane } };
+  }
+
+  /** @param {Lane[]} found */
   function open(found) {
     lanes.clear();
-    grid.replaceChildren(...found.map((lane) => {
-      const choices = h("div", { class: "nbx-choices" });
-      const problem = h("p", { class: "nbx-error", role: "alert", hidden: true });
-      const facts = h("span", { class: "nbx-facts" });
-      const pin = iconButton("pin", `pin ${lane.label || "this reply"}`, () => panel.send({ do: "pin", id: lane.id }), { "aria-pressed": "false" });
-      const head = h("header", { class: "nbx-lanehead" }, h("span", { class: "nbx-lanelabel" }, lane.label), pin);
-      const status = h("p", { class: "nbx-waiting" });
-      const made = h("article", { class: "nbx-lane", "aria-label": lane.label || "reply", "aria-busy": "true" }, found.length > 1 ? head : null, choices, status, problem, found.length > 1 ? h("footer", {}, facts) : null);
-      lanes.set(lane.id, { el: made, choices, problem, facts, status, pin, columns: new Map(), info: { ...lane } });
-      return made;
-    }));
+    for (const lane of found) lanes.set(lane.id, made(lane, found.length === 1));
+    grid.replaceChildren(...[...lanes.values()].map((lane) => lane.el));
     grid.classList.toggle("many", found.length > 1);
     el.scrollTop = 0;
     empty.hidden = found.length > 0;
   }
 
+  /** @param {LaneDelta[]} changed */
   function frame(changed) {
     // one reply is followed to its end, unless the reader has scrolled away
     const isFollowed = lanes.size === 1 && el.scrollHeight - el.scrollTop - el.clientHeight < 40;
@@ -44,7 +58,7 @@ function replyView(panel) {
       const lane = lanes.get(part.id);
       if (!lane) continue;
       Object.assign(lane.info, part);
-      for (const delta of part.choices ?? []) column(lane, delta.index, part.count).take(delta);
+      for (const delta of part.choices ?? []) column(lane, delta.index).take(delta);
       const isRunning = !IS_OVER.has(lane.info.state);
       lane.el.setAttribute("aria-busy", String(isRunning));
       lane.el.classList.toggle("running", isRunning && lane.columns.size > 0);
@@ -58,40 +72,57 @@ function replyView(panel) {
     if (isFollowed) el.scrollTop = el.scrollHeight;
   }
 
+  /**
+   * @param {ReturnType<typeof made>} lane
+   * @param {number} index
+   */
   function column(lane, index) {
-    if (lane.columns.has(index)) return lane.columns.get(index);
+    const there = lane.columns.get(index);
+    if (there) return there;
+    const column = columnOf(index);
+    lane.columns.set(index, column);
+    const after = [...lane.columns.keys()].filter((other) => other < index).length;
+    lane.choices.insertBefore(column.el, lane.choices.children[after] ?? null);
+    lane.choices.classList.toggle("many", lane.columns.size > 1);
+    return column;
+  }
+
+  /** @param {number} index */
+  function columnOf(index) {
     const head = h("h4", { class: "nbx-choicehead" }, `choice ${index}`);
     const thoughts = h("pre", {});
     const summary = h("summary", {}, "reasoning");
     const folded = h("details", { class: "nbx-reasoning", hidden: true }, summary, thoughts);
     const text = h("div", { class: "nbx-text" });
-    const made = h("div", { class: "nbx-choice" }, head, folded, text);
+    let thought = "";
+    const el = h("div", { class: "nbx-choice" }, head, folded, text);
+    /** @type {string[]} */
     const blocks = [];
-    lane.columns.set(index, {
+    return {
+      el,
+      /** @param {ChoiceDelta} delta */
       take(delta) {
         if (delta.html) {
+          const at = delta.at ?? 0;
           delta.html.forEach((html, k) => {
-            const place = delta.at + k;
+            const place = at + k;
             blocks[place] = k === 0 && delta.keep ? blocks[place].slice(0, delta.keep) + html : html;
             if (!text.children[place]) text.append(h("div", { class: "nbx-block" }));
             text.children[place].innerHTML = blocks[place];
           });
-          blocks.length = delta.at + delta.html.length;
-          while (text.children.length > blocks.length) text.lastChild.remove();
+          blocks.length = at + delta.html.length;
+          while (text.children.length > blocks.length) text.lastChild?.remove();
         }
         if (delta.thought) {
           const { keep, tail } = delta.thought;
-          thoughts.textContent = thoughts.textContent.slice(0, keep) + tail;
-          summary.textContent = `reasoning · ${thoughts.textContent.length.toLocaleString("en")} characters`;
+          thought = thought.slice(0, keep) + tail;
+          thoughts.textContent = thought;
+          summary.textContent = `reasoning · ${thought.length.toLocaleString("en")} characters`;
           folded.hidden = false;
         }
         if (delta.ending !== undefined) head.textContent = `choice ${index}${delta.ending ? ` · ${delta.ending}` : ""}`;
       },
-    });
-    const after = [...lane.columns.keys()].filter((other) => other < index).length;
-    lane.choices.insertBefore(made, lane.choices.children[after] ?? null);
-    lane.choices.classList.toggle("many", lane.columns.size > 1);
-    return lane.columns.get(index);
+    };
   }
 
   return {

@@ -1,7 +1,8 @@
 // What could have stood at the chosen position: bars to look at and to choose from.
 
+/** @type {[name: string, read: (row: Alternative, i: number) => string | number | boolean][]} */
 const TSV_COLUMNS = [
-  ["alternative", (row, i) => i],
+  ["alternative", (_, i) => i],
   ["display", (row) => cell(row.entry.display)],
   ["token_id", (row) => row.entry.id ?? ""],
   ["bytes", (row) => row.entry.bytes ?? ""],
@@ -13,19 +14,26 @@ const TSV_COLUMNS = [
 ];
 
 // a spreadsheet takes a cell that begins so for a formula, and a token is only data
+/** @param {string} text */
 function cell(text) {
   return /^[=+\-@]/.test(text) ? `'${text}` : text;
 }
 
+/** @param {number} value */
 function numberCell(value) {
   return Number.isNaN(value) ? "" : value;
 }
 
+/** @param {Alternative[]} rows */
 function tableText(rows) {
   const lines = rows.map((row, i) => TSV_COLUMNS.map(([, read]) => read(row, i)).join("\t"));
   return [TSV_COLUMNS.map(([name]) => name).join("\t"), ...lines, ""].join("\n");
 }
 
+/**
+ * @param {string} text
+ * @param {HTMLElement} near
+ */
 async function copy(text, near) {
   try {
     await navigator.clipboard.writeText(text);
@@ -42,6 +50,7 @@ async function copy(text, near) {
   }
 }
 
+/** @param {Alternative} row */
 function nameOf(row) {
   const name = element("span", { className: "name", title: shortened(row.entry, 200) });
   name.append(element("bdi", { textContent: shortened(row.entry, 60) }));
@@ -51,12 +60,18 @@ function nameOf(row) {
 const COUNTS = [1, 2, 3, 5, 10];
 
 class Alternatives {
-  /** `view` has `.scale`; `onLeave()` is called when the reader goes back to the text. */
+  /**
+   * `onLeave()` is called when the reader goes back to the text.
+   *
+   * @param {Page} page
+   * @param {Look} view
+   * @param {() => void} onLeave
+   */
   constructor(page, view, onLeave) {
     this.page = page;
     this.view = view;
     this.onLeave = onLeave;
-    this.id = `nbchat-alternatives-${(lists += 1)}`;
+    this.id = newId("alternatives");
     this.head = element("div", { className: "head" });
     this.list = element("div", {
       className: "rows",
@@ -85,10 +100,15 @@ class Alternatives {
     this.el = element("section", { className: "alternatives", "aria-label": "Alternatives" });
     this.list.addEventListener("keydown", (event) => this.press(event));
     this.list.addEventListener("click", (event) => {
-      const row = event.target.closest(".row");
-      if (row) this.activate(Number(row.dataset.row));
+      const row = /** @type {Element} */ (event.target).closest(".row");
+      if (row) this.activate(Number(row.getAttribute("data-row")));
     });
     this.list.addEventListener("dblclick", () => this.branch());
+    /** @type {{ table: Table, position: number } | null} */
+    this.shown = null;
+    /** @type {Alternative[] | null} null while they are on their way */
+    this.rows = null;
+    this.active = 0;
     this.draw();
   }
 
@@ -129,12 +149,17 @@ class Alternatives {
     }
   }
 
+  /**
+   * @param {Table} table
+   * @param {number} position
+   */
   drawHead(table, position) {
     const entry = this.page.entry(table, position);
     const figures = figuresOf(table, position);
     const chip = element("span", { className: "token" }, element("bdi", { textContent: shortened(entry, 40) }));
     paint(chip, this.view.scale, figures);
     const where = `position ${position.toLocaleString("en")} of ${table.length.toLocaleString("en")}`;
+    /** @type {[name: string, words: string][]} */
     const pairs = [
       ...facts(figures),
       ["id", entry.id ?? "not sent"],
@@ -149,7 +174,7 @@ class Alternatives {
       this.page.is(table, position, IS.partial) &&
         (table.texts[position] ? `ends the character ${table.texts[position]}` : "a part of a character"),
       this.page.is(table, position, IS.censored) && "the server sent no usable logprob",
-    ].filter(Boolean);
+    ].filter((note) => note !== false);
     this.head.replaceChildren(
       element("div", { className: "title" }, chip, element("span", { textContent: where })),
       ...notes.map((note) => element("p", { className: "note", textContent: note })),
@@ -157,7 +182,12 @@ class Alternatives {
     );
   }
 
-  /** `own`: what is said of the token that stands there. */
+  /**
+   * `own`: what is said of the token that stands there.
+   *
+   * @param {Alternative[]} rows
+   * @param {string} own
+   */
   drawRows(rows, own) {
     this.list.replaceChildren(
       ...rows.map((row, i) => {
@@ -165,8 +195,9 @@ class Alternatives {
         const label = [row.entry.display.slice(0, 80), `probability ${words}`];
         if (row.isSampled) label.push(own);
         if (!row.isListed) label.push("not in the server's list");
-        const bar = element("span", { className: "bar" }, element("span"));
-        bar.firstChild.style.width = `${100 * Math.min(1, row.prob || 0)}%`;
+        const share = element("span");
+        share.style.width = `${100 * Math.min(1, row.prob || 0)}%`;
+        const bar = element("span", { className: "bar" }, share);
         const made = element(
           "div",
           {
@@ -188,10 +219,15 @@ class Alternatives {
     this.list.hidden = rows.length === 0;
   }
 
-  /** The mass that no row has: what is listed and not shown here, and what nobody listed. */
+  /**
+   * The mass that no row has: what is listed and not shown here, and what nobody listed.
+   *
+   * @param {Alternative[]} rows
+   * @param {Figures} figures
+   */
   drawRest(rows, figures) {
-    const known = (row) => (Number.isNaN(row.prob) ? 0 : row.prob);
-    const sum = (some) => some.reduce((total, row) => total + known(row), 0);
+    const known = (/** @type {Alternative} */ row) => (Number.isNaN(row.prob) ? 0 : row.prob);
+    const sum = (/** @type {Alternative[]} */ some) => some.reduce((total, row) => total + known(row), 0);
     const listed = rows.filter((row) => row.isListed);
     const more = figures.top_k - listed.length;
     const parts = [];
@@ -216,10 +252,16 @@ class Alternatives {
     this.rest.replaceChildren(...parts);
   }
 
+  /**
+   * @param {string} kind
+   * @param {string} name
+   * @param {number} mass
+   */
   restRow(kind, name, mass) {
-    const bar = element("span", { className: `bar ${kind}` }, element("span"));
-    bar.firstChild.style.width = `${100 * Math.min(1, mass)}%`;
-    bar.firstChild.hidden = mass === 0;
+    const share = element("span");
+    share.style.width = `${100 * Math.min(1, mass)}%`;
+    share.hidden = mass === 0;
+    const bar = element("span", { className: `bar ${kind}` }, share);
     return element(
       "div",
       { className: "row", role: "img", "aria-label": `${name}: probability ${probWords(mass)}` },
@@ -230,7 +272,11 @@ class Alternatives {
     );
   }
 
-  /** Mark a row, and say all of it below. */
+  /**
+   * Mark a row, and say all of it below.
+   *
+   * @param {number} number
+   */
   activate(number) {
     this.active = number;
     const row = this.rows?.[number];
@@ -241,7 +287,7 @@ class Alternatives {
       this.offer();
       return;
     }
-    const marked = this.list.children[number];
+    const marked = /** @type {HTMLElement} */ (this.list.children[number]);
     marked.setAttribute("aria-selected", "true");
     this.list.setAttribute("aria-activedescendant", marked.id);
     const { offsetTop, offsetHeight } = marked;
@@ -277,20 +323,21 @@ class Alternatives {
   }
 
   branch() {
-    if (this.branchButton.disabled || !this.rows) return;
+    if (this.branchButton.disabled || !this.rows || !this.shown) return;
     this.page.branch(this.shown, this.active, Number(this.count.value));
   }
 
+  /** @param {KeyboardEvent} event */
   press(event) {
     const last = (this.rows?.length ?? 0) - 1;
-    const to = {
+    const to = forKey(event, {
       ArrowDown: Math.min(last, this.active + 1),
       ArrowUp: Math.max(0, this.active - 1),
       Home: 0,
       End: last,
       PageDown: Math.min(last, this.active + 8),
       PageUp: Math.max(0, this.active - 8),
-    }[event.key];
+    });
     if (to !== undefined) this.activate(to);
     else if (event.key === "Escape") this.onLeave();
     else if (event.key === "Enter") this.branch();

@@ -2,7 +2,13 @@
 
 const LN2 = Math.log(2);
 
-/** All figures of a token; NaN is unknown. Entropy and surprisal in bits, the log prob in nats. */
+/**
+ * All figures of a token; NaN is unknown. Entropy and surprisal in bits, the log prob in nats.
+ *
+ * @param {Table} table
+ * @param {number} position
+ * @returns {Figures}
+ */
 function figuresOf(table, position) {
   const columns = table.columns;
   const logprob = columns.logprob[position];
@@ -19,7 +25,22 @@ function figuresOf(table, position) {
   };
 }
 
-/** The number of the colour that a figure has in a scale; -1 where it is unknown. */
+/**
+ * The figure of this name; NaN where there is none.
+ *
+ * @param {Partial<Figures>} figures
+ * @param {string} name
+ */
+function figureIn(figures, name) {
+  return /** @type {Record<string, number>} */ (figures)[name] ?? NaN;
+}
+
+/**
+ * The number of the colour that a figure has in a scale; -1 where it is unknown.
+ *
+ * @param {Scale} scale
+ * @param {number} value
+ */
 function colourOf(scale, value) {
   if (Number.isNaN(value)) return -1;
   let i = scale.floors.length - 1;
@@ -27,6 +48,7 @@ function colourOf(scale, value) {
   return i;
 }
 
+/** @param {number} prob */
 function probWords(prob) {
   if (Number.isNaN(prob)) return "not known";
   if (prob === 0 || prob === 1) return String(prob);
@@ -35,11 +57,17 @@ function probWords(prob) {
   return prob > 0.999 ? prob.toFixed(4) : prob.toPrecision(3);
 }
 
+/** @param {number} value */
 function numberWords(value, digits = 2) {
   return Number.isNaN(value) ? "not known" : value.toFixed(digits);
 }
 
-/** An entropy is an interval; where the size of the vocabulary is unknown it has no end. */
+/**
+ * An entropy is an interval; where the size of the vocabulary is unknown it has no end.
+ *
+ * @param {number} low
+ * @param {number} high
+ */
 function intervalWords(low, high) {
   if (Number.isNaN(low)) return "not known";
   if (Number.isNaN(high)) return `≥ ${low.toFixed(2)}`;
@@ -47,14 +75,20 @@ function intervalWords(low, high) {
   return from === to ? from : `${from} – ${to}`;
 }
 
+/** @param {Figures} figures */
 function rankWords(figures) {
   if (!Number.isNaN(figures.rank)) return `${figures.rank} of ${figures.top_k.toLocaleString("en")}`;
   return figures.top_k ? `not in ${figures.top_k.toLocaleString("en")}` : "no list";
 }
 
-/** The figure that the tokens are coloured by, short enough to stand below a token. */
+/**
+ * The figure that the tokens are coloured by, short enough to stand below a token.
+ *
+ * @param {string} name
+ * @param {Figures} figures
+ */
 function shortWords(name, figures) {
-  const value = figures[name];
+  const value = figureIn(figures, name);
   if (Number.isNaN(value)) return "?";
   if (name === "rank") return String(value);
   if (name === "surprisal" || name === "entropy_lo") return value.toFixed(1);
@@ -62,7 +96,12 @@ function shortWords(name, figures) {
   return value >= 0.9995 ? "1.00" : value.toFixed(value < 0.1 ? 3 : 2).replace(/^0/, "");
 }
 
-/** The figures of a token as pairs of name and words, in the order of the detail line. */
+/**
+ * The figures of a token as pairs of name and words, in the order of the detail line.
+ *
+ * @param {Figures} figures
+ * @returns {[name: string, words: string][]}
+ */
 function facts(figures) {
   return [
     ["probability", probWords(figures.prob)],
@@ -74,13 +113,20 @@ function facts(figures) {
   ];
 }
 
+/** @param {string | null} bytes */
 function bytesWords(bytes, most = 24) {
   if (bytes === null) return "not sent";
   if (bytes === "") return "none";
   return bytes.length > 3 * most ? `${bytes.slice(0, 3 * most)}…` : bytes;
 }
 
-/** What is said aloud of a token. */
+/**
+ * What is said aloud of a token.
+ *
+ * @param {Entry} entry
+ * @param {Figures} figures
+ * @param {number} flags
+ */
 function spoken(entry, figures, flags) {
   const name = flags & IS.special ? "end token" : entry.display.replaceAll("␣", " ").trim() || "blank";
   return `${name.slice(0, 80)}, probability ${probWords(figures.prob)}`;

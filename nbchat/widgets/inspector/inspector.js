@@ -1,12 +1,17 @@
 // The token inspector: what to colour by, the runs, and what is at the chosen token.
 
 class View {
+  /**
+   * @param {Page} page
+   * @param {HTMLElement} el
+   */
   constructor(page, el) {
     this.page = page;
     this.scale = page.scales[0];
     this.showsNumbers = false;
     this.ending = new AbortController();
     this.alternatives = new Alternatives(page, this, () => this.focusText());
+    /** @type {Map<number, Section>} */
     this.sections = new Map();
     this.left = element("div", { className: "runs" });
     this.legend = element("div", { className: "legend", role: "group" });
@@ -21,7 +26,7 @@ class View {
       ),
     );
     el.append(this.el);
-    this.listen("runs", ({ open }) => this.drawRuns(open));
+    this.listen("runs", ({ open }) => this.drawRuns(open ?? null));
     this.listen("work", () => this.alternatives.offer());
     this.listen("tokens", ({ key, start }) => this.grow(key, start));
     this.listen("alternatives", () => this.alternatives.draw());
@@ -31,9 +36,15 @@ class View {
     this.select();
   }
 
+  /**
+   * @template {keyof PageEvents} Type
+   * @param {Type} type
+   * @param {(detail: PageEvents[Type]) => void} take
+   */
   listen(type, take) {
     const { signal } = this.ending;
-    this.page.addEventListener(type, (event) => take(event.detail ?? {}), { signal });
+    const hear = (/** @type {Event} */ event) => take(/** @type {CustomEvent} */ (event).detail);
+    this.page.addEventListener(type, hear, { signal });
   }
 
   close() {
@@ -87,7 +98,11 @@ class View {
     this.legend.replaceChildren(...swatches);
   }
 
-  /** Draw the names and states of all runs; `open`: the number of a branch that is to be shown. */
+  /**
+   * Draw the names and states of all runs; `open`: the number of a branch that is to be shown.
+   *
+   * @param {number | null} [open]
+   */
   drawRuns(open = null) {
     for (const run of this.page.runs) {
       if (run.section !== run.number) continue;
@@ -100,9 +115,13 @@ class View {
       }
     }
     if (open === null) this.alternatives.draw();
-    else this.sections.get(this.page.runs[open].section).tree.open(open);
+    else this.sections.get(this.page.runs[open].section)?.tree.open(open);
   }
 
+  /**
+   * @param {string} key
+   * @param {number} start
+   */
   grow(key, start) {
     for (const section of this.sections.values()) {
       if (section.key === key) section.grow(start);
@@ -130,11 +149,14 @@ class View {
 }
 
 export default () => {
+  /** @type {Page} */
   let page;
   return {
+    /** @param {{ model: Model }} context */
     initialize({ model }) {
       page = new Page(model);
     },
+    /** @param {{ model: Model, el: HTMLElement }} context */
     render({ model, el }) {
       const end = live(model, el);
       const view = new View(page, el);

@@ -9,13 +9,21 @@ const MOST_RAGGED = 180;
 const MOST_BREAKS = 20;
 const MOST_SHOWN = 80;
 
-/** The beginning of a token that is too long to be shown whole, and how long it is. */
+/**
+ * The beginning of a token that is too long to be shown whole, and how long it is.
+ *
+ * @param {Entry} entry
+ */
 function shortened(entry, most = MOST_SHOWN) {
   if (entry.chars <= most && entry.display.length <= 6 * most) return entry.display;
   return `${entry.display.slice(0, most)}… (${entry.chars.toLocaleString("en")} characters)`;
 }
 
-/** -1, 0 or 1: right to left, no letters, left to right. */
+/**
+ * -1, 0 or 1: right to left, no letters, left to right.
+ *
+ * @param {Entry} entry
+ */
 function directionOf(entry) {
   if (entry.direction === undefined) {
     const first = entry.display.match(LETTER)?.[0];
@@ -25,32 +33,54 @@ function directionOf(entry) {
 }
 
 class Layout {
+  /**
+   * @param {Page} page
+   * @param {Table} table
+   */
   constructor(page, table) {
     this.page = page;
     this.table = table;
-    this.context = document.createElement("canvas").getContext("2d");
+    // a canvas that was never asked for another context gives this one
+    this.context = /** @type {CanvasRenderingContext2D} */ (document.createElement("canvas").getContext("2d"));
+    /** @type {Map<string, number>} */
     this.widths = new Map();
-    this.reset();
+    /** @type {Measures} */
+    this.measures = { font: "", smallFont: "", width: 0, padding: 0, figure: null };
+    /** of each line, and the end */
+    this.starts = [0];
+    /** @type {("ltr" | "rtl")[]} of each line */
+    this.directions = [];
+    /** the lines that begin one */
+    this.paragraphs = [0];
   }
 
   reset() {
-    this.starts = [0]; // of each line, and the end
-    this.directions = []; // of each line: "ltr" or "rtl"
-    this.paragraphs = [0]; // the lines that begin one
+    this.starts = [0];
+    this.directions = [];
+    this.paragraphs = [0];
+  }
+
+  get lastParagraph() {
+    return this.paragraphs[this.paragraphs.length - 1];
   }
 
   get lines() {
     return this.starts.length - 1;
   }
 
-  /** Take other fonts, another width or another figure below the tokens. */
-  style({ font, smallFont, width, padding, figure }) {
-    if (font !== this.font) this.widths.clear();
-    Object.assign(this, { font, smallFont, width, padding, figure });
+  /**
+   * Take other fonts, another width or another figure below the tokens.
+   *
+   * @param {Measures} measures
+   */
+  style(measures) {
+    if (measures.font !== this.measures.font) this.widths.clear();
+    this.measures = measures;
   }
 
-  textWidth(text, font = this.font) {
-    const key = font === this.font ? text : `\u0000${text}`;
+  /** @param {string} text */
+  textWidth(text, font = this.measures.font) {
+    const key = font === this.measures.font ? text : `\u0000${text}`;
     let width = this.widths.get(key);
     if (width === undefined) {
       this.context.font = font;
@@ -60,35 +90,39 @@ class Layout {
     return width;
   }
 
-  /** What stands in the page for a token. */
+  /**
+   * What stands in the page for a token.
+   *
+   * @param {number} position
+   */
   shown(position) {
     const entry = this.page.entry(this.table, position);
     const completed = this.table.texts[position];
-    const most = Math.max(8, Math.min(MOST_SHOWN, Math.floor(this.width / 10) - 22));
+    const most = Math.max(8, Math.min(MOST_SHOWN, Math.floor(this.measures.width / 10) - 22));
     const text = shortened(entry, most);
     return completed ? `${text}=${completed}` : text;
   }
 
+  /** @param {number} position */
   tokenWidth(position) {
+    const { figure, smallFont, padding } = this.measures;
     let width = this.textWidth(this.shown(position));
-    if (this.figure) {
-      width = Math.max(width, this.textWidth(this.figure(position), this.smallFont));
-    }
-    return width + this.padding;
+    if (figure) width = Math.max(width, this.textWidth(figure(position), smallFont));
+    return width + padding;
   }
 
   /** Lay out anew from the paragraph on that has this position. */
   from(position = 0) {
     const { page, table } = this;
-    while (this.paragraphs.length > 1 && this.starts[this.paragraphs.at(-1)] >= position) {
+    while (this.paragraphs.length > 1 && this.starts[this.lastParagraph] >= position) {
       this.paragraphs.pop();
     }
-    const line = this.paragraphs.at(-1);
+    const line = this.lastParagraph;
     this.starts.length = line + 1;
     this.directions.length = line;
     let [start, x, wordAt, wordX] = [this.starts[line], 0, -1, 0];
     let direction = this.directionFrom(start);
-    const end = (at) => {
+    const end = (/** @type {number} */ at) => {
       this.starts.push(at);
       this.directions.push(direction);
       [start, wordAt] = [at, -1];
@@ -97,7 +131,7 @@ class Layout {
       const width = this.tokenWidth(i);
       const entry = page.entry(table, i);
       if (i > start && BEGINS_WORD.test(entry.display)) [wordAt, wordX] = [i, x];
-      if (i > start && x + width > this.width) {
+      if (i > start && x + width > this.measures.width) {
         const atWord = wordAt > start && x - wordX < MOST_RAGGED;
         const before = atWord ? x - wordX : 0;
         end(atWord ? wordAt : i);
@@ -115,6 +149,10 @@ class Layout {
     if (start < table.length) end(table.length);
   }
 
+  /**
+   * @param {number} position
+   * @returns {"ltr" | "rtl"}
+   */
   directionFrom(position) {
     for (let i = position; i < this.table.length; i++) {
       const entry = this.page.entry(this.table, i);
@@ -125,7 +163,11 @@ class Layout {
     return "ltr";
   }
 
-  /** The line of a position. */
+  /**
+   * The line of a position.
+   *
+   * @param {number} position
+   */
   lineOf(position) {
     let [low, high] = [0, this.lines - 1];
     while (low < high) {
@@ -136,14 +178,24 @@ class Layout {
     return low;
   }
 
-  /** Where the middle of a token is, in pixels from the start of its line. */
+  /**
+   * Where the middle of a token is, in pixels from the start of its line.
+   *
+   * @param {number} position
+   */
   middleOf(position) {
     let x = 0;
     for (let i = this.starts[this.lineOf(position)]; i < position; i++) x += this.tokenWidth(i);
     return x + this.tokenWidth(position) / 2;
   }
 
-  /** The token that is nearest to so many pixels from the start of a line, or of one beyond it. */
+  /**
+   * The token that is nearest to so many pixels from the start of a line, or of one beyond it.
+   *
+   * @param {number} line
+   * @param {number} x
+   * @param {number} step
+   */
   nearest(line, x, step) {
     while (line > 0 && line < this.lines - 1 && this.starts[line] === this.starts[line + 1]) {
       line += step;

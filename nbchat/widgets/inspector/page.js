@@ -1,5 +1,6 @@
 // What the browser knows of the runs: columns of numbers for the tokens, each distinct token once.
 
+/** @type {Record<string, new (numbers: ArrayBuffer | number) => Numbers>} */
 const TYPES = {
   code: Int32Array,
   logprob: Float64Array,
@@ -12,22 +13,33 @@ const TYPES = {
   flags: Uint8Array,
   offsets: Uint32Array,
 };
-const TOKEN_COLUMNS = Object.keys(TYPES).filter((name) => name !== "offsets");
+const TOKEN_COLUMNS = /** @type {TokenColumn[]} */ (Object.keys(TYPES).filter((name) => name !== "offsets"));
 const IS = { special: 1, partial: 2, censored: 4, inTop: 8 };
 const IS_ALTERNATIVE = { sampled: 1, listed: 2 };
 
-/** Read columns: `views` has a DataView for each name. A view need not begin at a multiple of 8. */
+/**
+ * Read columns: `views` has a DataView for each name. A view need not begin at a multiple of 8.
+ *
+ * @template {string} Name
+ * @param {Record<Name, DataView>} views
+ * @returns {Record<Name, Numbers>}
+ */
 function columnsOf(views) {
-  const columns = {};
-  for (const [name, view] of Object.entries(views)) {
-    const { buffer, byteOffset, byteLength } = view;
-    columns[name] = new TYPES[name](buffer.slice(byteOffset, byteOffset + byteLength));
+  const columns = /** @type {Record<Name, Numbers>} */ ({});
+  for (const name of /** @type {Name[]} */ (Object.keys(views))) {
+    const { buffer, byteOffset, byteLength } = views[name];
+    columns[name] = new TYPES[name](/** @type {ArrayBuffer} */ (buffer).slice(byteOffset, byteOffset + byteLength));
   }
   return columns;
 }
 
+/**
+ * @template {string} Name
+ * @param {Name[]} names
+ * @param {DataView[]} buffers
+ */
 function named(names, buffers) {
-  return Object.fromEntries(names.map((name, i) => [name, buffers[i]]));
+  return /** @type {Record<Name, DataView>} */ (Object.fromEntries(names.map((name, i) => [name, buffers[i]])));
 }
 
 /**
@@ -36,28 +48,45 @@ function named(names, buffers) {
  * "work" (a branch is being written, or is no more).
  */
 class Page extends EventTarget {
+  /** @param {Model} model */
   constructor(model) {
     super();
     this.model = model;
+    /** @type {Map<number, Entry>} */
     this.entries = new Map();
+    /** @type {Map<string, Table>} */
     this.tables = new Map();
-    this.runs = [];
+    /** @type {Set<string>} */
     this.asked = new Set();
+    /** @type {{ [Type in FromKernel["type"]]: (content: Extract<FromKernel, { type: Type }>, buffers: DataView[]) => void }} */
+    this.takes = {
+      changes: (content, buffers) => this.takeChanges(content, buffers),
+      alternatives: (content, buffers) => this.takeBlock(content, buffers),
+      branches: (content) => this.takeBranches(content),
+    };
     const state = model.get("_page");
     this.scales = state.scales;
     this.runs = state.runs;
     this.branches = state.branches;
     this.learn(state.entries);
-    for (const described of state.tables) this.take(described, columnsOf(described.columns), 0);
+    for (const described of state.tables) {
+      this.take(described, columnsOf(described.columns), 0);
+    }
     model.on("change:_at", () => this.tell("selected"));
     model.on("change:_work", () => this.tell("work"));
     model.on("msg:custom", (content, buffers) => this.hear(content, buffers));
   }
 
+  /**
+   * @template {keyof PageEvents} Type
+   * @param {Type} type
+   * @param {PageEvents[Type]} [detail]
+   */
   tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 
+  /** @param {Entries} entries */
   learn(entries) {
     entries.code.forEach((code, i) => {
       this.entries.set(code, {
@@ -70,34 +99,61 @@ class Page extends EventTarget {
     });
   }
 
+  /**
+   * @param {FromKernel} content
+   * @param {DataView[]} buffers
+   */
   hear(content, buffers) {
-    if (content.entries) this.learn(content.entries);
-    if (content.type === "changes") {
-      this.runs[content.run.number] = content.run;
-      let at = 0;
-      for (const described of content.tables) {
-        const names = described.buffers;
-        const columns = columnsOf(named(names, buffers.slice(at, at + names.length)));
-        at += names.length;
-        this.take(described, columns, described.start);
-        this.tell("tokens", { key: described.key, start: described.start });
-      }
-      this.tell("runs", {});
-    } else if (content.type === "alternatives") {
-      this.asked.delete(`${content.key} ${content.start}`);
-      const block = { ...columnsOf(named(content.buffers, buffers)), ...content };
-      this.tables.get(content.key)?.blocks.push(block);
-      this.tell("alternatives", { key: content.key });
-    } else if (content.type === "branches") {
-      this.branches = content.branches;
-      for (const { number, branch_id, label } of content.branches) {
-        this.runs[number].label = `branch ${branch_id} · ${label}`;
-      }
-      this.tell("runs", { open: content.open });
-    }
+    if ("entries" in content) this.learn(content.entries);
+    /** @type {Record<string, (content: never, buffers: DataView[]) => void>} */
+    const takes = this.takes;
+    takes[content.type]?.(/** @type {never} */ (content), buffers);
   }
 
-  /** Put columns in from position `start` on; what stood there is replaced. */
+  /**
+   * @param {Changes} content
+   * @param {DataView[]} buffers
+   */
+  takeChanges(content, buffers) {
+    this.runs[content.run.number] = content.run;
+    let at = 0;
+    for (const described of content.tables) {
+      const names = described.buffers;
+      const columns = columnsOf(named(names, buffers.slice(at, at + names.length)));
+      at += names.length;
+      this.take(described, columns, described.start);
+      this.tell("tokens", { key: described.key, start: described.start });
+    }
+    this.tell("runs", {});
+  }
+
+  /**
+   * @param {Block} content
+   * @param {DataView[]} buffers
+   */
+  takeBlock(content, buffers) {
+    this.asked.delete(`${content.key} ${content.start}`);
+    const columns = columnsOf(named(content.buffers, buffers));
+    this.tables.get(content.key)?.blocks.push({ ...columns, start: content.start, stop: content.stop });
+    this.tell("alternatives", { key: content.key });
+  }
+
+  /** @param {Branches} content */
+  takeBranches(content) {
+    this.branches = content.branches;
+    for (const { number, branch_id, label } of content.branches) {
+      this.runs[number].label = `branch ${branch_id} · ${label}`;
+    }
+    this.tell("runs", { open: content.open });
+  }
+
+  /**
+   * Put columns in from position `start` on; what stood there is replaced.
+   *
+   * @param {TableFacts & { alternatives?: Stretch }} described
+   * @param {TokenColumns} columns
+   * @param {number} start
+   */
   take(described, columns, start) {
     const before = this.tables.get(described.key);
     const length = start + columns.code.length;
@@ -121,7 +177,13 @@ class Page extends EventTarget {
     return this.model.get("_work");
   }
 
-  /** Ask the kernel for another token in the place of the chosen one, and for n ways on. */
+  /**
+   * Ask the kernel for another token in the place of the chosen one, and for n ways on.
+   *
+   * @param {{ table: Table, position: number }} chosen
+   * @param {number} row
+   * @param {number} n
+   */
   branch({ table, position }, row, n) {
     this.model.send({ type: "branch", key: table.key, position, row, n });
   }
@@ -130,35 +192,66 @@ class Page extends EventTarget {
     this.model.send({ type: "stop" });
   }
 
-  /** Whether the token was put there by a branch, and not drawn. */
+  /**
+   * Whether the token was put there by a branch, and not drawn.
+   *
+   * @param {Table} table
+   * @param {number} position
+   */
   isPutHere(table, position) {
     return this.branches.some(
       (b) => b.number === table.run && b.position === position && b.method !== "resampling",
     );
   }
 
+  /** @param {number} run */
   contentOf(run) {
     return this.tablesOf(run).find((table) => table.channel === "content");
   }
 
+  /** @param {number} run */
   tablesOf(run) {
     return [...this.tables.values()].filter((table) => table.run === run);
   }
 
+  /**
+   * @param {Table} table
+   * @param {number} position
+   */
   entry(table, position) {
-    return this.entries.get(table.columns.code[position]);
+    return this.known(table.columns.code[position]);
   }
 
+  /**
+   * The token under a code: the kernel tells a token before it uses its code.
+   *
+   * @param {number} code
+   */
+  known(code) {
+    return /** @type {Entry} */ (this.entries.get(code));
+  }
+
+  /**
+   * @param {Table} table
+   * @param {number} position
+   * @param {number} flag
+   */
   is(table, position, flag) {
     return (table.columns.flags[position] & flag) !== 0;
   }
 
   get selected() {
-    const [key, position] = this.model.get("_at");
+    const at = this.model.get("_at");
+    if (!at.length) return null;
+    const [key, position] = at;
     const table = this.tables.get(key);
     return table && position < table.length ? { key, position, table } : null;
   }
 
+  /**
+   * @param {string} key
+   * @param {number} position
+   */
   select(key, position) {
     const now = this.selected;
     if (now && now.key === key && now.position === position) return;
@@ -166,13 +259,19 @@ class Page extends EventTarget {
     this.model.save_changes();
   }
 
-  /** The alternatives of a position, or null: then they are on their way. */
+  /**
+   * The alternatives of a position, or null: then they are on their way.
+   *
+   * @param {Table} table
+   * @param {number} position
+   */
   alternatives(table, position) {
     const block = table.blocks.findLast((b) => b.start <= position && position < b.stop);
     if (!block) {
       this.ask(table, position);
       return null;
     }
+    /** @type {Alternative[]} */
     const rows = [];
     const at = position - block.start;
     let cumulated = 0;
@@ -181,7 +280,7 @@ class Page extends EventTarget {
       const prob = Math.exp(logprob);
       cumulated += Number.isNaN(prob) ? 0 : prob;
       rows.push({
-        entry: this.entries.get(block.code[i]),
+        entry: this.known(block.code[i]),
         code: block.code[i],
         logprob,
         prob,
@@ -193,6 +292,10 @@ class Page extends EventTarget {
     return rows;
   }
 
+  /**
+   * @param {Table} table
+   * @param {number} position
+   */
   ask(table, position) {
     const start = position - (position % BLOCK);
     const question = `${table.key} ${start}`;

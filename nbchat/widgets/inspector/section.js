@@ -1,11 +1,27 @@
 // One run: its name, its choices as tabs, the tokens of one of them and the line of figures.
 
 class Section {
+  /**
+   * @param {Page} page
+   * @param {number} number
+   * @param {Look} view
+   * @param {() => void} onOpen
+   */
   constructor(page, number, view, onOpen) {
     this.page = page;
     this.number = number; // of the run that it was opened for
     this.run = number; // of the run that is shown: this one or a branch of it
-    this.wish = null; // a position that is to be selected
+    /** @type {number | null} a position that is to be selected */
+    this.wish = null;
+    /** @type {string | undefined} of the table that is shown */
+    this.key = undefined;
+    /** @type {TokenText | undefined} */
+    this.text = undefined;
+    this.height = 0;
+    /** @type {number | null | undefined} the position whose figures are shown, */
+    this.pointed = undefined;
+    /** @type {string | undefined} and its table */
+    this.pointedKey = undefined;
     this.view = view;
     this.onOpen = onOpen;
     this.title = element("span", { className: "label" });
@@ -37,7 +53,12 @@ class Section {
     this.text?.close();
   }
 
-  /** Show another run in this place, and select a position of it once that is there. */
+  /**
+   * Show another run in this place, and select a position of it once that is there.
+   *
+   * @param {number} run
+   * @param {number | null} [position]
+   */
   open(run, position = null) {
     this.run = run;
     this.key = undefined;
@@ -66,17 +87,18 @@ class Section {
     this.note.textContent = run.note;
     this.note.hidden = !run.note;
     if (!tables.some((table) => table.key === this.key)) this.key = tables[0]?.key;
+    const { key } = this;
     this.drawTabs(tables);
     this.tree.draw(this.run);
     this.detail.hidden = !tables.length;
-    if (!tables.length) {
+    if (key === undefined) {
       this.close();
       this.text = undefined;
       this.height = 0;
       this.body.replaceChildren(element("p", { className: "sentence", textContent: run.sentence }));
-    } else if (this.text?.key !== this.key) {
+    } else if (this.text?.key !== key) {
       this.close();
-      this.text = new TokenText(this.page, this.key, this.view, {
+      this.text = new TokenText(this.page, key, this.view, {
         onPoint: (position) => this.point(position),
         onOpen: this.onOpen,
         onLines: () => this.fit(),
@@ -88,6 +110,7 @@ class Section {
     this.point(null);
   }
 
+  /** @param {Table[]} tables */
   drawTabs(tables) {
     this.tabs.hidden = tables.length < 2;
     if (tables.length < 2) return;
@@ -108,25 +131,37 @@ class Section {
         return tab;
       }),
     );
-    if (hadFocus) this.tabs.querySelector('[aria-selected="true"]').focus();
+    if (hadFocus) this.focusTab();
   }
 
+  /** @param {string} key */
   show(key) {
     if (key === this.key) return;
     this.key = key;
     this.draw();
   }
 
+  /** @param {KeyboardEvent} event */
   press(event) {
     const keys = this.tables.map((table) => table.key);
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const step = forKey(event, { ArrowRight: 1, ArrowLeft: -1 });
     if (!step) return;
     event.preventDefault();
-    this.show(keys[(keys.indexOf(this.key) + step + keys.length) % keys.length]);
-    this.tabs.querySelector('[aria-selected="true"]').focus();
+    this.show(keys[(keys.indexOf(this.key ?? "") + step + keys.length) % keys.length]);
+    this.focusTab();
   }
 
-  /** Take tokens that have come, or a colour that was chosen. */
+  focusTab() {
+    /** @type {HTMLElement | null} */
+    const tab = this.tabs.querySelector('[aria-selected="true"]');
+    tab?.focus();
+  }
+
+  /**
+   * Take tokens that have come, or a colour that was chosen.
+   *
+   * @param {number} start
+   */
   grow(start) {
     this.text?.grow(start);
     this.point(null);
@@ -161,7 +196,11 @@ class Section {
     this.point(null);
   }
 
-  /** Write the figures of a token, else of the selected one, into the line of figures. */
+  /**
+   * Write the figures of a token, else of the selected one, into the line of figures.
+   *
+   * @param {number | null} position
+   */
   point(position) {
     if (!this.text) return;
     const at = position ?? this.text.selected;
@@ -184,6 +223,10 @@ class Section {
   }
 }
 
+/**
+ * @param {string} label
+ * @param {HTMLElement} value
+ */
 function fact(label, value) {
   return element("div", {}, element("span", { className: "fact", textContent: label }), value);
 }

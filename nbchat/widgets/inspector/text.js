@@ -1,24 +1,57 @@
 // The tokens of one table as text: a list to choose from, of which only what is in view is there.
 
+const LINE = 27; // pixels
+const LINE_WITH_NUMBERS = 42;
 const OVER = 4; // lines above and below what is in view
 const MARKS = /^[␣⏎⇥␍]+/;
-let lists = 0;
+let ids = 0;
 
+/** @param {string} stem */
+function newId(stem) {
+  ids += 1;
+  return `nbchat-${stem}-${ids}`;
+}
+
+/**
+ * Give an element. `properties` are attributes, and its class, text and id by their JavaScript names.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | number | boolean>} properties
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 function element(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
-    if (name === "className" || name === "textContent" || name === "id") made[name] = value;
-    else made.setAttribute(name, value);
+    if (name === "className" || name === "textContent" || name === "id") made[name] = String(value);
+    else made.setAttribute(name, String(value));
   }
   made.append(...children);
   return made;
 }
 
+/**
+ * Give what a table has for the key that was pressed.
+ *
+ * @template Value
+ * @param {KeyboardEvent} event
+ * @param {Record<string, Value>} table
+ * @returns {Value | undefined}
+ */
+function forKey(event, table) {
+  return Object.hasOwn(table, event.key) ? table[event.key] : undefined;
+}
+
 class TokenText {
   /**
-   * `view` says how tokens are shown: `.scale`, `.showsNumbers`. `onPoint(position or null)`,
-   * `onOpen()` (the reader wants the alternatives) and `onLines()` (their number may have
-   * changed) are called.
+   * `view` says how tokens are shown. `onPoint`, `onOpen` (the reader wants the alternatives)
+   * and `onLines` (their number may have changed) are called.
+   *
+   * @param {Page} page
+   * @param {string} key
+   * @param {Look} view
+   * @param {{ onPoint: (position: number | null) => void, onOpen: () => void, onLines: () => void }} calls
    */
   constructor(page, key, view, { onPoint, onOpen, onLines }) {
     this.page = page;
@@ -27,9 +60,13 @@ class TokenText {
     this.onPoint = onPoint;
     this.onOpen = onOpen;
     this.onLines = onLines;
-    this.id = `nbchat-tokens-${(lists += 1)}`;
+    this.id = newId("tokens");
     this.layout = new Layout(page, this.table);
+    /** @type {Map<number, HTMLElement>} */
     this.drawn = new Map();
+    this.frame = 0;
+    this.width = 0;
+    this.lineHeight = LINE;
     this.sizer = element("div", { className: "sizer", role: "none" });
     this.el = element("div", { className: "text", role: "listbox", tabindex: "0" }, this.sizer);
     this.el.classList.add("mathjax_ignore");
@@ -43,7 +80,7 @@ class TokenText {
   }
 
   get table() {
-    return this.page.tables.get(this.key);
+    return /** @type {Table} */ (this.page.tables.get(this.key));
   }
 
   get selected() {
@@ -78,7 +115,7 @@ class TokenText {
     const style = getComputedStyle(this.el);
     const numbers = this.view.showsNumbers;
     this.width = this.el.clientWidth;
-    this.lineHeight = numbers ? 42 : 27;
+    this.lineHeight = numbers ? LINE_WITH_NUMBERS : LINE;
     this.el.style.setProperty("--line-height", `${this.lineHeight}px`);
     this.el.classList.toggle("numbers", numbers);
     const family = style.fontFamily;
@@ -94,7 +131,11 @@ class TokenText {
     this.grow(0);
   }
 
-  /** Take what has come from this position on. */
+  /**
+   * Take what has come from this position on.
+   *
+   * @param {number} start
+   */
   grow(start) {
     if (!this.width) return;
     const { el } = this;
@@ -137,6 +178,7 @@ class TokenText {
     this.mark();
   }
 
+  /** @param {number} number */
   line(number) {
     const { layout } = this;
     const line = element("div", { className: "line", role: "none", dir: layout.directions[number] });
@@ -147,6 +189,7 @@ class TokenText {
     return line;
   }
 
+  /** @param {number} position */
   token(position) {
     const { page, table, layout } = this;
     const { scale, showsNumbers } = this.view;
@@ -200,17 +243,20 @@ class TokenText {
     this.draw();
   }
 
+  /** @param {PointerEvent} event */
   positionAt(event) {
-    const token = event.target.closest?.(".token");
-    return token ? Number(token.dataset.position) : null;
+    const token = event.target instanceof Element ? event.target.closest(".token") : null;
+    return token ? Number(token.getAttribute("data-position")) : null;
   }
 
+  /** @param {PointerEvent} event */
   choose(event) {
     const position = this.positionAt(event);
     if (position === null || event.button !== 0) return;
     this.page.select(this.key, position);
   }
 
+  /** @param {KeyboardEvent} event */
   press(event) {
     if (event.altKey || event.shiftKey) return;
     const now = this.selected;
@@ -226,19 +272,24 @@ class TokenText {
     if (length) this.page.select(this.key, Math.max(0, Math.min(length - 1, to)));
   }
 
-  /** The position that a key leads to; undefined where it leads nowhere. */
+  /**
+   * The position that a key leads to; undefined where it leads nowhere.
+   *
+   * @param {KeyboardEvent} event
+   * @param {number | null} now
+   */
   target(event, now) {
     const { layout } = this;
     const isKey = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
     if (!isKey.includes(event.key)) return undefined;
     if (now === null) return layout.starts[Math.max(0, this.firstLine)];
     if (event.ctrlKey || event.metaKey) {
-      return { Home: 0, End: this.table.length - 1 }[event.key];
+      return forKey(event, { Home: 0, End: this.table.length - 1 });
     }
     const line = layout.lineOf(now);
     const forward = layout.directions[line] === "rtl" ? -1 : 1;
     const page = Math.max(1, Math.floor(this.el.clientHeight / this.lineHeight) - 1);
-    const byLines = (n) => {
+    const byLines = (/** @type {number} */ n) => {
       const to = Math.max(0, Math.min(layout.lines - 1, line + n));
       return to === line ? now : layout.nearest(to, layout.middleOf(now), Math.sign(n));
     };
@@ -263,9 +314,15 @@ class TokenText {
   }
 }
 
-/** Give a token its colour; one whose figure is unknown has a look of its own. */
+/**
+ * Give a token its colour; one whose figure is unknown has a look of its own.
+ *
+ * @param {HTMLElement} token
+ * @param {Scale} scale
+ * @param {Partial<Figures>} figures
+ */
 function paint(token, scale, figures) {
-  const colour = colourOf(scale, figures[scale.name]);
+  const colour = colourOf(scale, figureIn(figures, scale.name));
   token.classList.toggle("unknown", colour < 0);
   token.style.backgroundColor = colour < 0 ? "" : scale.colours[colour];
   token.style.color = colour < 0 ? "" : scale.inks[colour];

@@ -5,7 +5,13 @@ const METHODS = { exact: "exact", text: "by text", resampling: "drawn anew" };
 const MOST_TOKENS_READ = 16;
 
 class BranchTree {
-  /** `onOpen(number of a run, position or null)` is called when the reader opens one. */
+  /**
+   * `onOpen` is called when the reader opens one.
+   *
+   * @param {Page} page
+   * @param {number} section
+   * @param {(run: number, position: number | null) => void} onOpen
+   */
   constructor(page, section, onOpen) {
     this.page = page;
     this.section = section;
@@ -13,8 +19,8 @@ class BranchTree {
     this.el = element("div", { className: "tree", role: "tree", "aria-label": "Branches" });
     this.el.addEventListener("keydown", (event) => this.press(event));
     this.el.addEventListener("click", (event) => {
-      const item = event.target.closest(".item");
-      if (item) this.open(Number(item.dataset.run));
+      const item = /** @type {Element} */ (event.target).closest(".item");
+      if (item) this.open(Number(item.getAttribute("data-run")));
     });
   }
 
@@ -22,11 +28,16 @@ class BranchTree {
     return this.page.branches.filter((b) => this.page.runs[b.number].section === this.section);
   }
 
-  /** Draw it, with the run that is shown marked. */
+  /**
+   * Draw it, with the run that is shown marked.
+   *
+   * @param {number} run
+   */
   draw(run) {
     const { branches } = this;
     const hadFocus = this.el.contains(document.activeElement);
     this.el.hidden = branches.length === 0;
+    /** @type {(parent: number | null) => Branch[]} */
     const under = (parent) =>
       branches.filter((b) => b.parent_id === parent).flatMap((b) => [b, ...under(b.branch_id)]);
     const items = [this.item(this.section, 1, [element("span", { textContent: "as it came" })])];
@@ -34,22 +45,28 @@ class BranchTree {
     this.el.replaceChildren(...items);
     for (const item of items) {
       const isShown = Number(item.dataset.run) === run;
-      item.setAttribute("aria-selected", isShown);
+      item.setAttribute("aria-selected", String(isShown));
       item.tabIndex = isShown ? 0 : -1;
       if (isShown && hadFocus) item.focus();
     }
   }
 
+  /**
+   * @param {number} run
+   * @param {number} level
+   * @param {HTMLElement[]} children
+   */
   item(run, level, children, className = "") {
     const item = element(
       "div",
       { className: `item ${className}`, role: "treeitem", "aria-level": level, "data-run": run },
       ...children,
     );
-    item.style.setProperty("--level", level - 1);
+    item.style.setProperty("--level", String(level - 1));
     return item;
   }
 
+  /** @param {Branch} branch */
   branch(branch) {
     const { page } = this;
     const run = page.runs[branch.number];
@@ -76,7 +93,11 @@ class BranchTree {
     return item;
   }
 
-  /** The first words after the place where a branch parts. */
+  /**
+   * The first words after the place where a branch parts.
+   *
+   * @param {Branch} branch
+   */
   begins(branch) {
     const { page } = this;
     const table = page.contentOf(branch.number);
@@ -90,20 +111,22 @@ class BranchTree {
     return text.slice(0, 200).replace(/[␣⏎⇥]+/g, " ") + more;
   }
 
+  /** @param {number} run */
   open(run) {
     const branch = this.page.branches.find((b) => b.number === run);
     this.onOpen(run, branch && branch.method !== "resampling" ? branch.position : null);
   }
 
+  /** @param {KeyboardEvent} event */
   press(event) {
-    const items = [...this.el.children];
-    const at = items.indexOf(document.activeElement);
-    const to = {
+    const items = /** @type {HTMLElement[]} */ ([...this.el.children]);
+    const at = items.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+    const to = forKey(event, {
       ArrowDown: Math.min(items.length - 1, at + 1),
       ArrowUp: Math.max(0, at - 1),
       Home: 0,
       End: items.length - 1,
-    }[event.key];
+    });
     if (to !== undefined) items[to].focus();
     else if (event.key === "Enter" || event.key === " ") this.open(Number(items[at].dataset.run));
     else return;

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from nbchat.widgets.explorer import Explorer, explore
+from nbchat.widgets.protocol import EXPLORER
 from tests.scripted import ScriptedServer
+from tests.widgets.messages import read
+
+#: what main.js adds where a test says no more
+BESIDE: dict[str, dict[str, Any]] = {
+    "edit": {"fields": {}, "unset": []},
+    "run": {"auto": False},
+    "tokens": {"choice": 0},
+}
 
 
 @pytest.fixture
@@ -27,13 +36,19 @@ class Page:
         panel._screen._send = self._hear
 
     def _hear(self, content: dict[str, Any], buffers: Any = None) -> None:
+        read(content, EXPLORER.kernel)
         self.heard.append(content)
 
     def ask(self, do: str, **content: Any) -> None:
-        self.panel._take(self.panel, {"do": do, "view": "page", **content}, [])
+        asked = {"do": do, "view": "page", **BESIDE.get(do, {}), **content}
+        read(asked, EXPLORER.page)
+        self.panel._take(self.panel, asked, [])
+
+    def heard_of(self, on: str) -> list[dict[str, Any]]:
+        return [message for message in self.heard if message["on"] == on]
 
     def last(self, on: str) -> dict[str, Any]:
-        return [message for message in self.heard if message["on"] == on][-1]
+        return self.heard_of(on)[-1]
 
     def wait(self, is_so: Callable[[], object], timeout: float = 5.0) -> None:
         deadline = time.monotonic() + timeout

@@ -379,7 +379,8 @@ def test_nonsense_from_a_page_is_a_sentence_or_nothing(open_page: OpenPage) -> N
     page.panel._take(page.panel, "nonsense", [])
     page.panel._take(page.panel, {"do": "explode"}, [])
     page.ask("show", id="entry-none")
-    page.ask("edit", seq=1, messages="not a list")
+    wrong = {"do": "edit", "view": "page", "seq": 1, "messages": "not a list"}
+    page.panel._take(page.panel, wrong, [])
     page.ask("run")
     assert page.last("refused")["by"] == "page"
 

@@ -1,0 +1,26 @@
+// What anywidget hands to a script: as much of it as the panels use. Traits, FromPage and
+// FromKernel are each panel's own, and stand in its protocol.d.ts.
+
+interface Model {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  save_changes(): void;
+  send(content: FromPage): void;
+  on(event: "msg:custom", take: (content: FromKernel, buffers: DataView[]) => void): void;
+  on(event: `change:${keyof Traits}`, take: () => void): void;
+  off(event: "msg:custom", take: (content: FromKernel, buffers: DataView[]) => void): void;
+  /** Only JupyterLab and Notebook 7 have the notebook here. */
+  widget_manager?: { context?: { model?: { sharedModel?: Notebook } } };
+}
+
+interface Notebook {
+  readonly cells: NotebookCell[];
+  insertCell(place: number, cell: object): NotebookCell;
+}
+
+interface NotebookCell {
+  id: string;
+  cell_type: string;
+  source: string;
+  outputs: unknown;
+}

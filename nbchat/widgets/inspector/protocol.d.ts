@@ -1,0 +1,141 @@
+// Made of nbchat/widgets/protocol.py: .venv/bin/python .ci/protocol.py
+
+interface AskBlock {
+  type: "alternatives";
+  key: string;
+  position: number;
+}
+
+interface BranchOut {
+  type: "branch";
+  key: string;
+  position: number;
+  row: number;
+  n: number;
+}
+
+interface StopBranches {
+  type: "stop";
+}
+
+interface Changes {
+  type: "changes";
+  run: RunFacts;
+  tables: Array<TableNews>;
+  entries: Entries;
+}
+
+interface RunFacts {
+  number: number;
+  section: number;
+  label: string;
+  status: "complete" | "error" | "interrupted" | "running";
+  sentence: string;
+  note: string;
+}
+
+interface TableNews {
+  key: string;
+  run: number;
+  choice: number;
+  channel: "content" | "refusal";
+  texts: Record<string, string>;
+  start: number;
+  buffers: Array<"code" | "entropy_hi" | "entropy_lo" | "flags" | "logprob" | "margin" | "rank" | "tail_mass" | "top_k">;
+}
+
+interface Entries {
+  code: Array<number>;
+  display: Array<string>;
+  chars: Array<number>;
+  bytes: Array<string | null>;
+  id: Array<string | null>;
+  breaks: Array<number>;
+}
+
+interface Block {
+  type: "alternatives";
+  key: string;
+  start: number;
+  stop: number;
+  entries: Entries;
+  buffers: Array<"code" | "flags" | "logprob" | "offsets">;
+}
+
+interface Branches {
+  type: "branches";
+  branches: Array<Branch>;
+  open: number | null;
+}
+
+interface Branch {
+  branch_id: number;
+  parent_id: number | null;
+  number: number;
+  position: number;
+  display: string;
+  method: "exact" | "resampling" | "text";
+  label: string;
+  depth: number;
+  prob: number | null;
+}
+
+interface Whole {
+  scales: Array<Scale>;
+  runs: Array<RunFacts>;
+  tables: Array<WholeTable>;
+  entries: Entries;
+  branches: Array<Branch>;
+}
+
+interface Scale {
+  name: string;
+  label: string;
+  unit: string;
+  floors: Array<number>;
+  colours: Array<string>;
+  inks: Array<string>;
+  words: Array<string>;
+  unknown: string;
+}
+
+interface WholeTable {
+  key: string;
+  run: number;
+  choice: number;
+  channel: "content" | "refusal";
+  texts: Record<string, string>;
+  columns: Record<"code" | "entropy_hi" | "entropy_lo" | "flags" | "logprob" | "margin" | "rank" | "tail_mass" | "top_k", DataView>;
+  alternatives?: Stretch;
+}
+
+interface Stretch {
+  start: number;
+  stop: number;
+  offsets: DataView;
+  code: DataView;
+  logprob: DataView;
+  flags: DataView;
+}
+
+interface Work {
+  busy: boolean;
+  sentence: string;
+}
+
+type FromPage =
+  | AskBlock
+  | BranchOut
+  | StopBranches;
+
+type FromKernel =
+  | Changes
+  | Block
+  | Branches;
+
+interface Traits {
+  _page: Whole;
+  _at: [] | [string, number];
+  _work: Work;
+  _stand_in_id: string;
+}

@@ -1,0 +1,167 @@
+"""The messages between page and kernel: one table, which Python and the scripts keep to."""
+
+from __future__ import annotations
+
+import json
+import math
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from nbchat.frames.packed import ALTERNATIVE_COLUMNS, TOKEN_COLUMNS
+from nbchat.widgets import protocol
+from nbchat.widgets.explorer.panel import _DOES, Explorer
+from nbchat.widgets.inspector import Inspector
+from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol, Question
+from tests.frames.made import choice, entry, run_of
+from tests.scripted import ScriptedServer, chunk, logprob_entry, sse
+from tests.widgets.explorer.conftest import Page, open_page, server
+from tests.widgets.messages import name_of, read
+
+ROOT = Path(__file__).parent.parent.parent
+WRITER = runpy.run_path(str(ROOT / ".ci" / "protocol.py"))
+PANELS: dict[str, Protocol] = WRITER["PANELS"]
+
+__all__ = ["open_page", "server"]
+
+#: what the questions of an explorer's page have beside their name; ID stands for a run's
+ID = "an id"
+ASKED: dict[str, dict[str, Any]] = {
+    "edit": {"seq": 1, "fields": {"temperature": 0.5}, "unset": ["seed"]},
+    "run": {"auto": True},
+    "vary": {"name": "temperature", "values": [0, 1]},
+    "show": {"id": ID},
+    "pin": {"id": ID},
+    "compare": {"base": ID},
+    "tokens": {"id": ID, "choice": 0},
+    "alternatives": {"id": ID, "choice": 0, "start": 0, "count": 50},
+}
+
+
+@pytest.mark.parametrize("panel", PANELS)
+def test_what_the_scripts_are_checked_with_is_made_of_the_table(panel: str) -> None:
+    path = WRITER["WIDGETS"] / panel / "protocol.d.ts"
+    declared = WRITER["declarations"](PANELS[panel])
+    assert path.read_text(encoding="utf-8") == declared, "run .venv/bin/python .ci/protocol.py"
+
+
+def test_a_field_that_is_added_is_in_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Poke(Question, tag_field="type", tag="poke"):
+        times: list[int | None]
+        why: str | msgspec.UnsetType = msgspec.UNSET
+
+    text = WRITER["declarations"](INSPECTOR._replace(page=(*INSPECTOR.page, Poke)))
+    poke = 'interface Poke {\n  type: "poke";\n  times: Array<number | null>;\n  why?: string;\n}'
+    assert poke in text
+    assert "| StopBranches\n  | Poke;" in text
+
+
+@pytest.mark.parametrize("protocol", PANELS.values(), ids=PANELS)
+def test_every_answer_is_a_message_of_the_kernel(protocol: Protocol) -> None:
+    for question in protocol.page:
+        assert set(question.answers) <= set(protocol.kernel)
+
+
+def test_the_explorer_takes_the_questions_of_the_table_and_no_others() -> None:
+    assert set(_DOES) == {name_of(message) for message in EXPLORER.page}
+
+
+@pytest.mark.parametrize("question", EXPLORER.page, ids=name_of)
+def test_an_explorer_answers_each_question_as_declared(
+    question: type[Question], server: ScriptedServer, open_page: Callable[..., Page]
+) -> None:
+    probable = logprob_entry("Yes", math.log(0.9), {"No": math.log(0.1)})
+    server.default = sse(chunk("Yes", logprobs=[probable]), chunk(finish_reason="stop"))
+    page = open_page(logprobs=True, top_logprobs=2, seed=7)
+    page.ask("run")
+    page.wait_over()
+    page.heard.clear()
+    run = page.entries[0].id
+    asked = {k: run if v == ID else v for k, v in ASKED.get(name_of(question), {}).items()}
+    page.ask(name_of(question), **asked)
+    expected = {name_of(answer) for answer in question.answers}
+    page.wait(lambda: page.heard_of(name_of(question.answers[0])))
+    page.wait_over()
+    assert {message["on"] for message in page.heard} <= expected
+    assert page.heard_of("told")
+
+
+def test_an_inspector_answers_each_question_as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(Inspector, "send", lambda _, content, buffers=None: told.append(content))
+    run = run_of(choice(*[entry("a", -0.5, ("b", -1.0))] * 3))
+    inspector = Inspector([run])
+    monkeypatch.setattr(inspector, "_branch", lambda *given: told.append(given))
+    monkeypatch.setattr(inspector._writing, "stop", lambda: told.append("stopped"))
+    key = next(inspector._page.tables())[0]
+    for content, answer in (
+        ({"type": "alternatives", "key": key, "position": 1}, "alternatives"),
+        ({"type": "branch", "key": key, "position": 1, "row": 1, "n": 2}, (key, 1, 1, 2, {})),
+        ({"type": "stop"}, "stopped"),
+    ):
+        read(content, INSPECTOR.page)
+        inspector._answer(inspector, content, [])
+        said = told.pop()
+        assert (said["type"] if isinstance(said, dict) else said) == answer
+    assert told == []
+    assert len(INSPECTOR.page) == 3
+
+
+@pytest.mark.parametrize(("panel", "of"), [(Explorer, EXPLORER), (Inspector, INSPECTOR)])
+def test_what_a_widget_shares_with_its_page_is_declared(panel: Any, of: Protocol) -> None:
+    its_own = {name for kind in panel.__mro__[:2] for name in vars(kind)}
+    shared = {name for name in panel.class_traits(sync=True) if name in its_own}
+    assert shared == set(of.shared)
+
+
+def test_the_state_of_an_inspector_is_as_declared() -> None:
+    inspector = Inspector([run_of(choice(entry("a", -0.5, ("b", -1.0)), entry("c", -9999.0)))])
+    state = inspector._page.whole()
+    found = msgspec.convert(state, protocol.Whole)
+    assert len(found.tables) == 1
+    inspector.selected = 1
+    for name in ("_at", "_work"):
+        value = inspector._trait_to_json(getattr(inspector, name), inspector)
+        read_as_one_of(value, INSPECTOR.shared[name])
+    inspector.close()
+
+
+def test_the_state_of_an_explorer_is_as_declared(open_page: Callable[..., Page]) -> None:
+    opening = open_page(temperature=3).panel.opening
+    found = msgspec.convert(json.loads(json.dumps(opening)), protocol.Opening)
+    assert found.form.problems
+
+
+def test_the_columns_are_those_that_are_packed() -> None:
+    assert get_args(protocol.TokenColumn) == tuple(TOKEN_COLUMNS)
+    assert get_args(protocol.AlternativesColumn) == tuple(ALTERNATIVE_COLUMNS)
+
+
+def read_as_one_of(value: Any, types: tuple[Any, ...]) -> None:
+    fitting = [kind for kind in types if fits(value, kind)]
+    assert fitting, f"{value!r} is none of {types}"
+
+
+def fits(value: Any, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def test_what_the_table_does_not_have_is_found() -> None:
+    good = {"do": "pin", "view": "one", "id": "entry-1"}
+    read(good, EXPLORER.page)
+    for bad in (
+        {**good, "do": "pim"},
+        {**good, "id": 1},
+        {**good, "more": 1},
+        {"do": "pin", "view": "one"},
+    ):
+        with pytest.raises(msgspec.ValidationError):
+            read(bad, EXPLORER.page)
