@@ -467,14 +467,14 @@ def test_temperature_redraws_the_next_token_without_a_request(
         panel.root.locator(".nbx-map").focus()
         panel.page.keyboard.press("Home")
         expect(bars.nth(2)).to_contain_text("unseen")
-        as_it_was = bars.all_inner_texts()
+        as_it_was = bars.all_text_contents()
         panel.box("what if temperature").focus()
         panel.page.keyboard.press("End")  # 2: the tail is known by its size alone
         expect(bars.nth(0)).to_contain_text("–")
         panel.page.keyboard.press("Home")
         expect(bars.nth(0).locator(".nbx-figure")).to_have_text("100 %")
         panel.button("as returned").click()
-        assert bars.all_inner_texts() == as_it_was
+        assert bars.all_text_contents() == as_it_was
         panel.box("what if top_p").focus()
         panel.page.keyboard.press("Home")
         expect(bars.nth(0).locator(".nbx-figure")).to_have_text("100 %")
