@@ -141,6 +141,15 @@ def _decoded(data: bytes) -> str | None:
         return None
 
 
+def _is_utf8(text: str) -> bool:
+    """Tell whether there is no half of a surrogate pair in it: Arrow's strings hold none."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def categorical(values: Sequence[Any], places: NDArray[np.integer]) -> pd.Categorical[Any]:
     """Give ``values[places]`` as a categorical that has only the categories used.
 
@@ -153,7 +162,7 @@ def categorical(values: Sequence[Any], places: NDArray[np.integer]) -> pd.Catego
         for value, used in zip(values, is_used, strict=True)
     ]
     narrow = np.min_scalar_type(-max(len(codes), 1))
-    is_text = not any(isinstance(value, bytes) for value in codes)
+    is_text = not any(isinstance(value, bytes) or not _is_utf8(value) for value in codes)
     categories = pd.Index(list(codes), dtype="string" if is_text else object)
     return pd.Categorical.from_codes(
         np.array(code_at, dtype=narrow)[places],
