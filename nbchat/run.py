@@ -396,7 +396,7 @@ class Run:
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         if self.is_shown:  # it streamed into this very cell
             return {"text/plain": repr(self)}
-        from nbchat.display.reply import mimebundle
+        from nbchat.display.run_bundle import mimebundle
 
         return mimebundle(self)
 

@@ -18,7 +18,7 @@ from nbchat.api.check import check
 from nbchat.api.json_values import is_whole_number, shown
 from nbchat.api.params import ChatParams
 from nbchat.client.profiles import LOCAL
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
 from nbchat.errors import CheckError
 from nbchat.run import Run
 from nbchat.session.execution import Playing, StatusLines

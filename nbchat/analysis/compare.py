@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nbchat.analysis.asked import playings_of, with_defaults
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
 from nbchat.errors import CheckError
 from nbchat.run import Run
 from nbchat.session.pool import play_together

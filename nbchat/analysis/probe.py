@@ -10,7 +10,7 @@ import msgspec
 
 from nbchat.analysis.probe_questions import Asking
 from nbchat.client.profiles import Profile
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
 from nbchat.run import LogprobBasis
 from nbchat.session.execution import StatusLines
 from nbchat.session.prepared import check_model

@@ -13,7 +13,7 @@ import msgspec
 from nbchat.analysis.asked import playings_of, with_defaults
 from nbchat.analysis.equivalence import Same, clusters
 from nbchat.api.json_values import is_whole_number
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
 from nbchat.errors import CheckError
 from nbchat.measures import predictive_entropy, semantic_entropy
 from nbchat.session.pool import play_together

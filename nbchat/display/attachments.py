@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from nbchat.api.encoded import Encoded, decoded, size_of, size_text
 from nbchat.api.encoded import mime_of as uri_mime_of
-from nbchat.display.tool_calls import escaped
+from nbchat.display.fragments import escaped
 from nbchat.media.formats import mime_of
 
 #: a picture of at most so many bytes is its own thumbnail

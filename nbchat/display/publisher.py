@@ -6,6 +6,8 @@ import contextvars
 import sys
 from typing import TYPE_CHECKING, Any
 
+from nbchat.display.characters import encodable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,10 +33,11 @@ class Publisher:
 
         Give the bytes sent, envelope included; what is JSON is small and not counted.
         """
+        data = {k: encodable(v) if isinstance(v, str) else v for k, v in data.items()}
         # a copy for each message: two threads may not be in one context at a time
         self._context.copy().run(
             self._display_pub.publish,
-            data=dict(data),
+            data=data,
             metadata={},
             transient={"display_id": display_id} if display_id else {},
             update=is_update,

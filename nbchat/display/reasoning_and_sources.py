@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from nbchat.api.citations import citations_of
-from nbchat.display.tool_calls import escaped, folded, pre
+from nbchat.display.fragments import escaped, folded, pre
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,91 +8,120 @@ while the formula ``\\(x\\)``, as OpenAI's models write it, loses its backslashe
 
 So a reply with anything of the kind is rendered here: HTML as text, pictures as links, links of
 the web only, prices as prices and formulas as formulas. Front ends prefer this rendering; the
-reply itself stays beside it, byte for byte.
+reply itself stays beside it, byte for byte. What is too long to be rendered in a moment, or
+cannot be rendered at all, is shown as it is.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from html import escape
+from html import escape, unescape
 from typing import Any
+from urllib.parse import quote
+
+from nbchat.display.formulas import acts, pieces
+from nbchat.display.fragments import as_it_is
+
+#: characters of Markdown that are rendered at most: some 2 s on a slow machine at the worst
+MOST_RENDERED = 200_000
+#: the same for a frame of a reply that still grows, and characters that are looked at for it:
+#: together less than 0.1 s at the worst
+MOST_IN_A_FRAME = 6_000
+MOST_SCANNED_IN_A_FRAME = 30_000
+_TOO_LONG = f"longer than {MOST_RENDERED:,} characters: shown as it is, not as Markdown"
+_LATER = "a long passage: shown as it comes, and as Markdown when it is whole"
+_NOT_RENDERED = "shown as it is: it could not be rendered as Markdown"
 
 _TAG = re.compile(r"<[A-Za-z/!?]")
 _DESTINATION = re.compile(r"\](?:\(|:)\s*")
 _HARMLESS = re.compile(r"https?://|mailto:|#|[\w./~-]*(?:[\s)]|$)", re.IGNORECASE)
 
-_CODE = re.compile(
-    r"^ {0,3}(```+|~~~+).*?(?:^ {0,3}\1|\Z)|(?<!`)(`+)(?!`).*?(?<!`)\2(?!`)",
-    re.DOTALL | re.MULTILINE,
-)
-_IN_PARAGRAPH = r"(?:[^$\n]|\n(?!\s*\n)){1,2000}?"
-# the rule of Pandoc tells formulas from prices: no blank inside the dollars, no digit after them
-_DOLLARS = re.compile(
-    rf"(?<!\\)\$\${_IN_PARAGRAPH}\$\$|(?<![\\$])\$(?=[^\s$]){_IN_PARAGRAPH}(?<![\s\\])\$(?![\d$])"
-)
-_BACKSLASHED = re.compile(r"\\\((?:.|\n(?!\s*\n)){1,2000}?\\\)|\\\[(?:.|\n(?!\s*\n)){1,4000}?\\\]")
-
-# private characters that stand for what Markdown is not to touch while it is rendered
-_PRICE, _FORMULA, _FORMULA_END = "\ue000", "\ue001", "\ue002"
+# what MathJax could read as the beginning or the end of a formula
+_MARKERS = re.compile(r"(?:\$|\\[()\[\]]?)+")
+# characters that stand for formulas while Markdown is rendered: no reference like &#xFDD0; gives
+# them, since they are no characters at all
+_KEPT, _KEPT_END = "\ufdd0", "\ufdd1"
+_PLACE = re.compile(f"{_KEPT}([0-9]{{1,9}}){_KEPT_END}")
+_PLACE_IN_ADDRESS = re.compile("%EF%B7%90([0-9]{1,9})%EF%B7%91")
 
 
 def is_harmless(markdown: str) -> bool:
     """Tell whether Markdown can be left to the front end, which will show it as it is meant."""
     if "![" in markdown or _TAG.search(markdown):
         return False
+    if acts(markdown) or ("&" in markdown and acts(unescape(markdown))):
+        return False
     if not all(_HARMLESS.match(markdown, found.end()) for found in _DESTINATION.finditer(markdown)):
         return False
     return not _would_be_misread(markdown)
+
+
+def is_harmless_so_far(markdown: str) -> bool:
+    """Tell it for a part that still grows; of a long one it is not known in time."""
+    return len(markdown) <= MOST_SCANNED_IN_A_FRAME and is_harmless(markdown)
 
 
 def _would_be_misread(markdown: str) -> bool:
     has_dollars, has_backslashed = markdown.count("$") > 1, "\\(" in markdown or "\\[" in markdown
     if not has_dollars and not has_backslashed:
         return False
-    text = _CODE.sub(" ", markdown)
-    if has_backslashed and _BACKSLASHED.search(text):
-        return True
-    return "$" in _DOLLARS.sub("", text).replace("\\$", "")
+    for text, kind in pieces(markdown):
+        if kind == "formula" and text.startswith(("\\(", "\\[")):
+            return True
+        if has_dollars and kind == "text" and "$" in text.replace("\\$", ""):
+            return True
+    return False
 
 
 def as_html(markdown: str) -> str:
     """Render Markdown of unknown origin as HTML that cannot act."""
-    formulas: list[str] = []
-
-    def keep(found: re.Match[str]) -> str:
-        formulas.append(found[0])
-        return f"{_FORMULA}{len(formulas) - 1}{_FORMULA_END}"
-
-    text = re.sub(f"[{_PRICE}{_FORMULA}{_FORMULA_END}]", "\ufffd", markdown)
-    text = _outside_code(text, lambda part: _DOLLARS.sub(keep, _BACKSLASHED.sub(keep, part)))
-    text = _outside_code(text, lambda part: part.replace("\\$", "$").replace("$", _PRICE))
-    html: str = _renderer().render(text)
-    html = html.replace(_PRICE, "$").replace("%EE%80%80", "$")
-    html = re.sub(
-        f"{_FORMULA}(\\d+){_FORMULA_END}", lambda found: escape(formulas[int(found[1])]), html
-    )
-    return f"<div>{html}</div>"
+    if len(markdown) > MOST_RENDERED:
+        return as_it_is(markdown, _TOO_LONG)
+    try:
+        return _rendered(markdown)
+    except Exception:  # noqa: BLE001 - whatever a model wrote, it is shown
+        return as_it_is(markdown, _NOT_RENDERED)
 
 
-def _outside_code(text: str, change: Any) -> str:
-    parts, end = [], 0
-    for code in _CODE.finditer(text):
-        parts += [change(text[end : code.start()]), code[0]]
-        end = code.end()
-    return "".join([*parts, change(text[end:])])
+def open_html(markdown: str) -> str:
+    """Render Markdown that still grows, again and again, as HTML that cannot act."""
+    return as_it_is(markdown, _LATER) if len(markdown) > MOST_IN_A_FRAME else as_html(markdown)
 
 
 def frame_bundle(markdown: str) -> dict[str, str]:
     """Give a reply that still grows as an output (MIME type to text)."""
-    if is_harmless(markdown):
+    if is_harmless_so_far(markdown):
         return {"text/markdown": markdown}
-    return {"text/html": as_html(markdown)}
+    return {"text/html": open_html(markdown)}
 
 
 def whole_bundle(markdown: str) -> dict[str, str]:
     """Give a whole reply as an output; its Markdown is there in any case, byte for byte."""
-    return {"text/markdown": markdown, **frame_bundle(markdown)}
+    if is_harmless(markdown):
+        return {"text/markdown": markdown}
+    return {"text/markdown": markdown, "text/html": as_html(markdown)}
+
+
+def _rendered(markdown: str) -> str:
+    formulas: list[str] = []
+    parts = []
+    for text, kind in pieces(re.sub(f"[{_KEPT}{_KEPT_END}]", "\ufffd", markdown)):
+        if kind == "formula":
+            parts.append(f"{_KEPT}{len(formulas)}{_KEPT_END}")
+            formulas.append(text)
+        else:
+            parts.append(text)
+    html: str = _renderer().render("".join(parts), {"formulas": formulas})
+    # what is left stands in attributes
+    html = _PLACE.sub(lambda found: escape(_kept(formulas, found)), html)
+    html = _PLACE_IN_ADDRESS.sub(lambda found: escape(quote(_kept(formulas, found))), html)
+    return f"<div>{html}</div>"
+
+
+def _kept(formulas: list[str], found: re.Match[str]) -> str:
+    place = int(found[1])
+    return formulas[place] if place < len(formulas) else found[1]
 
 
 @functools.cache
@@ -110,9 +139,18 @@ def _renderer() -> Any:
     return renderer
 
 
-def _text(_self: Any, tokens: Any, index: int, _options: Any, _env: Any) -> str:
-    text = escape(tokens[index].content, quote=False)
-    return text.replace(_PRICE, '<span class="mathjax_ignore">$</span>')
+def _text(_self: Any, tokens: Any, index: int, _options: Any, env: Any) -> str:
+    text = _MARKERS.sub(_not_typeset, escape(tokens[index].content, quote=False))
+    return _PLACE.sub(lambda found: _formula(_kept(env["formulas"], found)), text)
+
+
+def _formula(text: str) -> str:
+    # an element of its own: MathJax looks for the end of a formula no further
+    return f"<span>{escape(text)}</span>" if not acts(text) else _not_typeset(escape(text))
+
+
+def _not_typeset(found: re.Match[str] | str) -> str:
+    return f'<span class="mathjax_ignore">{found if isinstance(found, str) else found[0]}</span>'
 
 
 def _link_open(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:

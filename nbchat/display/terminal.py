@@ -6,13 +6,15 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Self
 
+from nbchat.display.characters import visible, write
+from nbchat.display.grey_line import grey_line
 from nbchat.display.pace import PAINTER, Cost, Painter
-from nbchat.display.printed import write
-from nbchat.display.reply import caption, grey_line, player_bundle, shown_text, visible
+from nbchat.display.reply import caption, player_bundle, shown_text
+from nbchat.display.run_bundle import plain_bundle
 from nbchat.display.tool_calls import rounds_plain
 
 if TYPE_CHECKING:
-    from nbchat.run import Run
+    from nbchat.display.shown_run import ShownRun
 
 
 class PlainReply:
@@ -24,7 +26,7 @@ class PlainReply:
 
     def __init__(self, *, painter: Painter = PAINTER, above: dict[str, str] | None = None):
         self.dirty = False
-        self.run: Run | None = None
+        self.run: ShownRun | None = None
         self._out = sys.stdout
         self._is_terminal = self._out.isatty()
         self._painter = painter
@@ -46,7 +48,7 @@ class PlainReply:
         if line:
             write(sys.stderr, f"{line}\n")
 
-    def update(self, run: Run) -> None:
+    def update(self, run: ShownRun) -> None:
         """Take note that there is more."""
         self.run = run
         if not self.dirty:
@@ -63,12 +65,18 @@ class PlainReply:
             size = self._write_rest(self.run.text)
             return Cost(1, size)
 
-    def finish(self, run: Run) -> None:
+    def finish(self, run: ShownRun) -> None:
         """Write the rest of the reply, the other choices, and a line of facts."""
         self.run = run
         with self._lock:
             self._is_finished = True
         self._painter.drop(self)
+        try:
+            self._write_end(run)
+        except Exception as error:  # noqa: BLE001 - whatever a server sent, a reply is shown
+            self._write(f"\n{plain_bundle(run, error)['text/plain']}\n")
+
+    def _write_end(self, run: ShownRun) -> None:
         self._write_rounds(run, is_end=True)
         completion = None if run.ends_in_calls else run.completion
         choices = sorted(completion.choices, key=lambda c: c.index) if completion else []
@@ -84,7 +92,7 @@ class PlainReply:
             line = grey_line(run)
             self._write(f"\n\x1b[2m{line}\x1b[0m\n" if self._is_terminal else f"\n{line}\n")
 
-    def _write_rounds(self, run: Run, *, is_end: bool) -> bool:
+    def _write_rounds(self, run: ShownRun, *, is_end: bool) -> bool:
         """Write the rounds of tool calls that have ended; tell whether one still goes on."""
         while self._n_rounds < len(run.rounds):
             asked = run.rounds[self._n_rounds]

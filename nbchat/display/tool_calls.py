@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import html
 import json
 from typing import TYPE_CHECKING, Any
 
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
+from nbchat.display.fragments import escaped, folded, pre
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nbchat.api.response import ResponseMessage
-    from nbchat.tools import Call, Round
+    from nbchat.display.shown_run import ShownCall, ShownRound
 
 _SHORT = 60
 # of arguments that are still being written, frames show the end
 _LONGEST_FRAME = 2_000
-_PRE = "margin: 0.2em 0 0.4em 1.5em; white-space: pre-wrap; overflow-wrap: anywhere"
 
 
-def round_bundle(asked: Round) -> dict[str, str]:
+def round_bundle(asked: ShownRound) -> dict[str, str]:
     """Give the calls of a round as one output (MIME type to text)."""
     return _bundle([_call_html(call) for call in asked.calls], rounds_plain([asked]))
 
@@ -43,12 +42,12 @@ def is_calling(message: ResponseMessage) -> bool:
     return bool(message.tool_calls or message.function_call)
 
 
-def rounds_html(rounds: Sequence[Round]) -> str:
+def rounds_html(rounds: Sequence[ShownRound]) -> str:
     """Give all calls of these rounds as HTML without line ends, which can stand in Markdown."""
     return "".join(_call_html(call) for asked in rounds for call in asked.calls)
 
 
-def rounds_plain(rounds: Sequence[Round]) -> str:
+def rounds_plain(rounds: Sequence[ShownRound]) -> str:
     """Give all calls of these rounds as text, a line for each."""
     calls = [call for asked in rounds for call in asked.calls]
     lines = [f"{call.name}({call.arguments}) → {_outcome(call)}{_time(call)}" for call in calls]
@@ -59,7 +58,7 @@ def _bundle(parts: list[str], plain: str) -> dict[str, str]:
     return {"text/html": f"<div>{''.join(parts)}</div>", "text/plain": plain}
 
 
-def _call_html(call: Call) -> str:
+def _call_html(call: ShownCall) -> str:
     head = f"<code>{escaped(_short(f'{call.name}({call.arguments})'))}</code>"
     if call.is_open:
         return folded(f"{head} …", pre(_indented(call.arguments)))
@@ -71,24 +70,6 @@ def _call_html(call: Call) -> str:
     else:
         parts += ["result", pre(_indented(call.result or ""))]
     return folded(f"{head} → {outcome}{escaped(_time(call))}", "".join(parts))
-
-
-def folded(summary: str, content: str, *, is_open: bool = False) -> str:
-    """Give HTML that unfolds; `summary` and `content` are HTML."""
-    opened = " open" if is_open else ""
-    return f"<details{opened}><summary>{summary}</summary>{content}</details>"
-
-
-def pre(text: str) -> str:
-    """Give text as it stands, indented."""
-    return f'<pre style="{_PRE}">{escaped(text)}</pre>'
-
-
-def escaped(text: str) -> str:
-    """Give text as HTML in one line, which can stand in Markdown."""
-    # an empty line would end the HTML where it stands in Markdown
-    encodable = text.encode("utf-8", "replace").decode()
-    return html.escape(visible(encodable)).replace("\r", "&#13;").replace("\n", "&#10;")
 
 
 def _short(text: str) -> str:
@@ -105,13 +86,13 @@ def _indented(text: str) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) if is_nested else text
 
 
-def _outcome(call: Call) -> str:
+def _outcome(call: ShownCall) -> str:
     if call.error is not None:
         return f"error: {call.error}"
     return "…" if call.result is None else call.result
 
 
-def _time(call: Call) -> str:
+def _time(call: ShownCall) -> str:
     if call.elapsed_s is None:
         return ""
     return f" · {call.elapsed_s:.2f} s" if call.elapsed_s < 9.95 else f" · {call.elapsed_s:,.0f} s"

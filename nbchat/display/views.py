@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nbchat.display.characters import visible
+from nbchat.display.fragments import escaped, grey_html
 from nbchat.display.reasoning_and_sources import reasoning_html, sources_html
-from nbchat.display.reply import caption, grey_html, reply_markdown, visible
+from nbchat.display.reply import caption, reply_markdown
 from nbchat.display.sanitise import as_html
-from nbchat.display.tool_calls import escaped
 from nbchat.display.word_diff import differences
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice
-    from nbchat.run import Run
+    from nbchat.display.shown_run import ShownRun
 
 _GRID = (
     "display: grid; gap: 0.8em; "
@@ -46,7 +47,7 @@ class View:
         return f"<View: {self._summary}>"
 
 
-def side_by_side(run: Run) -> View:
+def side_by_side(run: ShownRun) -> View:
     """Give the choices of a run as columns, which stand below one another on a narrow page."""
     completion = run.completion
     choices = sorted(completion.choices, key=lambda c: c.index) if completion else []
@@ -70,7 +71,7 @@ def _column(choice: Choice) -> str:
     )
 
 
-def taken_over(run: Run, choice: int = 0) -> View:
+def taken_over(run: ShownRun, choice: int = 0) -> View:
     """Give the text of a choice with what it took over unchanged from the prediction marked.
 
     Words are compared (difflib); what the two have in common is underlined on a grey ground.
@@ -95,7 +96,7 @@ def taken_over(run: Run, choice: int = 0) -> View:
     return View(f'<div>{legend}<pre style="{_TEXT}">{"".join(parts)}</pre></div>', said)
 
 
-def _predicted(run: Run) -> str | None:
+def _predicted(run: ShownRun) -> str | None:
     fields = {**run.params.given(), **run.params.extra}
     prediction: Any = fields.get("prediction")
     if not isinstance(prediction, dict):
@@ -106,7 +107,7 @@ def _predicted(run: Run) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _counted(run: Run) -> list[str]:
+def _counted(run: ShownRun) -> list[str]:
     usage: Any = run.usage
     counts = (usage.accepted_prediction_tokens, usage.rejected_prediction_tokens)
     words = ("accepted", "rejected")

@@ -12,7 +12,7 @@ _undo: weakref.WeakKeyDictionary[Any, list[Callable[[], object]]] = weakref.Weak
 
 def load_ipython_extension(shell: Any) -> None:
     """Register the magics, their completion and their defaults, and say where requests go."""
-    from nbchat.display.printed import write
+    from nbchat.display.characters import write
     from nbchat.magics.cells import Cells
     from nbchat.magics.chat import ChatMagic
 

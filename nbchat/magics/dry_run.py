@@ -10,7 +10,8 @@ from nbchat.api.encoded import MOST_SHOWN
 from nbchat.client.profiles import LOCAL
 from nbchat.code import as_call, as_curl, as_json, draft_of
 from nbchat.code.inline_data import base64_in, with_short
-from nbchat.display.reply import fenced, visible
+from nbchat.display.characters import visible
+from nbchat.display.reply import fenced
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from nbchat.api.response import Completion
 from nbchat.client import profiles, retry
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.client.stream import Stream, Timeouts
-from nbchat.display.printed import write
+from nbchat.display.characters import write
 from nbchat.errors import ApiError, BadRequestError, TransportError
 from nbchat.run import Run
 from nbchat.session import repair, rounds

@@ -178,7 +178,7 @@ def _confirm(call: Call, toolbox: Toolbox, watcher: Watcher) -> None:
 
 
 def _asked(call: Call, watcher: Watcher) -> bool:
-    from nbchat.display.reply import visible
+    from nbchat.display.characters import visible
 
     shown = visible(call.arguments)
     if len(shown) > _LONGEST_ASKED:

@@ -17,7 +17,7 @@ from nbchat.display.attachments import MOST_BYTES, attached_bundle
 from nbchat.display.live import LiveReply
 from nbchat.display.pace import Painter
 from nbchat.display.publisher import Publisher
-from nbchat.display.reply import mimebundle
+from nbchat.display.run_bundle import mimebundle
 from nbchat.display.terminal import PlainReply
 from nbchat.run import Run
 from tests.display.fakes import Cell, run_of

@@ -3,7 +3,10 @@ from __future__ import annotations
 import pytest
 
 from nbchat.api.response import Choice, ResponseMessage, Usage
-from nbchat.display.reply import fenced, grey_line, mimebundle, visible
+from nbchat.display.characters import visible
+from nbchat.display.grey_line import grey_line
+from nbchat.display.reply import fenced
+from nbchat.display.run_bundle import mimebundle
 from tests.display.fakes import run_of
 
 
@@ -49,7 +52,7 @@ def test_retries_show_in_the_grey_line() -> None:
 
 def test_a_run_is_shown_as_its_reply_and_the_grey_line() -> None:
     bundle = mimebundle(run_of("# Hi\n", status="complete"))
-    assert bundle["text/markdown"].startswith("# Hi\n\n\n<div style=")
+    assert bundle["text/markdown"].startswith('# Hi\n\n\n<div class="mathjax_ignore" style=')
     assert bundle["text/plain"] == "# Hi\n\n\nsmollm2-135m · 36 → 87 tokens"
     assert "text/html" not in bundle, "front ends would take it before the Markdown"
 

@@ -6,7 +6,7 @@ import pytest
 
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.display.pace import Painter
-from nbchat.display.reply import mimebundle
+from nbchat.display.run_bundle import mimebundle
 from nbchat.display.terminal import PlainReply
 from nbchat.display.tool_calls import round_bundle
 from nbchat.run import Run

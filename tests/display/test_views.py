@@ -6,7 +6,8 @@ import pytest
 
 from nbchat.api.check import check
 from nbchat.api.response import Choice, ResponseMessage, Usage
-from nbchat.display.reply import facts_bundle, mimebundle
+from nbchat.display.grey_line import facts_bundle
+from nbchat.display.run_bundle import mimebundle
 from tests.display.fakes import run_of
 
 

@@ -83,3 +83,29 @@ def test_long_texts_stay_beside_each_other() -> None:
     _, marked = differences(" ".join(old), " ".join(new))
     assert sum(text.count("w") for text, mark in marked if mark == "same") == 2_250
     assert [text for text, mark in marked if mark == "added"] == ["changed"] * 30
+
+
+# difflib alone takes minutes to hours for each of these
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a\n" * 20_000, "b\n" + "a\n" * 10_000 + "c\n"),
+        ("x y " * 3_000, "x z " * 3_000),
+        (" ".join(f"x u{n}" for n in range(2_000)), " ".join(f"x v{n}" for n in range(2_000))),
+        (" ".join(f"u{n}" for n in range(60_000)), " ".join(f"u{-n}" for n in range(60_000))),
+        (" " * 500_000, "a" + " " * 500_000),
+        ("word " * 100_000, "word " * 100_000 + "."),
+    ],
+)
+def test_texts_that_repeat_themselves_are_compared_in_bounded_time(before: str, after: str) -> None:
+    old, new = differences(before, after)
+    assert "".join(text for text, _ in old) == before
+    assert "".join(text for text, _ in new) == after
+
+
+def test_the_ends_that_are_the_same_stay_so_in_texts_that_are_too_long_to_search() -> None:
+    middle = ("x y " * 5_000, "x z " * 5_000)
+    old, new = differences(*(f"begin {text}end" for text in middle))
+    assert old[0][1] == old[-1][1] == new[0][1] == new[-1][1] == "same"
+    assert (new[0][0].split()[0], new[-1][0].split()[-1]) == ("begin", "end")

@@ -8,7 +8,7 @@ import pytest
 import nbchat
 from nbchat import session
 from nbchat.api import check
-from nbchat.display.reply import grey_line
+from nbchat.display.grey_line import grey_line
 from nbchat.errors import ApiError, BadRequestError
 from nbchat.run import Run
 from nbchat.session import repair

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from nbchat.code import changed_fields
-from nbchat.display.reply import grey_line, shown_text, visible
+from nbchat.display.characters import visible
+from nbchat.display.grey_line import grey_line
+from nbchat.display.reply import shown_text
 from nbchat.errors import NbchatError
 from nbchat.redact import redact_keys
 

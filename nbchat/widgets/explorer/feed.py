@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbchat.display.blocks import MarkdownBlocks
 from nbchat.display.reasoning_and_sources import sources_html
 from nbchat.display.reply import fenced, reply_markdown
-from nbchat.display.sanitise import as_html
+from nbchat.display.sanitise import as_html, open_html
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice, ResponseMessage
@@ -123,7 +123,7 @@ class _ChoiceFeed:
         self._n_finished += len(finished)
         blocks = [*map(as_html, finished)]
         if self._blocks.open.strip():
-            blocks.append(as_html(self._blocks.open))
+            blocks.append((as_html if is_whole else open_html)(self._blocks.open))
         if is_whole:
             # lists and reference links can break across blocks: then the reply is one block
             whole = as_html(markdown)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from nbchat.display.fragments import escaped
 from nbchat.display.reasoning_and_sources import reasoning_html, sources_html
 from nbchat.display.sanitise import as_html
-from nbchat.display.tool_calls import escaped
 from nbchat.redact import redact_keys
 from nbchat.widgets.explorer.feed import text_of
 from nbchat.widgets.explorer.probabilities import has_tokens

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.code import changed_fields
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
 from nbchat.display.word_diff import Piece, differences
 from nbchat.widgets.explorer.feed import text_of
 

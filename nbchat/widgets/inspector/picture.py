@@ -6,7 +6,7 @@ from html import escape
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from nbchat.display.reply import visible
+from nbchat.display.characters import visible
 from nbchat.plots.glyphs import shortened
 from nbchat.plots.heatmap import heatmap
 from nbchat.widgets.inspector.page_messages import sentence_of
