@@ -42,7 +42,7 @@ import linecache
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbchat.redact import redact_source
 
@@ -50,10 +50,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
-    from nbchat.api.response import Completion
-    from nbchat.run import Run
 
 _PACKAGE = str(Path(__file__).parent)
+
+
+class RunSoFar(Protocol):
+    """The run that failed, with what had come; `nbchat.Run` says what it means."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def messages(self) -> list[dict[str, Any]]: ...
+    @property
+    def completion(self) -> Any: ...
+    @property
+    def usage(self) -> Any: ...
 
 
 class NbchatError(Exception):
@@ -165,8 +180,8 @@ class ApiError(NbchatError):
     its sentence and `body` what it sent: a decoded object, or text.
     """
 
-    run: Run | None = None
-    completion: Completion | None = None
+    run: RunSoFar | None = None
+    completion: Any | None = None  # an `nbchat.api.Completion`
     headers: Mapping[str, str] | None = None
 
     def __init__(
@@ -235,8 +250,8 @@ class StreamError(ApiError):
 class TransportError(NbchatError):
     """The answer did not come, or not whole."""
 
-    run: Run | None = None
-    completion: Completion | None = None
+    run: RunSoFar | None = None
+    completion: Any | None = None  # an `nbchat.api.Completion`
 
 
 class ConnectError(TransportError):

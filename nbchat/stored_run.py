@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -16,9 +16,6 @@ from nbchat.errors import UnreadableRunError
 from nbchat.stored_error import error_as_dict, error_of
 from nbchat.structured.structure import Structure
 from nbchat.tools.calls import Call, Round
-
-if TYPE_CHECKING:
-    from nbchat.run import Run
 
 #: what `object` says in the data of a run, as "chat.completion" does in an answer
 OBJECT: Literal["nbchat.run"] = "nbchat.run"
@@ -87,7 +84,24 @@ _SPECIAL = {
 _PLAIN = [name for name in _Stored.__struct_fields__ if name not in _SPECIAL]
 
 
-def as_dict(run: Run) -> dict[str, Any]:
+class StorableRun(Protocol):
+    """What a run has that is written; the plain facts beside it have the names of `_Stored`."""
+
+    @property
+    def messages(self) -> list[dict[str, Any]]: ...
+    @property
+    def params(self) -> ChatParams: ...
+    @property
+    def error(self) -> BaseException | None: ...
+    @property
+    def rounds(self) -> list[Round]: ...
+    @property
+    def structure(self) -> Structure | None: ...
+    @property
+    def completion(self) -> Completion | None: ...
+
+
+def as_dict(run: StorableRun) -> dict[str, Any]:
     """Give a run as builtins that JSON takes. `facts_of` reads them back."""
     structure, completion = run.structure, run.completion
     stored = _Stored(

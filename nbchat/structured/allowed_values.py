@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbchat.structured.json_schema import Node, followed, types_of
 
 if TYPE_CHECKING:
-    from nbchat.run import Run
+    from nbchat.api.params import ChatParams
+    from nbchat.api.response import Completion
 
 Steps = Sequence[str | int]
 Allowed = Callable[[Steps], list[bytes] | None]
@@ -20,7 +21,18 @@ _SERVED_BY_LLAMA_CPP = {"local", "llamacpp"}
 _WORDS = {"boolean": (False, True), "null": (None,)}
 
 
-def allowed_of(run: Run) -> Allowed | None:
+class AnsweredRun(Protocol):
+    """What a run has that says who answered, and to which request."""
+
+    @property
+    def profile(self) -> str: ...
+    @property
+    def params(self) -> ChatParams: ...
+    @property
+    def completion(self) -> Completion | None: ...
+
+
+def allowed_of(run: AnsweredRun) -> Allowed | None:
     """Give the function that tells the values allowed at a place of a run's reply, as JSON.
 
     It is given the keys and places that lead there, and gives None where they are endless or
