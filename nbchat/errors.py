@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _PACKAGE = str(Path(__file__).parent)
 
 
-class RunSoFar(Protocol):
+class _RunSoFar(Protocol):
     """The run that failed, with what had come; `nbchat.Run` says what it means."""
 
     @property
@@ -180,7 +180,7 @@ class ApiError(NbchatError):
     its sentence and `body` what it sent: a decoded object, or text.
     """
 
-    run: RunSoFar | None = None
+    run: _RunSoFar | None = None
     completion: Any | None = None  # an `nbchat.api.Completion`
     headers: Mapping[str, str] | None = None
 
@@ -250,7 +250,7 @@ class StreamError(ApiError):
 class TransportError(NbchatError):
     """The answer did not come, or not whole."""
 
-    run: RunSoFar | None = None
+    run: _RunSoFar | None = None
     completion: Any | None = None  # an `nbchat.api.Completion`
 
 
