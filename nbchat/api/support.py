@@ -31,10 +31,14 @@ _ELSEWHERE = {"web_search_options": _SEARCH_ONLY, "audio": _AUDIO_ONLY}
 
 
 class Family(Struct, frozen=True, kw_only=True):
-    """Models whose names fit a pattern (``"gpt-5*"``), and which fields they refuse, and why."""
+    """Models whose names fit a pattern (``"gpt-5*"``), and which fields they refuse, and why.
+
+    `takes` has the values of fields of which they take only some.
+    """
 
     patterns: tuple[str, ...]
     refuses: Mapping[str, str] = {}
+    takes: Mapping[str, tuple[str, ...]] = {}
     vocab_size: int | None = None
 
 
@@ -63,6 +67,11 @@ _GPT_5 = _ELSEWHERE | {
     "logit_bias": _NEVER,
     "prediction": _NEVER,
 }
+#: these always reason
+_GPT_6 = _GPT_5 | dict.fromkeys(
+    (name for name, why in _GPT_5.items() if _WHILE_REASONING in why), _NEVER
+)
+_GPT_6_TAKES = {"reasoning_effort": ("low", "medium", "high", "xhigh")}
 _TOOLS_WITHOUT_REASONING = {
     "tools": "function tools need reasoning_effort='none' here",
     "functions": "function tools need reasoning_effort='none' here",
@@ -81,6 +90,7 @@ FAMILIES: list[Family] = [
         vocab_size=O200K,
     ),
     Family(patterns=("o1", "o1-*", "o3", "o3-*", "o4-mini*"), refuses=_O_SERIES, vocab_size=O200K),
+    Family(patterns=("gpt-6*",), refuses=_GPT_6, takes=_GPT_6_TAKES),
     Family(patterns=("gpt-5-chat*", "gpt-5.?-chat*"), refuses=_ELSEWHERE, vocab_size=O200K),
     Family(
         patterns=("gpt-5.[4-9]*", "gpt-5.[1-9][0-9]*"),
@@ -135,14 +145,24 @@ def encoding(model: str) -> str | None:
 
 def refused_here(model: str, given: Mapping[str, Any]) -> Mapping[str, str]:
     """Give the fields of a request that its model's family is known to refuse, and why."""
-    is_reasoning_off = given.get("reasoning_effort") == "none"
-    return {
+    family = _family(model)
+    if family is None:
+        return {}
+    effort = given.get("reasoning_effort")
+    is_reasoning_off = effort == "none" and not family.takes.get("reasoning_effort")
+    fields = {
         name: why
-        for name, why in refusals(model).items()
+        for name, why in family.refuses.items()
         if name in given
         and not (is_reasoning_off and (_WHILE_REASONING in why or name in _TOOLS_WITHOUT_REASONING))
         and not (why.startswith(_ONE) and given[name] == 1)
     }
+    values = {
+        name: f"this model takes {', '.join(taken[:-1])} and {taken[-1]}, not {given[name]}"
+        for name, taken in family.takes.items()
+        if given.get(name) is not None and given[name] not in taken
+    }
+    return fields | values
 
 
 def _family(model: str) -> Family | None:

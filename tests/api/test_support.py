@@ -1,7 +1,7 @@
 import pytest
 
 from nbchat.api import FIELDS, check, support
-from nbchat.api.support import Family, refusals, vocab_size
+from nbchat.api.support import Family, refusals, refused_here, vocab_size
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,22 @@ def test_a_refusal_that_depends_on_reasoning_says_so() -> None:
 def test_an_unknown_model_refuses_nothing(model: str) -> None:
     assert refusals(model) == {}
     assert vocab_size(model) is None
+
+
+@pytest.mark.parametrize("model", ["gpt-6", "gpt-6-mini", "openai/gpt-6.1-2027-01-01"])
+@pytest.mark.parametrize("effort", ["none", "minimal", "low", "medium", "high", "xhigh", "max"])
+def test_the_newest_models_always_reason_and_take_some_efforts(model: str, effort: str) -> None:
+    given = {"reasoning_effort": effort, "temperature": 0.2, "logprobs": True, "n": 2}
+    refused = refused_here(model, given)
+    assert ("reasoning_effort" in refused) == (effort in ("none", "minimal", "max"))
+    assert {"temperature", "logprobs"} <= set(refused)
+    assert "n" not in refused
+    assert "reasoning_effort" not in refused_here(model, {"reasoning_effort": None})
+
+
+def test_a_value_that_is_refused_is_named_beside_those_that_are_taken() -> None:
+    why = refused_here("gpt-6", {"reasoning_effort": "max"})["reasoning_effort"]
+    assert why == "this model takes low, medium, high and xhigh, not max"
 
 
 def test_the_table_never_blocks_a_request() -> None:
