@@ -36,6 +36,11 @@ class Usage(msgspec.Struct):
         return _count(self.prompt_tokens_details, "cached_tokens")
 
     @property
+    def cache_write_tokens(self) -> int | None:
+        """Prompt tokens that the server put into its cache, which some charge more for."""
+        return _count(self.prompt_tokens_details, "cache_write_tokens")
+
+    @property
     def reasoning_tokens(self) -> int | None:
         """Completion tokens that were spent on reasoning."""
         return _count(self.completion_tokens_details, "reasoning_tokens")
@@ -43,12 +48,17 @@ class Usage(msgspec.Struct):
     @property
     def audio_tokens(self) -> int | None:
         """Audio tokens, of prompt and completion together."""
-        counts = [
-            _count(self.prompt_tokens_details, "audio_tokens"),
-            _count(self.completion_tokens_details, "audio_tokens"),
-        ]
-        known = [count for count in counts if count is not None]
-        return sum(known) if known else None
+        return self._of_both("audio_tokens")
+
+    @property
+    def text_tokens(self) -> int | None:
+        """Tokens of text, of prompt and completion together."""
+        return self._of_both("text_tokens")
+
+    @property
+    def image_tokens(self) -> int | None:
+        """Tokens of pictures, of prompt and completion together."""
+        return self._of_both("image_tokens")
 
     @property
     def accepted_prediction_tokens(self) -> int | None:
@@ -59,6 +69,11 @@ class Usage(msgspec.Struct):
     def rejected_prediction_tokens(self) -> int | None:
         """Tokens of the prediction that do not, and are paid for all the same."""
         return _count(self.completion_tokens_details, "rejected_prediction_tokens")
+
+    def _of_both(self, name: str) -> int | None:
+        details = (self.prompt_tokens_details, self.completion_tokens_details)
+        known = [count for each in details if (count := _count(each, name)) is not None]
+        return sum(known) if known else None
 
 
 def summed(usages: list[Usage]) -> Usage:
@@ -86,7 +101,8 @@ def _summed_details(details: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _count(details: dict[str, Any], name: str) -> int | None:
     value = details.get(name)
-    return value if isinstance(value, int) else None
+    is_count = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_count else None
 
 
 class ResponseMessage(msgspec.Struct):

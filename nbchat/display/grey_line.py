@@ -20,7 +20,7 @@ def grey_line(run: ShownRun) -> str:
     facts = [
         run.model or run.profile,
         f"{run.thread} {run.turn}" if run.thread is not None and run.turn is not None else "",
-        _token_counts(usage.prompt_tokens, usage.completion_tokens),
+        _token_counts(usage),
         f"{_seconds(run.ttft_s)} to first" if run.ttft_s is not None else "",
         _rate(run),
         _cost(run.cost_usd),
@@ -42,12 +42,25 @@ def facts_bundle(run: ShownRun) -> dict[str, str]:
     }
 
 
-def _token_counts(prompt: int | None, completion: int | None) -> str:
-    if prompt is not None and completion is not None:
-        return f"{prompt:,} → {completion:,} tokens"
-    if completion is not None:
-        return f"{completion:,} tokens"
-    return f"{prompt:,} tokens in" if prompt is not None else ""
+def _token_counts(usage: Any) -> str:
+    prompt, completion = usage.prompt_tokens, usage.completion_tokens
+    if completion is None:
+        return f"{prompt:,} tokens in" if prompt is not None else ""
+    parts = f" ({', '.join(_breakdown(usage))})" if _breakdown(usage) else ""
+    before = f"{prompt:,} → " if prompt is not None else ""
+    return f"{before}{completion:,} tokens{parts}"
+
+
+def _breakdown(usage: Any) -> list[str]:
+    """Say what the tokens were of, where they are not of text alone, and what the cache took."""
+    is_mixed = usage.image_tokens or usage.audio_tokens
+    counts = [
+        (usage.text_tokens if is_mixed else 0, "of text"),
+        (usage.image_tokens, "of pictures"),
+        (usage.audio_tokens if usage.text_tokens else 0, "of sound"),
+        (usage.cache_write_tokens, "written to the cache"),
+    ]
+    return [f"{count:,} {what}" for count, what in counts if count]
 
 
 def _seconds(value: float) -> str:

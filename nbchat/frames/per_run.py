@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nbchat.api.fields import FIELDS
-from nbchat.frames.assembly import assemble
-from nbchat.frames.columns import columns_of
+from nbchat.frames.columns import assemble, columns_of
 from nbchat.frames.source import runs_of
 
 if TYPE_CHECKING:
@@ -20,7 +18,10 @@ _COUNTS = (
     "completion_tokens",
     "total_tokens",
     "cached_tokens",
+    "cache_write_tokens",
     "reasoning_tokens",
+    "text_tokens",
+    "image_tokens",
     "audio_tokens",
     "accepted_prediction_tokens",
     "rejected_prediction_tokens",
@@ -39,7 +40,6 @@ def runs(source: Source) -> pd.DataFrame:
     """
     found = runs_of(source)
     sent = [run.params.given() for run in found]
-    fields = FIELDS()
     values: dict[str, list[Any]] = {
         "run_id": [run.id for run in found],
         "created_at": [run.created_at for run in found],
@@ -49,7 +49,7 @@ def runs(source: Source) -> pd.DataFrame:
         "error": [_sentence(run.error) for run in found],
     }
     for column in columns_of("runs"):
-        if column.name in fields:  # any other column is filled above, or assemble misses it
+        if column.name not in values:
             given = [params.get(column.name) for params in sent]
             values[column.name] = [pd.NA if value is None else value for value in given]
             if column.dtype in ("float64", "category"):

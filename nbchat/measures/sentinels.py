@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 OUTSIDE_THE_LIST = -9999.0
 # no sum of real log probabilities comes near; the lowest float, and sums with it, are below
 _NO_SUM = -1e30
+# e to this is hardly a number any more, and a log probability is not above 0
+_NO_PROBABILITY = 700.0
 
 
 def is_known(logprobs: ArrayLike) -> NDArray[np.bool_]:
     """Tell which log probabilities of single tokens are numbers and not sentinels."""
     values = np.asarray(logprobs, dtype=np.float64)
     # a NaN fails both comparisons
-    known: NDArray[np.bool_] = (values > OUTSIDE_THE_LIST) & (values < np.inf)
+    known: NDArray[np.bool_] = (values > OUTSIDE_THE_LIST) & (values < _NO_PROBABILITY)
     return known
 
 

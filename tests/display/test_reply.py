@@ -18,6 +18,33 @@ def test_the_grey_line_says_what_a_reader_wants_to_know() -> None:
     assert grey_line(run) == line
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({"text_tokens": 9}, {"text_tokens": 3}, "9 → 3 tokens"),
+        ({"cached_tokens": 4}, {"reasoning_tokens": 2}, "9 → 3 tokens"),
+        ({"cache_write_tokens": 1024}, {}, "9 → 3 tokens (1,024 written to the cache)"),
+        (
+            {"text_tokens": 2, "image_tokens": 7},
+            {"text_tokens": 3},
+            "9 → 3 tokens (5 of text, 7 of pictures)",
+        ),
+        ({"image_tokens": 7}, {}, "9 → 3 tokens (7 of pictures)"),
+        (
+            {"text_tokens": 2, "audio_tokens": 7},
+            {"audio_tokens": 1, "text_tokens": 2},
+            "9 → 3 tokens (4 of text, 8 of sound)",
+        ),
+        ({"audio_tokens": 7, "image_tokens": 0, "cache_write_tokens": 0}, {}, "9 → 3 tokens"),
+    ],
+)
+def test_tokens_that_are_not_of_text_alone_are_told_apart(
+    before: dict[str, int], after: dict[str, int], said: str
+) -> None:
+    usage = Usage(9, 3, 12, prompt_tokens_details=before, completion_tokens_details=after)
+    assert said in grey_line(run_of("Hi", usage=usage)).split(" · ")
+
+
 def test_what_is_unknown_is_left_out_of_the_grey_line() -> None:
     assert grey_line(run_of("Hi", status="complete", usage=None)) == "smollm2-135m"
 

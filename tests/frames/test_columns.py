@@ -5,9 +5,7 @@ import pytest
 
 from nbchat import frames
 from nbchat.api.fields import FIELDS
-from nbchat.frames import columns
-from nbchat.frames.assembly import assemble, assemble_rows, empty
-from nbchat.frames.columns import columns_of
+from nbchat.frames.columns import _as_declared, columns_of, empty
 from tests.frames.made import choice, entry, run_of
 
 NAMES = ["runs", "choices", "tokens", "alternatives", "usage", "citations"]
@@ -26,8 +24,9 @@ EXPECTED = {
     "fields": "run_id choice path key value type byte_start byte_end char_start char_end n_tokens "
     "logprob prob logprob_with_boundary prob_with_boundary min_prob is_censored is_bound "
     "prob_allowed_lo prob_allowed_hi note",
-    "usage": "run_id prompt_tokens completion_tokens total_tokens cached_tokens reasoning_tokens "
-    "audio_tokens accepted_prediction_tokens rejected_prediction_tokens ttft_s elapsed_s "
+    "usage": "run_id prompt_tokens completion_tokens total_tokens cached_tokens "
+    "cache_write_tokens reasoning_tokens text_tokens image_tokens audio_tokens "
+    "accepted_prediction_tokens rejected_prediction_tokens ttft_s elapsed_s "
     "tokens_per_s cost_usd model service_tier system_fingerprint logprob_basis",
 }
 
@@ -68,27 +67,6 @@ def test_an_empty_frame_is_that_of_no_runs(name):
     assert len(empty(name)) == 0
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_column_that_nothing_fills_is_an_error_and_not_all_na(name, monkeypatch):
-    monkeypatch.setitem(
-        columns._DECLARED, name, (*columns._DECLARED[name], ("new", "float64", "", "of a test"))
-    )
-    values = {column.name: [] for column in columns_of(name) if column.name != "new"}
-    with pytest.raises(ValueError, match=f"fills these columns of the {name} frame: .'new'."):
-        assemble(name, values)
-    with pytest.raises(ValueError, match=r"declares no such columns.*'odd'"):
-        assemble(name, {**values, "new": [], "odd": []})
-    with pytest.raises(ValueError, match=r"declares no such columns.*'odd'"):
-        assemble_rows(name, [{"odd": 1}])
-
-
-def test_a_new_column_of_runs_is_taken_for_no_param(monkeypatch):
-    declared = (*columns._DECLARED["runs"], ("sweep", "string", "", "of a test"))
-    monkeypatch.setitem(columns._DECLARED, "runs", declared)
-    with pytest.raises(ValueError, match="sweep"):
-        frames.runs([a_run()])
-
-
 def test_the_fields_frame_has_the_declared_dtypes():
     frame = frames.fields(run_of(choice(entry("[1]", -0.1))))
     declared = {column.name: column.dtype for column in columns_of("fields")}
@@ -113,3 +91,15 @@ def test_a_categorical_has_only_the_categories_that_it_uses():
     assert list(frames.tokens(run)["token"].cat.categories) == ["only"]
     assert list(frames.alternatives(run)["token"].cat.categories) == ["only", "other"]
     assert list(frames.tokens([run_of(), run])["run_id"].cat.categories) == [run.id]
+
+
+@pytest.mark.parametrize("odd", [10**30, -(10**30), 1.5, "many", [3], {"a": 1}, object()])
+@pytest.mark.parametrize("dtype", ["Int64", "float64", "boolean", "string", "category", "object"])
+def test_a_value_that_no_column_can_hold_takes_no_other_away(odd, dtype):
+    good = {"Int64": 3, "float64": 0.5, "boolean": True}.get(dtype, "x")
+    made = pd.Series(_as_declared([good, odd, None], dtype))
+    assert len(made) == 3
+    assert made[0] == good
+    assert pd.isna(made[2])
+    if dtype == "Int64":
+        assert made.isna().tolist() == [False, True, True]

@@ -61,8 +61,18 @@ def test_usage_counts_and_times():
             "prompt_tokens": 10,
             "completion_tokens": 21,
             "total_tokens": 31,
-            "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 1},
-            "completion_tokens_details": {"reasoning_tokens": 5, "audio_tokens": 2},
+            "prompt_tokens_details": {
+                "cached_tokens": 4,
+                "cache_write_tokens": 6,
+                "audio_tokens": 1,
+                "text_tokens": 7,
+                "image_tokens": 2,
+            },
+            "completion_tokens_details": {
+                "reasoning_tokens": 5,
+                "audio_tokens": 2,
+                "text_tokens": 14,
+            },
         },
         ttft_s=0.5,
         elapsed_s=2.5,
@@ -70,8 +80,8 @@ def test_usage_counts_and_times():
         logprob_basis="raw",
     )
     row = frames.usage(run).iloc[0]
-    assert row["prompt_tokens":"reasoning_tokens"].tolist() == [10, 21, 31, 4, 5]
-    assert row["audio_tokens"] == 3
+    assert row["prompt_tokens":"reasoning_tokens"].tolist() == [10, 21, 31, 4, 6, 5]
+    assert row["text_tokens":"audio_tokens"].tolist() == [21, 2, 3]
     assert row["accepted_prediction_tokens"] is pd.NA
     # 20 tokens after the first one, in two seconds
     assert row["tokens_per_s"] == pytest.approx(10)
