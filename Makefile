@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, and fetches everything else: make help
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab demo quick test bench clean check-python
+.PHONY: help env lab demo quick test fuzz bench clean check-python
 
 works = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON := $(or $(PYTHON),$(shell \
@@ -10,6 +10,7 @@ PYTHON := $(or $(PYTHON),$(shell \
 	done))
 
 VENV_PYTHON := .venv/bin/python
+TIMES ?= 100
 NOTEBOOK ?= notebooks/01_quickstart.ipynb
 PYTEST_ARGS ?=
 
@@ -26,6 +27,7 @@ help:
 	@echo "make demo   the quickstart without a browser, as a page: build/01_quickstart.html"
 	@echo "make test   everything that has to pass: linters, types, pytest (PYTEST_ARGS=... narrows it)"
 	@echo "make quick  the same without browser, kernel and model: for the time between commits"
+	@echo "make fuzz   the property tests with TIMES=100 times as many examples"
 	@echo "make bench  what things cost, beside the openai client"
 	@echo "make env    .venv with everything for development"
 	@echo "make clean  removes .venv, build/ and caches; the weights stay"
@@ -59,6 +61,9 @@ test: env
 quick: env
 	$(read_over)
 	$(VENV_PYTHON) -m pytest -m "not browser and not kernel and not local" $(PYTEST_ARGS)
+
+fuzz: env
+	NBCHAT_FUZZ=$(TIMES) $(VENV_PYTHON) -m pytest -m fuzz --timeout=0 $(PYTEST_ARGS)
 
 bench: env
 	@$(VENV_PYTHON) -m nbchat.local download

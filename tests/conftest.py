@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from nbchat import local
+from tests.fuzzing import TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 settings.register_profile(
     "nbchat", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.load_profile("nbchat")
+settings.register_profile("fuzz", settings.get_profile("nbchat"), max_examples=100 * TIMES)
+settings.load_profile("fuzz" if TIMES > 1 else "nbchat")
 
 
 @pytest.fixture(scope="session")

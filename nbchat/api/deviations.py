@@ -89,6 +89,25 @@ def _without_lone_surrogates(value: Any) -> Any:
     return value
 
 
+def decode_error(data: bytes) -> Any:
+    """Decode the body of an error: its JSON as far as it can be walked, else its text."""
+    try:
+        return cut_off(_decode_json(data))
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", "replace")
+
+
+def cut_off(value: Any, levels: int = MOST_LEVELS) -> Any:
+    """Give a decoded value with "…" for what is nested more deeply than so many levels."""
+    if not isinstance(value, (list, dict)):
+        return value
+    if levels == 0:
+        return "…"
+    if isinstance(value, list):
+        return [cut_off(item, levels - 1) for item in value]
+    return {key: cut_off(item, levels - 1) for key, item in value.items()}
+
+
 def read_chunk(event: Any) -> Chunk:
     """Read a decoded event of any server. Raise ValueError where it is not an object."""
     if not isinstance(event, Mapping):
@@ -201,16 +220,27 @@ def _thought(part: Any) -> str:
 
 
 def tidy_call(piece: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a piece of a tool call with its index as a number, its id and name as texts."""
+    """Give a piece of a tool call with an index that is a number, and texts where they belong."""
     tidy = dict(piece)
     if "index" in tidy:
         tidy["index"] = _number(tidy["index"])
-    if "id" in tidy:
-        tidy["id"] = _name(tidy["id"])
+    for name in ("id", "type"):
+        if name in tidy:
+            tidy[name] = _name(tidy[name])
     for kind in ("function", "custom"):
-        body = tidy.get(kind)
-        if isinstance(body, Mapping) and "name" in body:
-            tidy[kind] = {**body, "name": _name(body["name"])}
+        if isinstance(tidy.get(kind), Mapping):
+            tidy[kind] = tidy_body(tidy[kind])
+    return tidy
+
+
+def tidy_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the body of a call with its name, and what it is called with, as texts."""
+    tidy = {n: v for n, v in body.items() if v is not None or n not in ("arguments", "input")}
+    if "name" in tidy:
+        tidy["name"] = _name(tidy["name"])
+    for name in ("arguments", "input"):
+        if name in tidy and not isinstance(tidy[name], str):
+            tidy[name] = json.dumps(tidy[name], ensure_ascii=False)
     return tidy
 
 
@@ -360,7 +390,9 @@ def _integer(value: Any) -> int | None:
 
 
 def _number(value: Any) -> int | None:
-    """Give an index, which some servers send as a text."""
+    """Give an index, which some servers send as a text or as 1.0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         value = int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -102,8 +102,9 @@ def _name_of(piece: dict[str, Any]) -> str:
 
 def _arguments(call: dict[str, Any]) -> str:
     body = call.get("function") or call.get("custom")
-    grown = next((body[n] for n in _GROWING if body.get(n)), "") if isinstance(body, dict) else ""
-    return "".join(grown) if isinstance(grown, (str, list)) else _as_json(grown)
+    if not isinstance(body, dict):
+        return ""
+    return "".join(next((body[name] for name in _GROWING if body.get(name)), ()))
 
 
 def _is_complete(call: dict[str, Any]) -> bool:
@@ -136,16 +137,7 @@ def joined(body: dict[str, Any], piece: dict[str, Any]) -> dict[str, Any]:
     """Add a piece of a call: `arguments` and `input` grow, the rest is taken once."""
     for name, value in piece.items():
         if name in _GROWING:
-            if value is None:
-                continue
-            text = value if isinstance(value, str) else _as_json(value)
-            body.setdefault(name, []).append(text)
+            body.setdefault(name, []).append(value)
         elif not body.get(name):
             body[name] = value
     return body
-
-
-def _as_json(value: Any) -> str:
-    import json
-
-    return json.dumps(value, ensure_ascii=False)

@@ -182,7 +182,7 @@ class Client:
                 return http_answers.whole_body(response, left_s, limit)
             except FAILED as error:
                 waited_s = time.perf_counter() - started
-                failure = transport_error(error, self.profile, waited_s)
+                failure = transport_error(error, self.profile, waited_s, timeout)
         raise failure
 
     def close(self) -> None:
@@ -250,7 +250,7 @@ class Client:
                 )
             except FAILED as error:
                 waited_s = time.perf_counter() - started
-                failure = transport_error(error, self.profile, waited_s)
+                failure = transport_error(error, self.profile, waited_s, timeout)
                 if is_last or not self._is_stale(error, request, waited_s):
                     break
         raise failure  # outside of what was caught, on which the request and its key hang

@@ -11,10 +11,12 @@ from typing import Any
 
 from nbchat.api.deviations import (
     created_s,
+    cut_off,
     joined_details,
     merged_usage,
     read_usage,
     shallow,
+    tidy_body,
 )
 from nbchat.api.logprobs import ChoiceLogprobs, TokenTable
 from nbchat.api.response import (
@@ -93,7 +95,7 @@ class Fold:
         if chunk.extra is not None:
             self._extra.update(_kept(chunk.extra))
         if chunk.error and self.error is None:
-            self.error = _kept(chunk.error)
+            self.error = cut_off(chunk.error)
 
     def completion(self) -> Completion:
         """Give the completion so far. The tables of logprobs in it go on growing."""
@@ -235,7 +237,9 @@ class _FoldedChoice:
                 self._calls = FoldedCalls()
             self._calls.add(_kept(delta.tool_calls))
         if delta.function_call:
-            self._function_call = joined(self._function_call or {}, _kept(delta.function_call))
+            self._function_call = joined(
+                self._function_call or {}, tidy_body(_kept(delta.function_call))
+            )
         if delta.annotations:
             self._annotations += _kept(delta.annotations)
         if delta.audio:

@@ -11,7 +11,7 @@ import msgspec
 import requests
 import urllib3
 
-from nbchat.api.deviations import decode_json
+from nbchat.api.deviations import decode_error, decode_json
 from nbchat.api.error_objects import ErrorFields, read_error
 from nbchat.client.incoming import SlowHeadError, incoming_of
 from nbchat.client.profiles import LOCAL, Profile
@@ -31,6 +31,8 @@ from nbchat.errors import (
 #: what the HTTP libraries raise, of their own and of Python's, where no answer comes
 FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 _PIECE = 65_536
+#: how far the end of a wait and its noticing may lie apart
+_MOMENT_S = 0.5
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _MOST_TITLE = 10_000
 _MOST_ERROR_BYTES = 1_000_000
@@ -204,10 +206,7 @@ def _body(response: requests.Response) -> Any:
                 break
     if data.lstrip().startswith(b"data:"):  # an event in the place of the object
         data = data.lstrip().removeprefix(b"data:").strip()
-    try:
-        return decode_json(data)
-    except ValueError:
-        return data.decode("utf-8", "replace")
+    return decode_error(bytes(data))
 
 
 def _redacted(value: Any, profile: Profile) -> Any:
@@ -251,16 +250,21 @@ def is_stale_connection(
     return is_broken and is_reused
 
 
-def transport_error(error: Exception, profile: Profile, waited_s: float) -> TransportError:
-    """Make the exception for a request that got no answer in the seconds that were waited."""
+def transport_error(
+    error: Exception, profile: Profile, waited_s: float, timeout: tuple[float, float]
+) -> TransportError:
+    """Make the exception for a request that got no answer in the seconds that were waited.
+
+    `timeout` is what was allowed, to connect and then to begin.
+    """
     where = profile.base_url
-    after = duration(waited_s)
+    connecting, after = (duration(waited_s, allowed_s) for allowed_s in timeout)
     if _is_caused_by(error, SlowHandshakeError):
         return ConnectTimeout(
-            f"{where} took the connection, but its TLS handshake was not done after {after}."
+            f"{where} took the connection, but its TLS handshake was not done after {connecting}."
         )
     if isinstance(error, requests.ConnectTimeout):
-        return ConnectTimeout(f"No connection to {where} within {after}.")
+        return ConnectTimeout(f"No connection to {where} within {connecting}.")
     if _is_caused_by(error, SlowHeadError):
         return FirstByteTimeout(
             f"The server at {where} began an answer, but its headers were not whole after {after}."
@@ -287,9 +291,10 @@ def transport_error(error: Exception, profile: Profile, waited_s: float) -> Tran
     return ConnectError(f"No connection to {where}: {_cause(error)}. Is the server running there?")
 
 
-def duration(seconds: float) -> str:
-    """Say how long something took: tenths of a second above one, hundredths below."""
-    return f"{round(seconds, 1 if seconds >= 1 else 2):g} s"
+def duration(waited_s: float, allowed_s: float) -> str:
+    """Say how long was waited: what was allowed, where it was that but for a moment."""
+    is_that = abs(waited_s - allowed_s) <= max(_MOMENT_S, allowed_s / 20)
+    return f"{allowed_s if is_that else round(waited_s, 1):g} s"
 
 
 def _is_caused_by(error: BaseException, kind: type[Exception]) -> bool:

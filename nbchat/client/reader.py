@@ -40,6 +40,8 @@ class Reader:
         self._words = b""
         self._is_done = False
         self._is_known = False
+        #: whether an event has come, and no [DONE]
+        self._is_running = False
 
     @property
     def is_done(self) -> bool:
@@ -63,7 +65,7 @@ class Reader:
             return self._begin(piece)
         events = self._events.feed(piece)
         # mostly one piece is one chunk
-        if len(events) == 1 and events[0].type == "message" and not self._is_done:
+        if self._is_running and len(events) == 1 and events[0].type == "message":
             data = events[0].data
             if data.startswith(b"{"):
                 return (_decoded(data),)
@@ -126,7 +128,9 @@ class Reader:
         return StreamCutError("The answer ended before anything of it had come.")
 
     def _chunks(self, events: list[Event], piece: bytes = b"") -> Iterator[Chunk]:
-        if not events and len(self._words) < _MOST_WORDS:
+        if events and not self._is_done:
+            self._is_running, self._words = True, b""
+        elif not self._is_running and len(self._words) < _MOST_WORDS:
             self._words += piece[:_MOST_WORDS]
         for event in events:
             if self._is_done:
@@ -143,7 +147,7 @@ class Reader:
                 chunk.error = decode_json(data)
             yield chunk
         elif data.strip() == b"[DONE]":
-            self._is_done = True
+            self._is_done, self._is_running = True, False
         elif event.type == "error":
             yield Chunk(error=data.decode("utf-8", "replace"))
         elif data.strip() and event.type == "message":

@@ -219,15 +219,16 @@ class Stream:
         return has_all and not fold.unfinished
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        waiting_since = time.perf_counter()
+        waiting_since, allowed_s = time.perf_counter(), self._timeouts.first_byte_s
         try:
             for piece in http_answers.pieces(response, self._timeouts.between_bytes_s):
                 yield piece
-                waiting_since = time.perf_counter()
+                waiting_since, allowed_s = time.perf_counter(), self._timeouts.between_bytes_s
         except FAILED as error:
             fold = self._fold
             if fold.error is None and (fold.is_empty or fold.unfinished):
-                broken = self._broken(error, time.perf_counter() - waiting_since)
+                waited_s = time.perf_counter() - waiting_since
+                broken = self._broken(error, http_answers.duration(waited_s, allowed_s))
             else:
                 # every choice is finished: a server that then forgets to end, or ends rudely,
                 # has answered all the same
@@ -236,9 +237,8 @@ class Stream:
             return
         raise broken
 
-    def _broken(self, error: Exception, waited_s: float) -> TransportError:
+    def _broken(self, error: Exception, after: str) -> TransportError:
         if http_answers.is_timeout(error):
-            after = http_answers.duration(waited_s)
             if self._fold.is_empty:
                 return FirstByteTimeout(f"The server sent nothing for {after}.")
             return BetweenBytesTimeout(f"The answer stood still for {after} and was given up.")

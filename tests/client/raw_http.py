@@ -26,12 +26,12 @@ class Framing(NamedTuple):
     def keeps_connection(self) -> bool:
         return self.connection == "keep-alive" and self.length != "neither"
 
-    def pieces(self, content_type: str, body: bytes) -> list[bytes]:
+    def pieces(self, content_type: str, body: bytes, status: int = 200) -> list[bytes]:
         """The bytes of an answer, in pieces that are sent one by one."""
         if self.is_compressed:
             squeeze = zlib.compressobj(wbits=31)
             body = squeeze.compress(body) + squeeze.flush()
-        lines = [f"HTTP/{self.version} 200 OK", f"content-type: {content_type}"]
+        lines = [f"HTTP/{self.version} {status} Said", f"content-type: {content_type}"]
         lines += [f"connection: {self.connection}"]
         lines += ["content-encoding: gzip"] * self.is_compressed
         if self.length == "length":

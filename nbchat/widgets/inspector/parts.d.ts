@@ -61,7 +61,16 @@ interface Look {
 
 /** What is shown of a token; NaN is unknown. */
 type Figures = Record<FigureName, number>;
-type FigureName = Scale["name"];
+type FigureName =
+  | "logprob"
+  | "prob"
+  | "surprisal"
+  | "entropy_lo"
+  | "entropy_hi"
+  | "margin"
+  | "rank"
+  | "top_k"
+  | "tail_mass";
 
 /** Fonts and lengths that tokens are laid out with; `figure`: the words below a token. */
 interface Measures {
