@@ -14,7 +14,11 @@ from nbchat.display.fragments import grey_bundle
 from nbchat.display.grey_line import facts_bundle, grey_line
 from nbchat.display.growing import Show, Slot, WholeText
 from nbchat.display.page import Page, PastRound, choices_of
-from nbchat.display.reasoning_and_sources import reasoning_bundle, reasoning_html
+from nbchat.display.reasoning_and_sources import (
+    reasoning_bundle,
+    reasoning_html,
+    reasoning_plain,
+)
 from nbchat.display.reply import caption, choice_bundles, has_something, player_bundle, reply_bundle
 from nbchat.display.sanitise import whole_bundle
 from nbchat.display.tool_calls import round_bundle
@@ -83,15 +87,16 @@ def _round_anew(asked: ShownRound) -> Iterator[Show]:
 
 
 def _round_in_place(asked: ShownRound, past: PastRound) -> Iterator[Show]:
+    messages = [choice.message for choice in asked.completion.choices]
+    calls, thought = round_bundle(asked), past.text.thought if past.text is not None else None
+    if thought is not None:
+        yield _in_place(thought, reasoning_bundle(messages[0]))
+    elif any(message.reasoning for message in messages):
+        calls["text/html"] = f"<div>{reasoning_html(messages)}{calls['text/html']}</div>"
+        calls["text/plain"] = f"{reasoning_plain(messages)}\n{calls['text/plain']}"
     if asked.text:
         text = _text_bundle(asked)
         yield _in_place(past.text.slot, text) if past.text is not None else Show(text)
-    calls = round_bundle(asked)
-    if past.text is None or past.text.thought is None:
-        thought = reasoning_html(choice.message for choice in asked.completion.choices)
-        calls["text/html"] = (
-            f"<div>{thought}{calls['text/html']}</div>" if thought else calls["text/html"]
-        )
     yield _in_place(past.calls, calls)
 
 
