@@ -215,6 +215,16 @@ class Run:
         return self.message.text or ""
 
     @property
+    def has_come(self) -> bool:
+        """Whether something of a reply has come: text, reasoning, sound, calls or a refusal."""
+        completion = self.completion
+        choices = completion.choices if completion is not None else []
+        return bool(self.rounds) or any(
+            m.text or m.reasoning or m.refusal or m.audio or m.tool_calls or m.function_call
+            for m in (choice.message for choice in choices)
+        )
+
+    @property
     def audio(self) -> Audio | None:
         """The sound of the first choice, as far as it has come; None where there is none.
 
@@ -387,6 +397,9 @@ class Run:
         from nbchat.display.views import taken_over
 
         return taken_over(self, choice)
+
+    def __str__(self) -> str:
+        return self.text
 
     def __repr__(self) -> str:
         text = self.text

@@ -5,31 +5,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import visible
-from nbchat.display.fragments import grey_html
+from nbchat.display.fragments import escaped, grey_html
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import sources_html, sources_plain
 from nbchat.display.reply import has_something
 
 if TYPE_CHECKING:
-    from nbchat.api.response import Choice
     from nbchat.display.shown_run import ShownRun
 
 
 def grey_line(run: ShownRun) -> str:
     """Say in one line what a reader may want to know of a run. Unknown facts are left out."""
+    return " · ".join(words for words, _ in _facts(run))
+
+
+def _facts(run: ShownRun) -> list[tuple[str, str]]:
+    """Give what the line says, and for each part what it means."""
     usage: Any = run.usage
+    turn = f"{run.thread} {run.turn}" if run.thread is not None and run.turn is not None else ""
     facts = [
-        run.model or run.profile,
-        f"{run.thread} {run.turn}" if run.thread is not None and run.turn is not None else "",
-        _token_counts(usage),
-        f"{_seconds(run.ttft_s)} to first" if run.ttft_s is not None else "",
-        _rate(run),
-        _cost(run.cost_usd),
-        f"try {run.tries}" if run.tries > 1 else "",
-        _call_count(run),
-        _ending(run),
-        *run.notes,
+        (run.model or run.profile, "the model that answered, as the server calls it"),
+        (turn, "the conversation, and the turn in it"),
+        (
+            _token_counts(usage),
+            "tokens of the prompt → tokens of the reply, as the server counts them",
+        ),
+        (
+            f"{_seconds(run.ttft_s)} to first" if run.ttft_s is not None else "",
+            "seconds from sending to the first content",
+        ),
+        (_rate(run), "tokens a second, from the first one to the end"),
+        (_cost(run.cost_usd), "what it cost in US dollars, by list prices or by the server"),
+        (
+            f"try {run.tries}" if run.tries > 1 else "",
+            "the request was sent so many times, since it failed before",
+        ),
+        (_call_count(run), "calls of tools that the reply asked for"),
+        (_ending(run), "how the reply ended, where it is not simply whole"),
+        *((note, "what was changed in the request, or is to be known of it") for note in run.notes),
     ]
-    return visible(" · ".join(fact for fact in facts if fact)).replace("\n", " ")
+    return [(visible(words).replace("\n", " "), meaning) for words, meaning in facts if words]
+
+
+def _facts_html(run: ShownRun) -> str:
+    parts = (
+        f'<span title="{escaped(meaning)}">{escaped(words)}</span>'
+        for words, meaning in _facts(run)
+    )
+    return " · ".join(parts)
 
 
 def facts_bundle(run: ShownRun) -> dict[str, str]:
@@ -37,7 +60,7 @@ def facts_bundle(run: ShownRun) -> dict[str, str]:
     completion, line = run.completion, grey_line(run)
     choices = sorted(completion.choices, key=lambda c: c.index) if completion else []
     return {
-        "text/html": grey_html(line, sources_html(choices)),
+        "text/html": grey_html("", sources_html(choices) + _facts_html(run)),
         "text/plain": "\n".join(part for part in (visible(sources_plain(choices)), line) if part),
     }
 
@@ -98,7 +121,7 @@ def _ending(run: ShownRun) -> str:
     if run.status in ("interrupted", "error"):
         return run.status
     completion = run.completion
-    choices: list[Choice] = completion.choices if completion else []
+    choices = without_inline_reasoning(completion.choices if completion else [])
     reasons = dict.fromkeys(choice.finish_reason for choice in choices)
     endings = [reason for reason in reasons if reason and reason != "stop"]
     if run.status == "complete" and not any(has_something(c.message) for c in choices):

@@ -13,6 +13,7 @@ from nbchat.display.characters import visible
 from nbchat.display.fragments import grey_bundle
 from nbchat.display.grey_line import facts_bundle, grey_line
 from nbchat.display.growing import Show, Slot, WholeText
+from nbchat.display.inline_reasoning import parted, without_inline_reasoning
 from nbchat.display.page import Page, PastRound, choices_of
 from nbchat.display.reasoning_and_sources import (
     reasoning_bundle,
@@ -75,27 +76,28 @@ def _reply_anew(page: Page, run: ShownRun) -> Iterator[Show]:
 
 
 def _text_bundle(asked: ShownRound) -> dict[str, str]:
-    return whole_bundle(asked.text) | {"text/plain": visible(asked.text)}
+    _, text = parted(asked.text)
+    return whole_bundle(text) | {"text/plain": visible(text)} if text else {}
 
 
 def _round_anew(asked: ShownRound) -> Iterator[Show]:
-    if any(choice.message.reasoning for choice in asked.completion.choices):
-        yield Show(reasoning_bundle(asked.completion.choices[0].message))
-    if asked.text:
-        yield Show(_text_bundle(asked))
+    messages = [c.message for c in without_inline_reasoning(asked.completion.choices)]
+    if any(message.reasoning for message in messages):
+        yield Show(reasoning_bundle(messages[0]))
+    if text := _text_bundle(asked):
+        yield Show(text)
     yield Show(round_bundle(asked))
 
 
 def _round_in_place(asked: ShownRound, past: PastRound) -> Iterator[Show]:
-    messages = [choice.message for choice in asked.completion.choices]
+    messages = [c.message for c in without_inline_reasoning(asked.completion.choices)]
     calls, thought = round_bundle(asked), past.text.thought if past.text is not None else None
     if thought is not None:
         yield _in_place(thought, reasoning_bundle(messages[0]))
     elif any(message.reasoning for message in messages):
         calls["text/html"] = f"<div>{reasoning_html(messages)}{calls['text/html']}</div>"
         calls["text/plain"] = f"{reasoning_plain(messages)}\n{calls['text/plain']}"
-    if asked.text:
-        text = _text_bundle(asked)
+    if text := _text_bundle(asked):
         yield _in_place(past.text.slot, text) if past.text is not None else Show(text)
     yield _in_place(past.calls, calls)
 

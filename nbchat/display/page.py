@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nbchat.display.fragments import grey_bundle
 from nbchat.display.growing import GrowingText, Show, Slot, TextInPieces, WholeText, new_slot
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import reasoning_bundle, reasoning_status
 from nbchat.display.reply import caption
 from nbchat.display.tool_calls import asking_bundle, is_calling, round_bundle
@@ -66,12 +67,13 @@ class Page:
         while len(self.past) < len(rounds):
             asked = rounds[len(self.past)]
             is_answered = asked.is_answered  # read before what it has, which may still grow
-            yield from self._show_texts(run, asked.completion.choices)
+            said = without_inline_reasoning(asked.completion.choices)
+            yield from self._show_texts(run, said)
             yield from self._show_calls(round_bundle(asked))
             if not is_answered:
                 return
             self.end_round()
-        choices = choices_of(run)
+        choices = choices_of(run, is_growing=True)
         is_asking = len(choices) == 1 and is_calling(choices[0].message)
         if not is_asking and not any(choice.message.text for choice in choices):
             yield from self._show_status(choices)
@@ -158,10 +160,11 @@ class Page:
         self.texts[index] = kind(self.first, thought)
 
 
-def choices_of(run: ShownRun | None) -> list[Choice]:
-    """Give the choices of a run in order; none where nothing has come."""
+def choices_of(run: ShownRun | None, *, is_growing: bool = False) -> list[Choice]:
+    """Give the choices of a run in order, as they are shown; none where nothing has come."""
     completion = None if run is None else run.completion
-    return [] if completion is None else sorted(completion.choices, key=lambda c: c.index)
+    choices = [] if completion is None else completion.choices
+    return without_inline_reasoning(choices, is_growing=is_growing)
 
 
 def _count(run: ShownRun | None, choices: Sequence[Choice]) -> int:

@@ -9,6 +9,7 @@ from nbchat.display.blocks import MarkdownBlocks
 from nbchat.display.characters import visible
 from nbchat.display.fragments import as_it_is, grey_html
 from nbchat.display.grey_line import facts_bundle
+from nbchat.display.inline_reasoning import parted, without_inline_reasoning
 from nbchat.display.reasoning_and_sources import reasoning_html, reasoning_plain
 from nbchat.display.reply import caption, has_something, player_bundle, reply_markdown, shown_text
 from nbchat.display.sanitise import as_html, is_harmless
@@ -75,11 +76,13 @@ def _whole(run: ShownRun) -> dict[str, str]:
 def _sections(run: ShownRun) -> Iterator[_Section]:
     for asked in run.rounds:
         calls, plain = rounds_html([asked]), rounds_plain([asked])
-        thought = _thought(asked.completion.choices)
-        yield _Section(thought, asked.text, [calls], calls, _stacked(visible(asked.text), plain))
+        thought = _thought(without_inline_reasoning(asked.completion.choices))
+        _, text = parted(asked.text)
+        yield _Section(thought, text, [calls], calls, _stacked(visible(text), plain))
     choices = [] if run.ends_in_calls or run.completion is None else run.completion.choices
+    choices = without_inline_reasoning(choices)
     shown = [c for c in choices if has_something(c.message) or c.message.reasoning]
-    for choice in sorted(shown, key=lambda c: c.index):
+    for choice in shown:
         name = caption(choice.index) if len(shown) > 1 else ""
         message, sound = choice.message, player_bundle(run, choice.message)
         yield _Section(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import visible
 from nbchat.display.fragments import escaped, grey_html
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import reasoning_html, sources_html
 from nbchat.display.reply import caption, reply_markdown
 from nbchat.display.sanitise import as_html
@@ -50,7 +51,7 @@ class View:
 def side_by_side(run: ShownRun) -> View:
     """Give the choices of a run as columns, which stand below one another on a narrow page."""
     completion = run.completion
-    choices = sorted(completion.choices, key=lambda c: c.index) if completion else []
+    choices = without_inline_reasoning(completion.choices if completion else [])
     if not choices:
         return View("<p>This run has no reply.</p>", "no reply")
     columns = "".join(f'<div style="{_COLUMN}">{_column(choice)}</div>' for choice in choices)

@@ -15,6 +15,7 @@ from nbchat.display.characters import write
 from nbchat.errors import ApiError, BadRequestError, TransportError
 from nbchat.run import Run
 from nbchat.session import repair, rounds
+from nbchat.session.interrupts import shorten
 from nbchat.session.prepared import Prepared, comes_whole, prepare, refuse_media, streams
 from nbchat.session.rounds import Toolbox
 from nbchat.session.settings import client_of, endpoint, logprob_bases, resolved, settings
@@ -139,8 +140,10 @@ class Playing:
             runs.append(run)
             yield from self._chunks()
             run.status = "interrupted" if self._is_cancelled else "complete"
-        except (KeyboardInterrupt, GeneratorExit):
+        except (KeyboardInterrupt, GeneratorExit) as interrupt:
             run.status = "interrupted"
+            if isinstance(interrupt, KeyboardInterrupt):
+                shorten(interrupt, [run])
             raise
         except BaseException as error:
             run.status = "error"

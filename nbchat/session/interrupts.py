@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-_LINE = "Interrupted. What had come of the reply is kept."
+_KEPT = "Interrupted. What had come of the reply is kept."
+_NOTHING = "Interrupted before anything of a reply had come."
 
 
-def shorten(interrupt: KeyboardInterrupt) -> None:
-    """Let IPython show one line for this interrupt, without a tour through libraries."""
-    interrupt._render_traceback_ = lambda: [_LINE]  # type: ignore[attr-defined]
+class InterruptedRun(Protocol):
+    """What tells whether something of a run had come."""
+
+    @property
+    def has_come(self) -> bool: ...
+
+
+def shorten(interrupt: KeyboardInterrupt, runs: Iterable[InterruptedRun] = ()) -> None:
+    """Let IPython show one line for this interrupt, without a tour through libraries.
+
+    `runs`: those that it cut off, beside the ones that are known; the line says whether
+    something of them is kept.
+    """
+    known = [*vars(interrupt).get("runs", ()), *runs]
+    interrupt.runs = known  # type: ignore[attr-defined]
+    interrupt._render_traceback_ = lambda: [_line(known)]  # type: ignore[attr-defined]
+
+
+def _line(runs: list[InterruptedRun]) -> str:
+    return _KEPT if any(run.has_come for run in runs) else _NOTHING
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def play_together(
                 pass
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
-            shorten(error)
+            shorten(error, [playing.run for playing in playings])
         is_over.set()
         for playing in playings:
             if playing.run.status == "running":

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nbchat.api.response import Choice, ResponseMessage, Usage
 from nbchat.display.characters import visible
-from nbchat.display.grey_line import grey_line
+from nbchat.display.grey_line import facts_bundle, grey_line
 from nbchat.display.reply import fenced
 from nbchat.display.run_bundle import mimebundle
 from tests.display.fakes import run_of
@@ -43,6 +45,17 @@ def test_tokens_that_are_not_of_text_alone_are_told_apart(
 ) -> None:
     usage = Usage(9, 3, 12, prompt_tokens_details=before, completion_tokens_details=after)
     assert said in grey_line(run_of("Hi", usage=usage)).split(" · ")
+
+
+def test_each_part_of_the_grey_line_says_what_it_means() -> None:
+    run = run_of(
+        "Hi", status="interrupted", thread="main", turn=2, ttft_s=0.21, elapsed_s=1.21,
+        cost_usd=0.5, tries=2, notes=["sent without seed"],
+    )  # fmt: skip
+    html = facts_bundle(run)["text/html"]
+    parts = re.findall(r'<span title="([^"]+)">([^<]+)</span>', html)
+    assert " · ".join(words for _, words in parts) == grey_line(run)
+    assert len({meaning for meaning, _ in parts}) == len(parts) == 9
 
 
 def test_what_is_unknown_is_left_out_of_the_grey_line() -> None:

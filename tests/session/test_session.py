@@ -130,7 +130,30 @@ def test_an_interrupt_keeps_what_had_come_and_is_raised_again(server: ScriptedSe
     assert server.requests[0].wait_over().disconnected_at is not None
     lines = caught.value._render_traceback_()  # type: ignore[attr-defined]
     assert len(lines) == 1
-    assert lines[0].startswith("Interrupted")
+    assert lines == ["Interrupted. What had come of the reply is kept."]
+
+
+def test_an_interrupt_before_anything_came_does_not_say_that_something_is_kept(
+    server: ScriptedServer,
+) -> None:
+    server.default = Reply([HANG])
+
+    def interrupt() -> None:
+        server.wait_for_requests(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        nbchat.chat("Hi")
+    lines = caught.value._render_traceback_()  # type: ignore[attr-defined]
+    assert lines == ["Interrupted before anything of a reply had come."]
+
+
+def test_a_run_as_text_is_its_reply(server: ScriptedServer) -> None:
+    run = nbchat.chat("Hi")
+    assert run.text
+    assert str(run) == f"{run}" == run.text
+    assert repr(run).startswith("<Run ")
 
 
 def test_an_error_carries_its_run_and_shows_in_a_few_lines(server: ScriptedServer) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.blocks import MarkdownBlocks
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import sources_html
 from nbchat.display.reply import fenced, reply_markdown
 from nbchat.display.sanitise import as_html, open_html
@@ -66,7 +67,7 @@ class LaneFeed:
         if completion is None:
             return []
         found = []
-        for choice in completion.choices:
+        for choice in without_inline_reasoning(completion.choices, is_growing=not is_whole):
             feed = self._choices.get(choice.index)
             if feed is None:
                 feed = self._choices[choice.index] = _ChoiceFeed(choice.index)

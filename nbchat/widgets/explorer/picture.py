@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.fragments import escaped
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import reasoning_html, sources_html
 from nbchat.display.sanitise import as_html
 from nbchat.redact import redact_keys
@@ -61,7 +62,7 @@ def _message(message: Any) -> str:
 
 def _reply(entry: Entry) -> str:
     completion = entry.run.completion if entry.run is not None else None
-    choices = completion.choices if completion is not None else []
+    choices = without_inline_reasoning(completion.choices if completion is not None else [])
     head = f'<div style="{_MONO}"><b>{_safe(entry.label)}</b></div>' if entry.label else ""
     texts = "".join(_choice(choice, many=len(choices) > 1) for choice in choices)
     if len(choices) > 1:

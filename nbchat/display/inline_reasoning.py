@@ -1,0 +1,49 @@
+"""Reasoning that a model writes into its reply: ``<think>…</think>`` at the beginning.
+
+Servers that know a model's format take it out; where none does, it is folded here as reasoning
+is. What came stays as it came in the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from nbchat.api.response import Choice, ResponseMessage
+
+_OPENINGS = ("<think>", "<thinking>")
+_OPENING = re.compile(r"\s*<(think(?:ing)?)>")
+
+
+def without_inline_reasoning(
+    choices: Iterable[Choice], *, is_growing: bool = False
+) -> list[Choice]:
+    """Give choices in order, with what they think at the beginning as their reasoning.
+
+    `is_growing`: more may come, so that a beginning like ``<thi`` is not shown yet.
+    """
+    ordered = sorted(choices, key=lambda choice: choice.index)
+    return [replace(c, message=_parted(c.message, is_growing=is_growing)) for c in ordered]
+
+
+def parted(text: str, *, is_growing: bool = False) -> tuple[str, str]:
+    """Give what is thought at the beginning of a text, and the rest of it."""
+    found = _OPENING.match(text)
+    if found is None:
+        is_undecided = is_growing and any(word.startswith(text.lstrip()) for word in _OPENINGS)
+        return "", "" if is_undecided else text
+    thought, _, rest = text[found.end() :].partition(f"</{found[1]}>")
+    return thought.strip(), rest.lstrip()
+
+
+def _parted(message: ResponseMessage, *, is_growing: bool) -> ResponseMessage:
+    text = message.content or ""
+    thought, rest = parted(text, is_growing=is_growing)
+    if rest == text:
+        return message
+    reasoning = "\n\n".join(part for part in (message.reasoning, thought) if part)
+    return replace(message, content=rest, reasoning=reasoning or None)
