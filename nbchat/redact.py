@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "•••"
 
@@ -24,6 +25,38 @@ def redact_keys(text: str) -> str:
 def redact_source(line: str) -> str:
     """Take out of a line of code what looks like a key, or is given to something called one."""
     return _ASSIGNED.sub(rf"\1\2{HIDDEN}\2", redact_keys(line))
+
+
+_SECRET_NAME = re.compile(
+    r"""(?:^|[-_.])(?:(?:api|access|subscription|auth|secret|private)[-_.]?)*
+    (?:key|apikey|token|secret|passw(?:or)?d|pwd|sig|signature|credential|authorization|auth|code
+    |cookie|session)$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def names_secret(name: str) -> bool:
+    """Tell whether a header or a parameter of this name holds something secret, as a rule."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def redact_address(url: str) -> str:
+    """Take out of an address who asks, and the values of parameters that hold a key."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return redact_keys(url.partition("?")[0].rpartition("@")[2])
+    host = parts.netloc.rpartition("@")[2]
+    query, fragment = (
+        "&".join(_shown_parameter(each) for each in part.split("&") if each)
+        for part in (parts.query, parts.fragment)
+    )
+    return redact_keys(urlunsplit((parts.scheme, host, parts.path, query, fragment)))
+
+
+def _shown_parameter(parameter: str) -> str:
+    name, is_set, _ = parameter.partition("=")
+    return f"{name}={HIDDEN}" if is_set and names_secret(name) else parameter
 
 
 def looks_like_key(text: str) -> bool:

@@ -15,8 +15,9 @@ from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams, request_body
 from nbchat.api.response import Completion
 from nbchat.client import http_answers, retry, waiting
+from nbchat.client.addresses import is_loopback
 from nbchat.client.http_answers import FAILED, transport_error
-from nbchat.client.profiles import Profile, resolve
+from nbchat.client.profiles import LOCAL, Profile, resolve
 from nbchat.client.sse import MOST_BYTES
 from nbchat.client.stream import Stream, Timeouts, most_bytes
 from nbchat.errors import CheckError, ProfileError
@@ -59,7 +60,7 @@ class Client:
         )
         self._verify = settings["verify"] or True
         self._cert = settings["cert"]
-        self._proxies = dict(settings["proxies"])
+        self._proxies = proxies_of(self.profile, settings["proxies"])
         self._session.trust_env = False  # no .netrc in the place of the key
         self._template = self._prepared("POST", self.profile.url)
 
@@ -222,17 +223,13 @@ class Client:
         headers = {
             "User-Agent": f"nbchat/{__version__}",
             "Content-Type": "application/json",
-            **self.profile.headers,
+            **self.profile.request_headers(),
         }
-        key = self.profile.key
-        if key is not None:
-            is_bearer = self.profile.key_header == "Authorization"
-            headers[self.profile.key_header] = f"{'Bearer ' * is_bearer}{key.reveal()}"
         try:
             return self._session.prepare_request(requests.Request(method, url, headers=headers))
         except (requests.RequestException, ValueError):
-            # the libraries' own words may show the key that stands in the headers
-            raise ProfileError(f"{self.profile!r} has an address that cannot be used.") from None
+            pass  # the libraries' own words may show the key that stands in the headers
+        raise ProfileError(f"{self.profile!r} has an address that cannot be used.")
 
     def _sent(
         self, request: requests.PreparedRequest, timeout: tuple[float, float]
@@ -277,6 +274,19 @@ def checked_size(max_message_bytes: int) -> int:
             rule=rule,
         )
     return max_message_bytes
+
+
+def proxies_of(profile: Profile, of_the_environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the proxies for a profile, by scheme: its own, else those of the environment.
+
+    No proxy of the environment stands between this machine and itself, where nothing is
+    encrypted: it would read the prompt and the key.
+    """
+    if profile.proxy is not None:
+        return {"http": profile.proxy, "https": profile.proxy}
+    if profile.name == LOCAL or is_loopback(profile.base_url):
+        return {}
+    return dict(of_the_environment)
 
 
 def wire_body(

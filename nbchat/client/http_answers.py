@@ -125,7 +125,8 @@ def api_error(response: requests.Response, profile: Profile) -> ApiError:
     if status == 401:
         message = _ended(message)
         source = f" The key comes from {profile.key_variable}." if profile.key_variable else ""
-        message += source if profile.key is not None else f" No key was sent.{source}"
+        why = f" {profile.withheld}" if profile.withheld else source
+        message += source if profile.key is not None else f" No key was sent.{why}"
     made = api_error_class(status)(
         message,
         status=status,
@@ -136,6 +137,7 @@ def api_error(response: requests.Response, profile: Profile) -> ApiError:
         body=_redacted(body.get("error", body) if isinstance(body, dict) else body, profile),
     )
     kept = ("retry-after", "retry-after-ms", "x-should-retry")
+    redact(made, profile)
     made.headers = {name: response.headers[name] for name in kept if name in response.headers}
     return made
 
@@ -146,6 +148,8 @@ def redact(error: NbchatError, profile: Profile) -> None:
         if name not in ("run", "completion", "headers"):
             setattr(error, name, _redacted(value, profile))
     error.args = tuple(_redacted(argument, profile) for argument in error.args)
+    # a library's error holds the request, and with it the header; a decoder's, the document
+    error.__cause__ = error.__context__ = None
 
 
 def model_names(answer: bytes) -> list[str]:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from nbchat.client.addresses import checked_url, refuse_keys_in
+from nbchat.client.variables import ASKED, Place, Variables
 from nbchat.errors import ProfileError
-from nbchat.redact import HIDDEN, redact_keys
+from nbchat.redact import HIDDEN, redact_address, redact_keys
+
+#: all keys that are in use: none of them is taken from a magic's line
+_secrets: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
 
 
 class Secret:
     """A key that shows in no repr, no string, no format and no pickle. `reveal()` gives it."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("__weakref__", "_value")
 
     def __init__(self, value: str):
         self._value = value
+        _secrets[id(self)] = self
 
     def reveal(self) -> str:
         """Give the key itself. For a request's header, and nothing else."""
@@ -44,16 +49,38 @@ class Secret:
         raise TypeError("A key is not pickled: each process reads it from its own environment.")
 
 
+def keys_in_use() -> set[str]:
+    """Give all keys that this process has made a `Secret` of. For comparing alone."""
+    return {secret.reveal() for secret in list(_secrets.values())}
+
+
+class HeaderText(str):
+    """The value of a header that holds a key: it is sent as it is, and shows in no repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Where to send requests.
 
     - `base_url`: up to and without ``/chat/completions``; a query stays behind what is added
-    - `key`: a `Secret`, or None where the server wants none
+    - `key`: a `Secret` (a text becomes one), or None where the server wants none
     - `key_variable`: the environment variable that the key is read from
     - `model`: used where a request names none
     - `api_version`: Azure's query parameter
     - `key_header`: ``Authorization`` (as a bearer token) or a header of the server's own
     - `includes_usage`: ask for usage in streams (`stream_options.include_usage`)
+    - `proxy`: the address of a proxy to send through; None is what the environment says
+      (``HTTPS_PROXY``, ``NO_PROXY``, …), which never holds for this machine's own addresses
+    - `address_from`, `key_from`, `named_by`: where the address, the key and the profile's
+      name stand, "the environment" or the path of a file; None where the address is nbchat's
+      own, or was named in a call
+    - `withheld`: a sentence, where there is a key that is not sent to this address
+
+    Raise `ProfileError` where the address holds a key, or the key is none.
     """
 
     name: str
@@ -65,6 +92,19 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     key_header: str = "Authorization"
     headers: dict[str, str] = {}
     includes_usage: bool = True
+    proxy: str | None = None
+    address_from: str | None = None
+    key_from: str | None = None
+    named_by: str | None = None
+    withheld: str | None = None
+
+    def __post_init__(self) -> None:
+        refuse_keys_in(self.base_url)
+        if isinstance(self.key, str):
+            secret = Secret(_checked_key(self.key.strip(), "key")) if self.key.strip() else None
+            msgspec.structs.force_setattr(self, "key", secret)
+        elif not isinstance(self.key, Secret | None):
+            raise ProfileError(f"key must be a text or a Secret, not a {type(self.key).__name__}.")
 
     @property
     def url(self) -> str:
@@ -94,14 +134,42 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     def redact(self, text: str) -> str:
         """Take the key out of a text."""
-        if self.key is not None and len(self.key.reveal()) >= 4:
-            text = text.replace(self.key.reveal(), HIDDEN)
+        for secret in self._secrets():
+            if len(secret) >= 4:
+                text = text.replace(secret, HIDDEN)
         return redact_keys(text)
 
+    def request_headers(self) -> dict[str, str]:
+        """Give the headers that are sent for this profile, the key's among them."""
+        headers: dict[str, str] = {n: HeaderText(value) for n, value in self.headers.items()}
+        if self.key is not None:
+            is_bearer = self.key_header == "Authorization"
+            headers[self.key_header] = HeaderText(f"{'Bearer ' * is_bearer}{self.key.reveal()}")
+        return headers
+
+    @property
+    def identity(self) -> Hashable:
+        """All that decides what is sent, and where: what a connection may be shared by."""
+        fields: dict[str, Any] = {
+            name: getattr(self, name) for name in self.__struct_fields__ if name != "headers"
+        }
+        return (*fields.values(), *sorted(self.headers.items()))
+
+    def _secrets(self) -> list[str]:
+        """Give the key, and what stands in headers, which may be one; the longest first."""
+        found = {value for value in self.headers.values() if len(value) >= 8}
+        found |= {value.rpartition(" ")[2] for value in found}
+        if self.key is not None:
+            found.add(self.key.reveal())
+        return sorted(found, key=len, reverse=True)
+
     def __repr__(self) -> str:
-        address = self.base_url.split("?", maxsplit=1)[0]
+        address = redact_address(self.base_url.split("?", maxsplit=1)[0])
         model = f", model={self.model!r}" if self.model else ""
         return f"Profile({self.name!r}, {address!r}{model})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:  # msgspec's own shows every field
+        return [("name", self.name), ("base_url", redact_address(self.base_url))]
 
 
 class _Preset(msgspec.Struct, frozen=True):
@@ -133,38 +201,12 @@ def names() -> tuple[str, ...]:
     return (LOCAL, *PRESETS)
 
 
-def environment() -> dict[str, str]:
+def environment() -> Variables:
     """Give the environment, filled up with the variables of the nearest ``.env`` file.
 
     A file that cannot be read has none. Of one that is not UTF-8 the rest is read.
     """
-    variables = dict(os.environ)
-    path = _dotenv_path()
-    if path is not None:
-        from dotenv import dotenv_values
-
-        with (
-            contextlib.suppress(OSError),
-            open(path, encoding="utf-8-sig", errors="replace") as file,  # noqa: PTH123 - as below
-        ):
-            found = {k: v for k, v in dotenv_values(stream=file).items() if v is not None}
-            variables = {**found, **variables}
-    return variables
-
-
-def _dotenv_path() -> str | None:
-    try:
-        folder = os.getcwd()  # noqa: PTH109 - runs at every start: pathlib is slower
-    except OSError:
-        return None  # a folder that was taken away under the kernel
-    while True:
-        path = os.path.join(folder, ".env")  # noqa: PTH118
-        if os.path.isfile(path):  # noqa: PTH113
-            return path
-        parent = os.path.dirname(folder)  # noqa: PTH120
-        if parent == folder:
-            return None
-        folder = parent
+    return Variables.of(None)
 
 
 def default_name(variables: Mapping[str, str]) -> str:
@@ -182,37 +224,41 @@ def resolve(
     *,
     ask: Callable[[str], str] | None = None,
     needs_key: bool = True,
+    named_by: str | None = None,
 ) -> Profile:
     """Make the profile of a name or base URL, with its key from the environment.
 
     `ask` is called with a prompt where a provider's key is in no variable. Raise
     `ProfileError` where the name is unknown or the key is missing; without `needs_key`, which
-    is for looking only, a missing key is None. The profile "local" is
+    is for looking only, a missing key is None. `named_by` is the place that the name itself
+    stands in, None where the user has named it. The profile "local" is
     not made here: its address is known only once the embedded model runs.
+
+    A key goes to the provider's own address, and else to one that stands in the same place as
+    the key: an address from a ``.env`` file gets no key of the environment.
     """
-    if variables is None:
-        variables = environment()
+    variables = Variables.of(variables)
     if "://" in name:
-        return _of_url(name, variables)
+        return _of_url(name, variables, named_by)
     preset = PRESETS.get(name)
     if preset is None:
         raise ProfileError(_unknown(name))
     if name == "azure":
         return _azure(preset, variables, ask, needs_key=needs_key)
-    base_url = preset.base_url
-    if name == "openai":
-        base_url = variables.get("OPENAI_BASE_URL") or base_url
+    base_url = _checked_url(preset.base_url)
+    address_from = None
+    if name == "openai" and variables.get("OPENAI_BASE_URL"):
+        base_url = _checked_url(variables["OPENAI_BASE_URL"])
+        address_from = _place_of(base_url, variables)
     is_provider = base_url == preset.base_url and base_url.startswith("https:")
+    key = _key_for(base_url, address_from, preset.key_variable, variables)
+    if key.secret is None and is_provider:
+        key = _asked(name, preset, ask, needs_key=needs_key)
     return Profile(
         name=name,
-        base_url=_checked_url(base_url),
-        key=_key(
-            name,
-            preset,
-            variables,
-            ask if is_provider else None,
-            is_needed=is_provider and needs_key,
-        ),
+        base_url=base_url,
+        **key.facts(address_from),
+        named_by=named_by,
         key_variable=preset.key_variable,
         model=_default_model(name, variables) or preset.model,
         key_header=preset.key_header,
@@ -227,7 +273,7 @@ _ACCOUNT_HEADERS = {
 }
 
 
-def _account(base_url: str, variables: Mapping[str, str]) -> dict[str, str]:
+def _account(base_url: str, variables: Variables) -> dict[str, str]:
     """Give the headers that say on whose account OpenAI is asked; to others they are not sent."""
     parts = urlsplit(base_url)
     if parts.scheme != "https" or not f".{parts.hostname}".endswith(".openai.com"):
@@ -238,30 +284,104 @@ def _account(base_url: str, variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _of_url(url: str, variables: Mapping[str, str]) -> Profile:
+class _Key(msgspec.Struct, frozen=True):
+    """A key for an address, and where it stands; or why there is none."""
+
+    secret: Secret | None = None
+    place: str | None = None
+    withheld: str | None = None
+
+    def facts(self, address_from: str | None) -> dict[str, Any]:
+        return {
+            "key": self.secret,
+            "key_from": self.place,
+            "withheld": self.withheld,
+            "address_from": address_from,
+        }
+
+
+def _key_for(
+    base_url: str, address_from: str | None, variable: str | None, variables: Variables
+) -> _Key:
+    """Decide which key an address gets: the one place for it.
+
+    `address_from` is the place that the address stands in; None where it is a preset's own, or
+    where the user has named it. That place's own key is sent there, and the key of a provider
+    to the provider.
+    """
+    there = variables.place(variable) if variable is not None else None
+    if variable is None or there is None:
+        return _Key()
+    is_free = address_from is None or _provider_of(base_url) == variable
+    place = there if is_free else variables.at(address_from or "").place(variable)
+    if place is None:
+        return _Key(
+            withheld=f"{variable} of {there.name} is not sent to an address from {address_from}: "
+            "a key goes to an address of its own place alone."
+        )
+    if base_url.startswith("http:") and _host_of_provider(base_url) is not None:
+        raise ProfileError(f"{base_url} would be sent the key in clear: it is asked by https.")
+    value = _checked_key(place.values[variable].strip(), variable)
+    return _Key(Secret(value), place.name) if value else _Key()
+
+
+def _provider_of(base_url: str) -> str | None:
+    """Name the variable of the key that belongs to the provider at an address."""
+    parts = urlsplit(base_url)
+    is_its_own = parts.scheme == "https" and parts.port in (None, 443)
+    return _host_of_provider(base_url) if is_its_own else None
+
+
+def _host_of_provider(base_url: str) -> str | None:
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    for preset in PRESETS.values():
+        own = urlsplit(preset.base_url)
+        # below a provider's name there is the provider alone: eu.api.openai.com
+        if own.scheme == "https" and f".{host}".endswith(f".{own.hostname}"):
+            return preset.key_variable
+    return None
+
+
+def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
     base_url = _checked_url(url)
-    # a key is sent only to the server it belongs to
-    is_openai = url.rstrip("/") == (variables.get("OPENAI_BASE_URL") or "").rstrip("/")
-    variable = "OPENAI_API_KEY" if is_openai else "NBCHAT_API_KEY"
-    key = (variables.get(variable) or "").strip()
+    own = _place_of(base_url, variables)
+    address_from = own or named_by
+    variable = _provider_of(base_url) or ("OPENAI_API_KEY" if own else "NBCHAT_API_KEY")
     return Profile(
         name=urlsplit(base_url).netloc,
         base_url=base_url,
-        key=Secret(_checked_key(key, variable)) if key else None,
+        **_key_for(base_url, address_from, variable, variables).facts(address_from),
+        named_by=named_by,
         key_variable=variable,
         model=variables.get("NBCHAT_MODEL") or None,
     )
 
 
+def _place_of(base_url: str, variables: Variables) -> str | None:
+    """Name the place whose OPENAI_BASE_URL this is; of several, one that has the key too."""
+    own = [place for place in variables.places if _names(place, base_url)]
+    with_key = [place for place in own if place.values.get("OPENAI_API_KEY")]
+    return next((place.name for place in [*with_key, *own]), None)
+
+
+def _names(place: Place, base_url: str) -> bool:
+    url = place.values.get("OPENAI_BASE_URL")
+    try:
+        return bool(url) and _checked_url(str(url)) == base_url
+    except ProfileError:
+        return False
+
+
 def _azure(
     preset: _Preset,
-    variables: Mapping[str, str],
+    variables: Variables,
     ask: Callable[[str], str] | None,
     *,
     needs_key: bool,
 ) -> Profile:
-    endpoint = variables.get("AZURE_OPENAI_ENDPOINT")
-    if not endpoint:
+    place = variables.place("AZURE_OPENAI_ENDPOINT")
+    endpoint = place.values["AZURE_OPENAI_ENDPOINT"] if place is not None else None
+    if place is None or not endpoint:
         raise ProfileError(
             "The profile azure needs AZURE_OPENAI_ENDPOINT, as https://NAME.openai.azure.com."
         )
@@ -283,10 +403,16 @@ def _azure(
     else:
         endpoint = endpoint.removesuffix("/openai")
         base_url = f"{endpoint}/openai/deployments/{deployment}"
+    base_url = _checked_url(base_url)
+    key = _key_for(base_url, place.name, preset.key_variable, variables)
+    if key.secret is None and key.withheld is None:
+        key = _asked("azure", preset, ask, needs_key=needs_key)
+    elif key.secret is None and needs_key:
+        raise ProfileError(f"The profile azure needs a key. {key.withheld}")
     return Profile(
         name="azure",
-        base_url=_checked_url(base_url),
-        key=_key("azure", preset, variables, ask, is_needed=needs_key),
+        base_url=base_url,
+        **key.facts(place.name),
         key_variable=preset.key_variable,
         model=_default_model("azure", variables) or deployment,
         api_version=version,
@@ -299,25 +425,21 @@ def _default_model(name: str, variables: Mapping[str, str]) -> str | None:
     return own or variables.get("NBCHAT_MODEL") or None
 
 
-def _key(
-    name: str,
-    preset: _Preset,
-    variables: Mapping[str, str],
-    ask: Callable[[str], str] | None,
-    *,
-    is_needed: bool,
-) -> Secret | None:
-    value = variables.get(preset.key_variable) if preset.key_variable else None
-    if not value and ask is not None:
+def _asked(
+    name: str, preset: _Preset, ask: Callable[[str], str] | None, *, needs_key: bool
+) -> _Key:
+    """Ask for a key that stands nowhere."""
+    value = ""
+    if ask is not None:
         value = ask(f"Key for {name} (is not shown, is kept in memory only): ").strip()
     if value:
-        return Secret(_checked_key(value.strip(), preset.key_variable or "the key"))
-    if is_needed:
+        return _Key(Secret(_checked_key(value, preset.key_variable or "the key")), ASKED)
+    if needs_key:
         raise ProfileError(
             f"The profile {name} needs a key: set {preset.key_variable} in the environment or "
             "in a .env file."
         )
-    return None
+    return _Key()
 
 
 def _checked_key(value: str, source: str) -> str:
@@ -328,20 +450,7 @@ def _checked_key(value: str, source: str) -> str:
 
 
 def _checked_url(url: str) -> str:
-    url = url.strip()
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
-        has_password, _ = parts.password is not None, parts.port  # a port may be no number
-    except ValueError:
-        is_address = has_password = False
-    if has_password:
-        raise ProfileError("A base URL must not hold a password: use a key in the environment.")
-    if not is_address:
-        raise ProfileError(
-            f"{redact_keys(url)!r} is no base URL. It should look like http://localhost:8000/v1."
-        )
-    address, _, query = url.partition("#")[0].partition("?")
+    address, _, query = checked_url(url).partition("#")[0].partition("?")
     address = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return f"{address}{'?' * bool(query)}{query}"
 
@@ -354,4 +463,6 @@ def _unknown(name: str) -> str:
         near = [f"http://{name}/v1"]
     hint = f" Did you mean {near[0]}?" if near else ""
     known = ", ".join(names())
-    return f"There is no profile {redact_keys(name)!r}.{hint} Known are {known}, and any base URL."
+    return (
+        f"There is no profile {redact_address(name)!r}.{hint} Known are {known}, and any base URL."
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
 from nbchat.code.draft import Draft, body_of, draft_of, profile_of
 from nbchat.code.inline_data import as_here_document, base64_in
+from nbchat.redact import names_secret
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -25,6 +27,8 @@ def as_json(draft: Draft | Any, profile: Profile | None = None) -> str:
 def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
     """Give a shell command that sends the request. The key stands in its variable.
 
+    So do the profile's own headers, which may hold one: each in a variable of its name
+    (``X_API_KEY``).
     Base64 that came from a file is made of it again when the command runs. `profile` stands
     in the place of the draft's own. Raise ProfileError where that is unknown.
     """
@@ -36,9 +40,17 @@ def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
     lines = [f"curl -N {shlex.quote(found.url)}", "-H 'Content-Type: application/json'"]
     if found.key is not None or found.key_variable is not None:
         lines.append(f'-H "{found.key_header}: {bearer}${variable}"')
-    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in found.headers.items()]
+    lines += [_header(name, value) for name, value in found.headers.items()]
     if base64_in(body):
         lines.append(f"--data-binary @- {as_here_document(body)}")
     else:
         lines.append(f"-d {shlex.quote(json.dumps(body, ensure_ascii=False))}")
     return " \\\n  ".join(lines)
+
+
+def _header(name: str, value: str) -> str:
+    scheme, is_split, _ = value.partition(" ")
+    variable = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").upper()
+    # "Bearer", "Basic": the word before a key is none itself
+    word = f"{scheme} " if is_split and scheme.isalpha() and names_secret(name) else ""
+    return f'-H "{name}: {word}${variable}"'

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
+from nbchat.client.profiles import environment, keys_in_use
 from nbchat.errors import MagicUsageError
 from nbchat.redact import looks_like_key
+from nbchat.session.settings import asked_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,8 @@ _KEY_FLAG = re.compile(
 _KEY_FIELD = re.compile(
     r"--params\b.*[\"'][\w.]*(?:api_?key|authorization|secret)[\"']\s*:\s*[\"']", re.IGNORECASE
 )
-_KEY_VARIABLE = re.compile(r"(?:API_?KEY|ACCESS_?TOKEN|AUTH_?TOKEN|HF_TOKEN)$")
+_KEY_VARIABLE = re.compile(r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)$", re.IGNORECASE)
+_SHORTEST = 8
 
 
 def names_key(line: str) -> bool:
@@ -42,13 +44,18 @@ def without_key_flags(text: str) -> str:
     return _KEY_FLAG.sub(lambda found: found[0].replace("-", r"\u002d"), text)
 
 
-def refuse_keys(line: str, environment: Mapping[str, str] = os.environ) -> None:
-    """Raise `MagicUsageError` where a line holds a key. The error does not repeat it."""
+def refuse_keys(line: str, variables: Mapping[str, str] | None = None) -> None:
+    """Raise `MagicUsageError` where a line holds a key. The error does not repeat it.
+
+    A key is known by its shape, by the flag that it is given to, or since it is in use: in
+    `variables` (None: the environment and its ``.env`` file), asked for, or a profile's.
+    """
     if _KEY.search(line) or names_key(line) or looks_like_key(line):
         raise MagicUsageError(_SENTENCE)
-    for name, value in environment.items():
-        if len(value) >= 8 and value in line and _KEY_VARIABLE.search(name):
-            raise MagicUsageError(_SENTENCE)
+    found = environment() if variables is None else variables
+    known = {value for name, value in found.items() if _KEY_VARIABLE.search(name)}
+    if any(len(key) >= _SHORTEST and key in line for key in known | keys_in_use() | asked_keys()):
+        raise MagicUsageError(_SENTENCE)
 
 
 _SENTENCE = (

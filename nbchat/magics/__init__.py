@@ -90,7 +90,34 @@ def _where(profile: Any) -> str:
     preset = PRESETS.get(profile.name)
     is_expected = profile.name == LOCAL or (preset and preset.base_url == profile.base_url)
     host = urlsplit(profile.base_url).netloc
-    return profile.name if is_expected or host == profile.name else f"{profile.name} at {host}"
+    name = profile.name if is_expected or host == profile.name else f"{profile.name} at {host}"
+    sources = _sources(profile)
+    return f"{name} ({sources})" if sources else name
+
+
+def _sources(profile: Any) -> str:
+    """Say where name, address and key come from, unless all of it is the environment's."""
+    from nbchat.client.addresses import crosses_in_clear
+    from nbchat.client.variables import ENVIRONMENT
+
+    places = {"profile": profile.named_by, "address": profile.address_from, "key": profile.key_from}
+    known = {what: place for what, place in places.items() if place is not None}
+    facts = []
+    if known and set(known.values()) != {ENVIRONMENT}:
+        facts = [f"{what} from {_short(place)}" for what, place in known.items()]
+    if profile.withheld:
+        facts.append(_short(profile.withheld))
+    elif profile.key is not None and crosses_in_clear(profile.base_url):
+        facts.append("the key goes there in clear, by http")
+    return "; ".join(facts)
+
+
+def _short(text: str) -> str:
+    """Give a text with the user's own folder as ``~``."""
+    import os
+
+    home = os.path.expanduser("~")  # noqa: PTH111 - runs at every start: pathlib is slower
+    return text.replace(f"{home}{os.sep}", f"~{os.sep}") if len(home) > 1 else text
 
 
 def _greeting(names: set[str]) -> str:

@@ -13,6 +13,7 @@ import msgspec
 
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
+from nbchat.client.variables import ASKED, Place, Variables
 from nbchat.errors import NbchatError, ProfileError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ settings = Settings()
 _clients: dict[Hashable, Client] = {}
 _clients_lock = threading.Lock()
 _asked_keys: dict[str, str] = {}
-_listings: dict[str, Listing] = {}
+_listings: dict[Hashable, Listing] = {}
 #: (endpoint, model) -> what `nbchat.probe` found of its log probabilities
 logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
 
@@ -119,13 +120,18 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
         raise ProfileError(
             f"A profile is a name, a base URL or a Profile, not a {type(chosen).__name__}."
         )
-    variables = {**profiles.environment(), **_asked_keys}
+    variables = Variables(*profiles.environment().places, Place(ASKED, _asked_keys))
     name = chosen or profiles.default_name(variables)
     if name == LOCAL:
         return _local_profile(say)
-    if say is None:
-        return profiles.resolve(name, variables, needs_key=False)
-    return profiles.resolve(name, variables, ask=_ask_for_key(name))
+    named_by = None if chosen else variables.place("NBCHAT_PROFILE")
+    return profiles.resolve(
+        name,
+        variables,
+        ask=None if say is None else _ask_for_key(name),
+        needs_key=say is not None,
+        named_by=named_by and named_by.name,
+    )
 
 
 def _local_profile(say: Callable[[str], None] | None) -> Profile:
@@ -169,11 +175,16 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
     return ask
 
 
+def asked_keys() -> set[str]:
+    """Give the keys that were asked for. For comparing alone."""
+    return set(_asked_keys.values())
+
+
 def client_of(profile: Profile) -> Client:
     """Give the client of a profile, one for the process, so that connections stay open."""
     from nbchat.client.client import Client  # requests, on first use
 
-    key = (profile.name, profile.base_url, profile.key, profile.api_version)
+    key = profile.identity
     with _clients_lock:
         client = _clients.get(key)
         if client is None:
@@ -227,7 +238,7 @@ def models(profile: str | Profile | None = None, timeout_s: float = 0.5) -> list
         return []
     if found.name == LOCAL:
         return [found.model] if found.model else []
-    listing = _listings.get(found.base_url)
+    listing = _listings.get(found.identity)
     if listing is None or listing.is_old():
-        listing = _listings[found.base_url] = Listing(found)
+        listing = _listings[found.identity] = Listing(found)
     return listing.names_within(timeout_s)
