@@ -20,7 +20,7 @@ from nbchat.client.http_answers import FAILED, transport_error
 from nbchat.client.profiles import LOCAL, Profile, resolve
 from nbchat.client.sse import MOST_BYTES
 from nbchat.client.stream import Stream, Timeouts, most_bytes
-from nbchat.errors import CheckError, ProfileError
+from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.version import __version__
 
 
@@ -168,6 +168,13 @@ class Client:
         Raise `ApiError` for an error status, `TransportError` where no answer came within
         `timeout_s` seconds.
         """
+        try:
+            return self._answer(url, body, timeout_s)
+        except NbchatError as error:
+            http_answers.redact(error, self.profile)
+            raise
+
+    def _answer(self, url: str, body: Mapping[str, Any] | None, timeout_s: float) -> bytes:
         request = self._prepared("GET" if body is None else "POST", url)
         if body is not None:
             request.body = msgspec.json.encode(body, enc_hook=plain_text)

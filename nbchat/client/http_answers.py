@@ -104,7 +104,8 @@ def token_bytes(data: bytes) -> list[tuple[int, bytes]]:
             for token in listed
         ]
     except (ValueError, TypeError, KeyError):
-        raise ApiError("The server did not answer with tokens.") from None
+        pass  # its error may hold what the server sent
+    raise ApiError("The server did not answer with tokens.")
 
 
 def _piece(piece: str | list[int]) -> bytes:
@@ -148,8 +149,9 @@ def redact(error: NbchatError, profile: Profile) -> None:
         if name not in ("run", "completion", "headers"):
             setattr(error, name, _redacted(value, profile))
     error.args = tuple(_redacted(argument, profile) for argument in error.args)
-    # a library's error holds the request, and with it the header; a decoder's, the document
-    error.__cause__ = error.__context__ = None
+    # a library's error holds the request, and with it the header; a decoder's, the document;
+    # and the frames on the way here, what the server has sent
+    error.__cause__ = error.__context__ = error.__traceback__ = None
 
 
 def model_names(answer: bytes) -> list[str]:

@@ -182,4 +182,5 @@ def _json(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ApiError("The server did not answer with JSON.") from None
+        pass  # its error may hold what the server sent
+    raise ApiError("The server did not answer with JSON.")

@@ -150,10 +150,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def identity(self) -> Hashable:
         """All that decides what is sent, and where: what a connection may be shared by."""
-        fields: dict[str, Any] = {
-            name: getattr(self, name) for name in self.__struct_fields__ if name != "headers"
-        }
-        return (*fields.values(), *sorted(self.headers.items()))
+        fields = [getattr(self, name) for name in self.__struct_fields__ if name != "headers"]
+        headers = [text for item in sorted(self.headers.items()) for text in item]
+        # a repr of it shows none of the texts
+        return tuple(
+            HeaderText(fact) if isinstance(fact, str) else fact for fact in fields + headers
+        )
 
     def _secrets(self) -> list[str]:
         """Give the key, and what stands in headers, which may be one; the longest first."""

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from nbchat.api.response import Chunk
+
 #: nothing in it looks like a key of a known provider: only those who were told it can hide it
 CANARY = "canary7f3a91d2c5b8e604"
 #: part of it is as bad
@@ -22,7 +24,7 @@ def reachable(error: BaseException) -> Iterator[Any]:
     representations of the locals of its frames, which ``%xmode Verbose`` prints.
 
     The frames' locals themselves are not followed: the live client, which must have the key, is
-    one of them.
+    one of them. A chunk is what a server said, in the loop of who asked it.
     """
     seen: set[int] = set()
     queue: deque[Any] = deque([error])
@@ -42,7 +44,8 @@ def _parts(thing: Any) -> Iterator[Any]:
         yield "".join(traceback.format_exception(thing))
         for frame, _ in traceback.walk_tb(thing.__traceback__):
             if "/tests/" not in frame.f_code.co_filename:
-                yield from (repr(value) for value in frame.f_locals.values())
+                local = frame.f_locals.values()
+                yield from (repr(value) for value in local if not isinstance(value, Chunk))
     if isinstance(thing, _LEAVES):
         return
     if isinstance(thing, Mapping):
