@@ -34,10 +34,17 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 
+_LONG_WORD = re.compile(r"[\w.~+/=-]{12,}")
+
 
 def names_secret(name: str) -> bool:
     """Tell whether a header or a parameter of this name holds something secret, as a rule."""
     return _SECRET_NAME.search(name) is not None
+
+
+def looks_secret(value: str) -> bool:
+    """Tell whether a header's value may be a key of whatever shape: one long word, no address."""
+    return looks_like_key(value) or any(_LONG_WORD.fullmatch(word) for word in value.split())
 
 
 def redact_address(url: str) -> str:

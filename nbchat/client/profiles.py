@@ -387,6 +387,7 @@ def _azure(
         raise ProfileError(
             "The profile azure needs AZURE_OPENAI_ENDPOINT, as https://NAME.openai.azure.com."
         )
+    refuse_keys_in(endpoint)
     version = variables.get("OPENAI_API_VERSION")
     deployment = variables.get("AZURE_OPENAI_DEPLOYMENT")
     whole, _, query = endpoint.strip().partition("?")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.code.draft import Draft, body_of, draft_of, profile_of
 from nbchat.code.inline_data import as_here_document, base64_in
-from nbchat.redact import names_secret
+from nbchat.redact import looks_secret, names_secret
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -27,7 +27,7 @@ def as_json(draft: Draft | Any, profile: Profile | None = None) -> str:
 def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
     """Give a shell command that sends the request. The key stands in its variable.
 
-    So do the profile's own headers, which may hold one: each in a variable of its name
+    So do headers of the profile's own that may hold one, each in a variable of its name
     (``X_API_KEY``).
     Base64 that came from a file is made of it again when the command runs. `profile` stands
     in the place of the draft's own. Raise ProfileError where that is unknown.
@@ -49,8 +49,10 @@ def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
 
 
 def _header(name: str, value: str) -> str:
+    if not (names_secret(name) or looks_secret(value)):
+        return f"-H {shlex.quote(f'{name}: {value}')}"
     scheme, is_split, _ = value.partition(" ")
     variable = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").upper()
     # "Bearer", "Basic": the word before a key is none itself
-    word = f"{scheme} " if is_split and scheme.isalpha() and names_secret(name) else ""
+    word = f"{scheme} " if is_split and scheme.isalpha() else ""
     return f'-H "{name}: {word}${variable}"'
