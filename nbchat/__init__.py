@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from nbchat.version import __version__ as __version__
@@ -41,6 +42,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "client": (None, "client"),
     "code": (None, "code"),
     "errors": (None, "errors"),
+    "history": (None, "history"),
     "local": (None, "local"),
     "measures": (None, "measures"),
     "media": (None, "media"),
@@ -67,6 +69,7 @@ __all__ = [
     "configure",
     "errors",
     "explore",
+    "history",
     "inspect",
     "load",
     "local",
@@ -97,7 +100,24 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"nbchat.{name}")
     found = getattr(importlib.import_module(module), attribute)
     globals()[name] = found
+    if "nbchat.frames.source" in sys.modules:
+        _let_frames_find_runs()
     return found
+
+
+def _let_frames_find_runs() -> None:
+    """Let a frame with `run_id` stand for its runs: those of this kernel, then of the history."""
+    from nbchat.frames.source import find_runs_with
+    from nbchat.history.store import runs_of_ids
+
+    find_runs_with(_runs_of_this_kernel)
+    find_runs_with(runs_of_ids)
+
+
+def _runs_of_this_kernel(ids: Sequence[str]) -> dict[str, Run]:
+    execution = sys.modules.get("nbchat.session.execution")
+    wanted = set(ids)
+    return {run.id: run for run in execution.runs if run.id in wanted} if execution else {}
 
 
 def __dir__() -> list[str]:
@@ -119,7 +139,21 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 if TYPE_CHECKING:
-    from nbchat import api, client, code, errors, local, measures, media, plots, structured, tools
+    from collections.abc import Sequence
+
+    from nbchat import (
+        api,
+        client,
+        code,
+        errors,
+        history,
+        local,
+        measures,
+        media,
+        plots,
+        structured,
+        tools,
+    )
     from nbchat.analysis.branch import branch
     from nbchat.analysis.classify import classify
     from nbchat.analysis.compare import compare

@@ -104,6 +104,12 @@ class Run:
       are of all requests together
     - `notes`: list of str, what was changed in the request so that the server takes it, and
       how a branch was made
+    - `notebook`, `cell`: where it was asked from, None where that is not known; `sweep`: the name
+      of the sweep that it is a row of
+    - `request_sha256`, `number_in_cell`: what a replay knows it by: its request, and the number
+      of this request among equal ones in one execution of its cell, from 0
+    - `is_replayed`: whether it came from a record; then `cost_usd` is 0, and `cost_before_usd`
+      what it cost when it was asked
     - `n_begun`: rows of its tokens that a branch took from elsewhere and did not ask for, 0
       where the whole reply was generated
     """
@@ -138,6 +144,13 @@ class Run:
         self.rounds: list[Round] = []
         self.notes: list[str] = []
         self.n_begun = 0
+        self.notebook: str | None = None
+        self.cell: str | None = None
+        self.sweep: str | None = None
+        self.request_sha256: str | None = None
+        self.number_in_cell: int | None = None
+        self.is_replayed = False
+        self.cost_before_usd: float | None = None
         self.structure: Structure | None = None
         self._parses: dict[tuple[int, str, int], Parsed] = {}
         self.is_shown = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
@@ -74,6 +74,13 @@ class _Stored(msgspec.Struct):
     rounds: list[_Round] = []
     notes: list[str] = []
     n_begun: int = 0
+    notebook: str | None = None
+    cell: str | None = None
+    sweep: str | None = None
+    request_sha256: str | None = None
+    number_in_cell: int | None = None
+    is_replayed: bool = False
+    cost_before_usd: float | None = None
     structure: _Structure | None = None
     completion: dict[str, Any] | None = None
 
@@ -101,8 +108,13 @@ class StorableRun(Protocol):
     def completion(self) -> Completion | None: ...
 
 
-def as_dict(run: StorableRun) -> dict[str, Any]:
-    """Give a run as builtins that JSON takes. `facts_of` reads them back."""
+def as_dict(
+    run: StorableRun, write: Callable[[Completion], dict[str, Any]] = Completion.to_dict
+) -> dict[str, Any]:
+    """Give a run as builtins that JSON takes. `facts_of` reads them back.
+
+    `write` gives the data of each completion, those of the rounds first.
+    """
     structure, completion = run.structure, run.completion
     stored = _Stored(
         **{name: getattr(run, name) for name in _PLAIN},
@@ -111,9 +123,9 @@ def as_dict(run: StorableRun) -> dict[str, Any]:
         params=run.params.given(),
         extra=run.params.extra,
         error=None if run.error is None else error_as_dict(run.error),
-        rounds=[_stored_round(asked) for asked in run.rounds],
+        rounds=[_stored_round(asked, write) for asked in run.rounds],
         structure=None if structure is None else _stored_structure(structure),
-        completion=None if completion is None else completion.to_dict(),
+        completion=None if completion is None else write(completion),
     )
     built: dict[str, Any] = jsonable(msgspec.to_builtins(stored, enc_hook=plain_text))
     return built
@@ -199,9 +211,9 @@ def _structure(stored: _Structure) -> Structure:
     )
 
 
-def _stored_round(asked: Round) -> _Round:
+def _stored_round(asked: Round, write: Callable[[Completion], dict[str, Any]]) -> _Round:
     return _Round(
-        asked.message, asked.calls, asked.completion.to_dict(), asked.is_answered, asked.elapsed_s
+        asked.message, asked.calls, write(asked.completion), asked.is_answered, asked.elapsed_s
     )
 
 

@@ -21,6 +21,10 @@ settings.register_profile("fuzz", settings.get_profile("nbchat"), max_examples=1
 settings.load_profile("fuzz" if TIMES > 1 else "nbchat")
 
 
+# no test writes into the tester's own history; what tests start inherits this
+os.environ["NBCHAT_HISTORY"] = "off"
+
+
 @pytest.fixture(scope="session")
 def weights() -> Path:
     """The embedded model's file in the user's own folder, fetched if need be."""

@@ -237,6 +237,13 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "request_id": st.none() | NAMES,
     "notes": st.lists(TEXT, max_size=2),
     "n_begun": st.integers(0, 2),
+    "notebook": st.none() | NAMES,
+    "cell": st.none() | NAMES,
+    "sweep": st.none() | NAMES,
+    "request_sha256": st.none() | NAMES,
+    "number_in_cell": st.none() | st.integers(0, 9),
+    "is_replayed": st.booleans(),
+    "cost_before_usd": st.none() | st.floats(0, 1),
 }
 
 

@@ -284,6 +284,7 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         ("status", "category", "", "running, complete, interrupted or error"),
         ("text", "string", "", "the content of the first choice, or the transcript of its sound"),
         ("error", "string", "", "the error that ended it; NA where none did"),
+        ("is_replayed", "bool", "", "whether the answer came from a record"),
     ),
 }
 _PARAMS_STAND_BEFORE = "text"

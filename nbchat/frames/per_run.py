@@ -47,6 +47,7 @@ def runs(source: Source) -> pd.DataFrame:
         "status": [run.status for run in found],
         "text": [_first_text(run) for run in found],
         "error": [_sentence(run.error) for run in found],
+        "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in found],
     }
     for column in columns_of("runs"):
         if column.name not in values:

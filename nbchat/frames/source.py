@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeGuard
+
+import pandas as pd
+
+from nbchat.errors import RunNotFoundError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -57,7 +61,8 @@ class HasRuns(Protocol):
     def runs(self) -> Iterable[RunLike]: ...
 
 
-Source: TypeAlias = "RunLike | HasRuns | Iterable[RunLike | HasRuns]"
+#: a frame stands for the runs of its column `run_id`
+Source: TypeAlias = "RunLike | HasRuns | pd.DataFrame | Iterable[RunLike | HasRuns]"
 
 
 def runs_of(source: Source) -> list[RunLike]:
@@ -66,9 +71,40 @@ def runs_of(source: Source) -> list[RunLike]:
         return [source]
     if hasattr(source, "runs"):
         return list(source.runs)
+    if isinstance(source, pd.DataFrame):
+        return _runs_of_frame(source)
     if isinstance(source, Iterable) and not isinstance(source, (str, bytes)):
         return [run for item in source for run in _runs_of_item(item)]
     raise TypeError(_not_runs(source))
+
+
+Finder = Callable[[Sequence[str]], "Mapping[str, RunLike]"]
+#: where runs are found by their ids, in this order
+_finders: list[Finder] = []
+
+
+def find_runs_with(finder: Finder) -> None:
+    """Let frames with a column `run_id` stand for the runs that this function finds by id."""
+    if finder not in _finders:
+        _finders.append(finder)
+
+
+def _runs_of_frame(frame: pd.DataFrame) -> list[RunLike]:
+    if "run_id" not in frame:
+        raise TypeError("expected a run, runs or a frame with a column run_id; this has none")
+    ids = [str(run_id) for run_id in frame["run_id"].dropna().unique()]
+    found: dict[str, RunLike] = {}
+    for finder in _finders:
+        missing = [run_id for run_id in ids if run_id not in found]
+        if missing:
+            found.update(finder(missing))
+    missing = [run_id for run_id in ids if run_id not in found]
+    if missing:
+        raise RunNotFoundError(
+            f"{len(missing)} of {len(ids)} runs of this frame are neither in this kernel nor in "
+            f"the history: {', '.join(missing[:3])}{', …' * (len(missing) > 3)}"
+        )
+    return [found[run_id] for run_id in ids]
 
 
 def _runs_of_item(item: Any) -> list[RunLike]:

@@ -31,7 +31,9 @@ class Redaction:
         self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """Give a text without keys."""
+        """Give a text without keys, that UTF-8 can write."""
+        if not text.isascii():
+            text = text.encode("utf-8", "backslashreplace").decode()
         for secret in self._secrets:
             text = text.replace(secret, HIDDEN)
         return redact_keys(text)

@@ -50,11 +50,17 @@ def save(runs: Any, file: str | os.PathLike[str]) -> None:
     """
     from nbchat.frames.source import runs_of
 
+    _writer(Path(file))
+    found: Any = runs_of(runs)
+    save_all(found, file)
+
+
+def save_all(runs: Iterable[Run], file: str | os.PathLike[str]) -> None:
+    """Write runs to a file as `save` does, one after the other."""
     path = Path(file).expanduser()
     write = _writer(path)
-    found: Any = runs_of(runs)
     with _whole_file(path) as handle:
-        write(handle, found)
+        write(handle, runs)
 
 
 def load(source: Any) -> list[Run]:

@@ -1,0 +1,151 @@
+"""The tables of the history, and the steps by which older files become today's.
+
+A step is never changed once it was released: what comes later is another step.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from nbchat.errors import HistoryError
+from nbchat.history.connection import begin
+
+#: stands in the file's header, so that no other program's file is taken for a history
+APPLICATION_ID = 0x6E626368  # "nbch"
+
+_FIRST = (
+    # one row for each run: what is looked for, sorted by and shown in a table
+    """
+    CREATE TABLE runs (
+        number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        created_at TEXT NOT NULL,
+        profile TEXT,
+        base_url TEXT,
+        model TEXT,
+        status TEXT NOT NULL,
+        error TEXT,
+        params TEXT NOT NULL,
+        thread TEXT,
+        turn INTEGER,
+        notebook TEXT,
+        cell TEXT,
+        sweep TEXT,
+        request_sha256 TEXT,
+        number_in_cell INTEGER,
+        is_replayed INTEGER NOT NULL,
+        ttft_s REAL,
+        elapsed_s REAL,
+        cost_usd REAL,
+        prompt_tokens INTEGER,
+        completion_tokens INTEGER,
+        total_tokens INTEGER,
+        nbchat_version TEXT NOT NULL,
+        n_bytes INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX runs_by_time ON runs (created_at)",
+    "CREATE INDEX runs_by_request ON runs (request_sha256) WHERE request_sha256 IS NOT NULL",
+    # what was answered first, what was typed, and what else was answered
+    """
+    CREATE TABLE texts (
+        number INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+        text TEXT,
+        asked TEXT,
+        also_answered TEXT
+    )
+    """,
+    """
+    CREATE VIRTUAL TABLE texts_index USING fts5 (
+        text, asked, also_answered, content='texts', content_rowid='number',
+        tokenize="unicode61 remove_diacritics 2"
+    )
+    """,
+    # the run as JSON, but for its contents and token probabilities
+    """
+    CREATE TABLE bodies (
+        number INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+        body TEXT NOT NULL
+    )
+    """,
+    # messages, media and schemas, each once
+    """
+    CREATE TABLE contents (
+        content INTEGER PRIMARY KEY,
+        sha256 TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
+        body TEXT NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE run_contents (
+        number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        content INTEGER NOT NULL REFERENCES contents,
+        PRIMARY KEY (number, content)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX run_contents_by_content ON run_contents (content)",
+    # one row for each list of log probabilities; `answer` counts the rounds, then the last answer
+    """
+    CREATE TABLE token_probabilities (
+        number INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        answer INTEGER NOT NULL,
+        choice INTEGER NOT NULL,
+        channel TEXT NOT NULL,
+        n_tokens INTEGER NOT NULL,
+        n_alternatives INTEGER NOT NULL,
+        columns BLOB NOT NULL,
+        PRIMARY KEY (number, answer, choice, channel)
+    )
+    """,
+)
+
+STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)
+
+
+def version_of(connection: sqlite3.Connection, name: str, known: int | None = None) -> int:
+    """Give the schema version of a file, 0 of a new one. `known`: the latest that can be read.
+
+    Raise `HistoryError` for the file of another program or of a later nbchat.
+    """
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    if owner != APPLICATION_ID:
+        (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if owner or n_tables or found:
+            raise HistoryError(
+                f"{name} is a SQLite file of another program: name another one for the history "
+                "(NBCHAT_HISTORY or nbchat.configure(history=...))."
+            )
+    latest = len(STEPS) if known is None else known
+    if found > latest:
+        raise HistoryError(
+            f"{name} was written by a later nbchat (its schema is {found}, this one knows "
+            f"{latest}): update nbchat, or name another file for the history."
+        )
+    return int(found)
+
+
+def migrate(
+    connection: sqlite3.Connection, name: str, steps: Sequence[Sequence[str]] | None = None
+) -> None:
+    """Bring a file to today's schema, under a lock, whole or not at all.
+
+    Raise `HistoryError` for the file of another program or of a later nbchat.
+    """
+    todo = STEPS if steps is None else steps
+    if version_of(connection, name, len(todo)) >= len(todo):
+        return
+    begin(connection)
+    try:
+        for statement in (
+            s for step in todo[version_of(connection, name, len(todo)) :] for s in step
+        ):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(todo)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,242 @@
+"""The history that is in force, and what is done with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbchat.errors import HistoryError, RunNotFoundError
+from nbchat.history import connection as connections
+from nbchat.history.filters import Texts, When, where_of
+from nbchat.history.location import location
+from nbchat.history.saved_file import load as load_runs
+from nbchat.history.saved_file import save_all
+from nbchat.history.schema import version_of
+from nbchat.history.stored_runs import frame_of, run_by_id, runs_by_id
+from nbchat.history.writer import Writer, writer_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nbchat.history.removal import Removal
+    from nbchat.run import Run
+
+
+class _Chosen:
+    setting: object = None
+
+
+def choose(setting: object) -> None:
+    """Say where the history is, as `location` reads it; None: where the environment says."""
+    location(setting)
+    _Chosen.setting = setting
+
+
+def path_now() -> Path | None:
+    """Give the file that is in force; None where the history is switched off."""
+    return location(_Chosen.setting)
+
+
+def size_now() -> int:
+    """Give the bytes that the history takes on disk, with what waits beside it."""
+    path = path_now()
+    if path is None or not path.exists():
+        return 0
+    beside = path.parent.glob(f"{path.stem}.*.waiting.jsonl*")
+    return path.stat().st_size + sum(file.stat().st_size for file in beside)
+
+
+def record(run: Run) -> None:
+    """Take a run to be written, from any thread; it returns at once. Nothing where it is off."""
+    path = path_now()
+    if path is not None:
+        writer_of(path).record(run)
+
+
+def flush(timeout_s: float | None = None) -> bool:
+    """Wait until all that was recorded is safe; tell whether it is."""
+    path = path_now()
+    return True if path is None else writer_of(path).flush(timeout_s)
+
+
+def news() -> str | None:
+    """Say once, in one line, that a new history was begun; None where there is nothing to say."""
+    path = path_now()
+    writer = None if path is None else writer_of(path)
+    if writer is None or not writer.is_new:
+        return None
+    writer.is_new = False
+    return (
+        f"Runs are kept in {path} (nbchat.history); "
+        'nbchat.configure(history="off") or NBCHAT_HISTORY=off switches that off.'
+    )
+
+
+def search(
+    text: str | None = None,
+    *,
+    since: When | None = None,
+    until: When | None = None,
+    model: Texts | None = None,
+    profile: Texts | None = None,
+    thread: Texts | None = None,
+    notebook: Texts | None = None,
+    status: Texts | None = None,
+    sweep: Texts | None = None,
+    limit: int | None = 1000,
+) -> pd.DataFrame:
+    """Give the runs frame of the history, newest first (see `nbchat.runs`).
+
+    - `text`: words that were typed or answered, all of them; the last may be the beginning of one
+    - `since`, `until`: a datetime, a date, text as "2026-11-29", or a timedelta: that long ago
+    - the others: what is equal, or one of several; ``*`` stands for anything ("gpt-*")
+    - `limit`: at most so many runs, None for all
+
+    Frame functions take the frame: ``nbchat.tokens(nbchat.history.search("Paris"))``. Raise
+    `HistoryError` where the file cannot be read, CheckError for a filter that cannot.
+    """
+    where, values = where_of(
+        text,
+        since=since,
+        until=until,
+        limit=limit,
+        model=model,
+        profile=profile,
+        thread=thread,
+        notebook=notebook,
+        status=status,
+        sweep=sweep,
+    )
+    with _reading() as connection:
+        if connection is None:
+            from nbchat.frames.columns import empty
+
+            return empty("runs")
+        return frame_of(connection, where, values)
+
+
+def get(id: str) -> Run:  # noqa: A002 - it is the id
+    """Give the run of this id, or of the one id that begins so.
+
+    Raise `RunNotFoundError` where there is none, or more than one.
+    """
+    with _reading() as connection:
+        if connection is None:
+            raise RunNotFoundError(f"There is no history yet, so no run {id!r}.")
+        return run_by_id(connection, id)
+
+
+def runs_of_ids(ids: Iterable[str]) -> dict[str, Run]:
+    """Give the runs of these ids that the history has, under their ids."""
+    with _reading() as connection:
+        found = [] if connection is None else runs_by_id(connection, ids)
+        return {run.id: run for run in found}
+
+
+def delete(
+    text: str | None = None,
+    *,
+    since: When | None = None,
+    until: When | None = None,
+    model: Texts | None = None,
+    profile: Texts | None = None,
+    thread: Texts | None = None,
+    notebook: Texts | None = None,
+    status: Texts | None = None,
+    sweep: Texts | None = None,
+    really: bool = False,
+) -> Removal:
+    """Say how many runs the filters of `search` choose and how large they are.
+
+    With ``really=True`` they are deleted, and the file shrinks. Without filters it is all.
+    """
+    from nbchat.history.removal import Removal, removed
+
+    where, values = where_of(
+        text,
+        since=since,
+        until=until,
+        model=model,
+        profile=profile,
+        thread=thread,
+        notebook=notebook,
+        status=status,
+        sweep=sweep,
+    )
+    flush()
+    path = path_now()
+    if path is None or not path.exists():
+        return Removal(0, 0, is_done=really)
+    with _readable(path):
+        return removed(path, where, values, really=really)
+
+
+def export(file: str | os.PathLike[str], text: str | None = None, **filters: Any) -> int:
+    """Write runs to a file as `nbchat.save` does, newest first; give how many.
+
+    `text` and `filters` are those of `search`, where None is no limit. They are read one by
+    one, so that memory does not matter.
+    """
+    where, values = where_of(text, **filters)
+    with _reading() as connection:
+        ids = (
+            []
+            if connection is None
+            else [row[0] for row in connection.execute(f"SELECT id FROM runs {where}", values)]  # noqa: S608
+        )
+        save_all([] if connection is None else runs_by_id(connection, ids), file)
+    return len(ids)
+
+
+def load(source: Any) -> pd.DataFrame:
+    """Take the runs of a file, or of anything that `nbchat.load` reads, into the history.
+
+    Gives their frame. Runs that are there already stay one. Raise `HistoryError` where the
+    history is switched off.
+    """
+    from nbchat import frames
+
+    runs = load_runs(source)
+    path = path_now()
+    if path is None:
+        raise HistoryError("The history is switched off (nbchat.configure(history=...)).")
+    for run in runs:
+        record(run)
+    flush()
+    return frames.runs(runs)
+
+
+def writer() -> Writer | None:
+    """Give this process's writer of the history; None where it is switched off."""
+    path = path_now()
+    return None if path is None else writer_of(path)
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[sqlite3.Connection | None]:
+    """Give a connection to all that was recorded; None where there is nothing yet."""
+    flush()
+    path = path_now()
+    if path is None or not path.exists():
+        yield None
+        return
+    with _readable(path), connections.reading(path) as connection:
+        yield connection if version_of(connection, str(path)) else None
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        damaged = connections.kind_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        hint = (
+            ": it is damaged. Move it away, and a new one is begun; what waits beside it goes in"
+            if damaged
+            else ""
+        )
+        raise HistoryError(f"The history {path} cannot be read ({error}){hint}.") from error

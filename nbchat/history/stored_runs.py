@@ -1,0 +1,138 @@
+"""Runs out of the history: whole ones by their id, and many as a frame."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbchat.errors import RunNotFoundError
+from nbchat.history.contents import whole
+from nbchat.history.record import with_tables
+from nbchat.history.token_columns import unpacked
+from nbchat.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_AT_ONCE = 500
+_FACTS = ("run_id", "created_at", "profile", "status", "text", "error", "is_replayed")
+
+
+def ids_beginning(connection: sqlite3.Connection, beginning: str) -> list[str]:
+    """Give the ids that begin so, the oldest first, at most ten."""
+    end = f"{beginning}\U0010ffff"
+    found = connection.execute(
+        "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 10", [beginning, end]
+    )
+    return [row[0] for row in found]
+
+
+def run_by_id(connection: sqlite3.Connection, beginning: str) -> Run:
+    """Give the run whose id begins so. Raise `RunNotFoundError` where that is not one."""
+    found = ids_beginning(connection, beginning) if beginning else []
+    if beginning in found:
+        found = [beginning]
+    if not found:
+        raise RunNotFoundError(f"The history has no run {beginning!r}.")
+    if len(found) > 1:
+        shown = ", ".join(found[:3])
+        raise RunNotFoundError(f"{beginning!r} begins the ids of several runs: {shown}, …")
+    return next(iter(runs_by_id(connection, found)))
+
+
+def runs_by_id(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[Run]:
+    """Give the runs of these ids that are there, in the order of the ids."""
+    content = _contents(connection)
+    wanted = list(dict.fromkeys(ids))
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = wanted[start : start + _AT_ONCE]
+        marks = ", ".join("?" for _ in part)
+        rows = connection.execute(
+            f"SELECT id, number, params, body FROM runs JOIN bodies USING (number) "  # noqa: S608
+            f"WHERE id IN ({marks})",
+            part,
+        )
+        found = {row[0]: row[1:] for row in rows}
+        for run_id in part:
+            if run_id in found:
+                number, params, body = found[run_id]
+                yield _run(connection, number, params, body, content)
+
+
+def _run(
+    connection: sqlite3.Connection,
+    number: int,
+    params: str,
+    body: str,
+    content: Callable[[str], Any],
+) -> Run:
+    stored = whole(msgspec.json.decode(body), content)
+    stored["params"] = whole(msgspec.json.decode(params), content)
+    run = Run.from_dict(stored)
+    tables: dict[int, dict[tuple[int, str], bytes]] = {}
+    for answer, place, channel, columns in connection.execute(
+        "SELECT answer, choice, channel, columns FROM token_probabilities WHERE number = ?",
+        [number],
+    ):
+        tables.setdefault(answer, {})[place, channel] = columns
+    for at, asked in enumerate(run.rounds):
+        if at in tables:
+            asked.completion = with_tables(asked.completion, tables[at], unpacked)
+    last = len(run.rounds)
+    if run.completion is not None and last in tables:
+        run.completion = with_tables(run.completion, tables[last], unpacked)
+    return run
+
+
+def _contents(connection: sqlite3.Connection) -> Callable[[str], Any]:
+    @functools.lru_cache(maxsize=4096)
+    def content(sha256: str) -> Any:
+        row = connection.execute("SELECT body FROM contents WHERE sha256 = ?", [sha256]).fetchone()
+        if row is None:
+            raise RunNotFoundError(f"The history lacks a part of this run (SHA-256 {sha256}).")
+        return msgspec.json.decode(row[0])
+
+    return content
+
+
+def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> pd.DataFrame:
+    """Give the runs frame of the rows that `where` (SQL) chooses, without their bodies."""
+    from nbchat.frames.columns import assemble, columns_of
+
+    rows = connection.execute(
+        "SELECT id, created_at, nullif(profile, ''), status, text, error, is_replayed, params "  # noqa: S608
+        f"FROM runs JOIN texts USING (number) {where}",
+        values,
+    ).fetchall()
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    content = _contents(connection)
+    decode = msgspec.json.Decoder().decode
+    seen: dict[str, Any] = {}  # most runs of a study have the same params
+    for text in columns[7]:
+        if text not in seen:
+            seen[text] = whole(decode(text), content)
+    params = [seen[text] for text in columns[7]]
+    given = {name for each in seen.values() for name in each}
+    found: dict[str, Any] = dict(zip(_FACTS, map(list, columns), strict=False))
+    found["created_at"] = [datetime.fromisoformat(text) for text in columns[1]]
+    found["is_replayed"] = [bool(value) for value in columns[6]]
+    nothing = [None] * len(rows)
+    for column in columns_of("runs"):
+        if column.name not in found:
+            is_given = column.name in given
+            values_ = [each.get(column.name) for each in params] if is_given else nothing
+            found[column.name] = _with_na(values_, column.dtype)
+    return assemble("runs", found)
+
+
+def _with_na(values: list[Any], dtype: str) -> list[Any]:
+    if dtype in ("float64", "category"):
+        return values
+    import pandas as pd
+
+    return [pd.NA if value is None else value for value in values]
