@@ -18,7 +18,8 @@ from nbchat.api.encoded import encoded
 from nbchat.api.logprobs import TokenTable
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Choice, ChoiceLogprobs, Completion, ResponseMessage, Usage
-from nbchat.display.reply import grey_line, mimebundle
+from nbchat.display.grey_line import grey_line
+from nbchat.display.run_bundle import mimebundle
 from nbchat.run import Run
 from nbchat.structured import response_format
 from nbchat.tools.calls import Call, Round

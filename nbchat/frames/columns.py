@@ -359,6 +359,13 @@ def _fitting(value: Any, dtype: Any) -> Any:
         return missing
 
 
+def with_na(values: list[Any], dtype: str) -> list[Any]:
+    """Give values with NA for None, where the dtype would not take None for missing."""
+    if dtype in ("float64", "category"):
+        return values
+    return [pd.NA if value is None else value for value in values]
+
+
 def category_of(values: list[str | None]) -> pd.Categorical:
     """Make a categorical of strings, with their categories in the order of appearance.
 

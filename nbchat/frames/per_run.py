@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.columns import assemble, columns_of, with_na
 from nbchat.frames.source import runs_of
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ def runs(source: Source) -> pd.DataFrame:
     for column in columns_of("runs"):
         if column.name not in values:
             given = [params.get(column.name) for params in sent]
-            values[column.name] = [pd.NA if value is None else value for value in given]
-            if column.dtype in ("float64", "category"):
-                values[column.name] = given
+            values[column.name] = with_na(given, column.dtype)
     return assemble("runs", values)
 
 

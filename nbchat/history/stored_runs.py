@@ -102,7 +102,7 @@ def _contents(connection: sqlite3.Connection) -> Callable[[str], Any]:
 
 def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> pd.DataFrame:
     """Give the runs frame of the rows that `where` (SQL) chooses, without their bodies."""
-    from nbchat.frames.columns import assemble, columns_of
+    from nbchat.frames.columns import assemble, columns_of, with_na
 
     rows = connection.execute(
         "SELECT id, created_at, nullif(profile, ''), status, text, error, is_replayed, params "  # noqa: S608
@@ -126,13 +126,5 @@ def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) 
         if column.name not in found:
             is_given = column.name in given
             values_ = [each.get(column.name) for each in params] if is_given else nothing
-            found[column.name] = _with_na(values_, column.dtype)
+            found[column.name] = with_na(values_, column.dtype)
     return assemble("runs", found)
-
-
-def _with_na(values: list[Any], dtype: str) -> list[Any]:
-    if dtype in ("float64", "category"):
-        return values
-    import pandas as pd
-
-    return [pd.NA if value is None else value for value in values]

@@ -47,7 +47,7 @@ def test_columns_are_the_agreed_ones_keys_first(name):
 def test_runs_have_a_column_for_each_declared_field():
     names = [column.name for column in columns_of("runs")]
     fixed = ["run_id", "created_at", "profile", "status"]
-    assert names == [*fixed, *FIELDS(), "text", "error"]
+    assert names == [*fixed, *FIELDS(), "text", "error", "is_replayed"]
     assert len(set(names)) == len(names)
 
 
