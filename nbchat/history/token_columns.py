@@ -23,6 +23,7 @@ from nbchat.errors import UnreadableRunError
 
 _NOT_LISTED = -1
 _NO_ID = -(2**63)
+_MOST_BYTES = 1 << 31
 
 
 class _Columns(msgspec.Struct, array_like=True):
@@ -79,7 +80,8 @@ def unpacked(data: bytes) -> TokenTable:
     """Give the table again. Raise `UnreadableRunError` for bytes that are none of `packed`."""
     try:
         return _unpacked(_decode.decode(data))
-    except (msgspec.MsgspecError, ValueError, LookupError, EOFError, OSError, lzma.LZMAError):
+    except (msgspec.MsgspecError, ValueError, LookupError, OverflowError, EOFError, OSError,
+            lzma.LZMAError):  # fmt: skip
         raise UnreadableRunError("These token probabilities are damaged.") from None
 
 
@@ -246,6 +248,8 @@ def _squeezed(data: bytes) -> bytes:
 
 def _opened(data: bytes) -> bytes:
     n_bytes = int.from_bytes(data[:8], "little")
+    if n_bytes > _MOST_BYTES:
+        raise ValueError("larger than any table")
     opener = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(n_bytes))
     # no more than was announced: data from elsewhere may grow without end
     found = opener.decompress(data[8:], n_bytes)
