@@ -96,7 +96,8 @@ class Run:
     - `status`: "running", "complete", "interrupted" or "error"; `error`: the exception
     - `ttft_s`, `elapsed_s`: seconds from sending to the first content and to the end
     - `thread`, `turn`: the conversation that it belongs to and its place there, from 1
-    - `cost_usd`: US dollars, None where unknown
+    - `cost_usd`: US dollars, None where unknown; `cost_source`: whose prices these are, and of
+      which version
     - `tries`: requests sent, retries included; `request_id`: the server's name for it
     - `structure`: what the reply was to be (`nbchat.structured`), None where nothing was said
     - `rounds`: list of `nbchat.tools.Round`, the replies that asked for calls, and their results;
@@ -137,6 +138,7 @@ class Run:
         self.thread = thread
         self.turn = turn
         self.cost_usd: float | None = None
+        self.cost_source: str | None = None
         self.vocab_size: int | None = None
         self.logprob_basis: LogprobBasis = "unknown"
         self.tries = 0

@@ -67,6 +67,7 @@ class _Stored(msgspec.Struct):
     thread: str | None = None
     turn: int | None = None
     cost_usd: float | None = None
+    cost_source: str | None = None
     vocab_size: int | None = None
     logprob_basis: Literal["raw", "tempered", "unknown"] = "unknown"
     tries: int = 0

@@ -267,6 +267,7 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
             "after the first token; of an answer that came whole, over all of elapsed_s",
         ),
         ("cost_usd", "float64", "US dollars", "NA where unknown"),
+        ("cost_source", "category", "", "whose prices these are, and of which version"),
         ("model", "category", "", "the model that answered, else the one that was asked"),
         ("service_tier", "category", "", "as sent"),
         ("system_fingerprint", "category", "", "as sent"),

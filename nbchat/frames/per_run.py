@@ -26,7 +26,15 @@ _COUNTS = (
     "accepted_prediction_tokens",
     "rejected_prediction_tokens",
 )
-_FACTS = ("ttft_s", "elapsed_s", "tokens_per_s", "cost_usd", "model", "logprob_basis")
+_FACTS = (
+    "ttft_s",
+    "elapsed_s",
+    "tokens_per_s",
+    "cost_usd",
+    "cost_source",
+    "model",
+    "logprob_basis",
+)
 _FACTS_OF_COMPLETION = ("service_tier", "system_fingerprint")
 
 
@@ -70,7 +78,7 @@ def usage(source: Source) -> pd.DataFrame:
         {
             "run_id": [run.id for run in found],
             **{name: [_get(usage, name) for usage in counts] for name in _COUNTS},
-            **{name: [getattr(run, name) for run in found] for name in _FACTS},
+            **{name: [getattr(run, name, None) for run in found] for name in _FACTS},
             **{name: [_get(r.completion, name) for r in found] for name in _FACTS_OF_COMPLETION},
         },
     )

@@ -8,7 +8,7 @@ matplotlib and pandas are imported by the first call.
 - at one position: `alternatives`, `temperatures`, `coverage`
 - of many positions: `ranks`, `coverage`
 - of answers known to be right or wrong: `reliability`, `confusion`, `risk_coverage`
-- of branches: `branches`; of what runs used: `usage`
+- of branches: `branches`; of what runs used: `usage`, `cost`, `latency`
 
 Colours are those of the style in force, light or dark, and never tell anything alone.
 """
@@ -19,7 +19,9 @@ from nbchat.plots.branches import branches
 from nbchat.plots.calibration import reliability, risk_coverage
 from nbchat.plots.comparison import comparison
 from nbchat.plots.confusion import confusion
+from nbchat.plots.cost import cost
 from nbchat.plots.heatmap import heatmap
+from nbchat.plots.latency import latency
 from nbchat.plots.position import alternatives, temperatures
 from nbchat.plots.ranks_and_coverage import coverage, ranks
 from nbchat.plots.strip import strip
@@ -31,9 +33,11 @@ __all__ = [
     "branches",
     "comparison",
     "confusion",
+    "cost",
     "coverage",
     "entropy",
     "heatmap",
+    "latency",
     "ranks",
     "reliability",
     "risk_coverage",

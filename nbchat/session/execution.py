@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Completion
-from nbchat.client import profiles, retry
+from nbchat.client import retry
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.client.stream import Stream, Timeouts
 from nbchat.display.characters import write
 from nbchat.errors import ApiError, BadRequestError, TransportError
 from nbchat.run import Run
 from nbchat.session import repair, rounds
+from nbchat.session.cost import cost_of
 from nbchat.session.interrupts import shorten
 from nbchat.session.prepared import Prepared, comes_whole, prepare, refuse_media, streams
 from nbchat.session.rounds import Toolbox
@@ -294,7 +295,8 @@ class Playing:
         run = self.run
         self._take_facts()
         if run.tries:
-            run.cost_usd = _cost_usd(run)
+            cost = cost_of(run, settings.prices)
+            run.cost_usd, run.cost_source = (cost.usd, cost.source) if cost else (None, None)
             run.vocab_size = run.vocab_size or _vocab_size(run)
             run.logprob_basis = logprob_bases.get(
                 (endpoint(run.profile, run.base_url), self._model), "unknown"
@@ -325,14 +327,3 @@ def _vocab_size(run: Run) -> int | None:
     if run.base_url in vocabulary_sizes:
         return vocabulary_sizes[run.base_url]
     return None if run.model is None else vocab_size(run.model)
-
-
-def _cost_usd(run: Run) -> float | None:
-    preset = profiles.PRESETS.get(run.profile)
-    # a price is known for a provider's own address, not for whatever answers in its name
-    is_providers = preset is not None and preset.base_url in ("", run.base_url)
-    if not is_providers or not run.usage or run.model is None:
-        return None
-    from nbchat.prices import cost_usd
-
-    return cost_usd(run.model, run.profile, run.usage)

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
 from nbchat.client.variables import ASKED, Place, Variables
 from nbchat.errors import NbchatError, ProfileError
+from nbchat.prices import OwnPrice, read_prices
 
 if TYPE_CHECKING:
     from nbchat.client.client import Client
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct):
     max_retries: int = 4
     repair: bool = True
     max_message_bytes: int | None = None
+    prices: tuple[OwnPrice, ...] = ()
 
 
 settings = Settings()
@@ -60,6 +62,8 @@ def configure(
     max_retries: int | None = None,
     repair: bool | None = None,
     max_message_bytes: int | None = None,
+    history: str | os.PathLike[str] | bool | None = None,
+    prices: Any = None,
 ) -> None:
     """Set what holds for all later requests of this process.
 
@@ -70,6 +74,11 @@ def configure(
       try once without it or with that, and say so (the default); False: show its error
     - `max_message_bytes`: the most that one event of a stream, or a whole answer, may have
       (64 MB); a server that sends more is left
+    - `history`: the file or folder that runs are kept in, "off" for none, "on" for the user's
+      data folder
+    - `prices`: what tokens cost, before what genai-prices knows: a frame or list of rows with
+      model, input_usd_per_mtok, output_usd_per_mtok (`nbchat.prices.OwnPrice` says what else),
+      or a mapping of models to such rows; ``[]`` for none
 
     What is not given stays as it is. Raise `ProfileError` where there is no such profile.
     """
@@ -82,6 +91,12 @@ def configure(
     Timeouts.of(timeout)
     if max_retries is not None:
         retry.checked(max_retries)
+    if prices is not None:
+        settings.prices = read_prices(prices)
+    if history is not None:
+        from nbchat.history.store import choose
+
+        choose(history)
     if max_message_bytes is not None:
         settings.max_message_bytes = checked_size(max_message_bytes)
         with _clients_lock:

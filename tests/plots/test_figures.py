@@ -11,7 +11,15 @@ from tests.frames.made import choice, run_of
 from tests.plots.drawn import branched, classified, compared, draw, odd_reply, reply, written
 
 OF_ONE_CHOICE = [plots.surprisal, plots.entropy, plots.alternatives, plots.temperatures]
-OF_RUNS = [*OF_ONE_CHOICE, plots.ranks, plots.coverage, plots.strip, plots.usage]
+OF_RUNS = [
+    *OF_ONE_CHOICE,
+    plots.ranks,
+    plots.coverage,
+    plots.strip,
+    plots.usage,
+    plots.cost,
+    plots.latency,
+]
 OF_OTHERS = {
     plots.reliability: classified,
     plots.risk_coverage: classified,

@@ -1,0 +1,43 @@
+"""What a run cost, request by request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbchat import prices
+from nbchat.api.response import Completion, Usage
+from nbchat.prices import Cost, OwnPrice
+
+if TYPE_CHECKING:
+    from nbchat.run import Run
+
+
+def cost_of(run: Run, own: tuple[OwnPrice, ...] = ()) -> Cost | None:
+    """Give the cost of all requests of a run; None where that of one is not known."""
+    answers = [asked.completion for asked in run.rounds if asked.is_answered]
+    if run.completion is not None:
+        answers.append(run.completion)
+    costs = [_cost(run, answer, own) for answer in answers]
+    known = [cost for cost in costs if cost is not None]
+    if not known or len(known) < len(costs):
+        return None
+    return Cost(sum(cost.usd for cost in known), known[0].source)
+
+
+def _cost(run: Run, answer: Completion, own: tuple[OwnPrice, ...]) -> Cost | None:
+    given = {**run.params.given(), **run.params.extra}
+    model = answer.model or given.get("model")
+    if not isinstance(model, str):
+        return None
+    has_searched = "web_search_options" in given or any(
+        choice.message.annotations for choice in answer.choices
+    )
+    return prices.cost(
+        model,
+        run.base_url,
+        answer.usage or Usage(),
+        service_tier=answer.service_tier,
+        when=run.created_at,
+        searches=has_searched,
+        own=own,
+    )
