@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +67,8 @@ def bare_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     yield Shell(shell)
     magics.unload_ipython_extension(shell)
     InteractiveShell.clear_instance()
+    # at the end of the process each shell would collect the garbage of all tests: for minutes
+    atexit.unregister(shell.atexit_operations)
 
 
 @pytest.fixture
