@@ -1,7 +1,8 @@
 """Prompts as Jinja templates on the notebook's variables.
 
 Text without ``{{`` or ``{%`` is not touched. With them, the template runs in a sandbox that
-changes nothing; names that do not exist are refused; a DataFrame becomes a Markdown table.
+changes nothing (`nbchat.code.sandbox`); names that do not exist are refused; a DataFrame becomes
+a Markdown table, and what did not fit in is reported.
 """
 
 from __future__ import annotations
@@ -9,70 +10,57 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from nbchat.code.markdown_table import MOST_ROWS, table
 from nbchat.errors import TemplateError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
+    from nbchat.code.sandbox import Sandbox
 
-MOST_ROWS = 50
-
-# a brace and a hash are text in prompts, Markdown and code: comments begin with what nobody types
-_NO_COMMENT = ("\x00nbchat{#", "#}nbchat\x00")
+_HINT = "--raw sends {{ and {% as text."
 
 
-def fill(text: str, variables: Mapping[str, Any]) -> str:
+def fill(text: str, variables: Mapping[str, Any], notes: list[str] | None = None) -> str:
     """Fill the template in; text that is none comes back as it is.
 
-    Raise `TemplateError`, which names the variable and the nearest one, where a name does not
-    exist, and where the template is wrong or fails.
+    A sentence about what was left out ("50 of 1,000 rows of frame sent …") is added to `notes`,
+    each once. Raise `TemplateError`, which names the variable and the nearest one, where a name
+    does not exist, and where the template is wrong, fails, or would call or change something.
     """
     if "{{" not in text and "{%" not in text:
         return text
     from jinja2 import TemplateSyntaxError, UndefinedError
+    from jinja2.exceptions import SecurityError
 
-    environment = _environment()
+    from nbchat.code.sandbox import Sandbox
+
+    said: list[str] = []
+    environment = Sandbox(lambda value, name: as_text(value, name, said))
+    environment.filters["all_rows"] = all_rows
     try:
-        template = environment.from_string(text)
-        return template.render(variables)
+        filled = environment.written(text, variables)
     except TemplateSyntaxError as error:
         reason = (error.message or "").rstrip(".")
         raise TemplateError(
-            f"Line {error.lineno} of the prompt is no template: {reason}. "
-            "--raw sends {{ and {% as text."
+            f"Line {error.lineno} of the prompt is no template: {reason}. {_HINT}"
         ) from None
     except UndefinedError as error:
         raise TemplateError(_undefined(environment, text, variables, error)) from None
+    except SecurityError as error:
+        reason = str(error).rstrip(".")
+        raise TemplateError(f"The template is refused: {reason}. {_HINT}") from None
     except Exception as error:
         raise TemplateError(
-            f"The template failed: {type(error).__name__}: {error} "
-            "(--raw sends {{ and {% as text)"
+            f"The template failed: {type(error).__name__}: {error} ({_HINT.rstrip('.')})"
         ) from error
-
-
-def _environment() -> ImmutableSandboxedEnvironment:
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    start, end = _NO_COMMENT
-    return ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-        comment_start_string=start,
-        comment_end_string=end,
-        finalize=as_text,
-        cache_size=0,
-    )
+    if notes is not None:
+        notes.extend(note for note in dict.fromkeys(said) if note not in notes)
+    return filled
 
 
 def _undefined(
-    environment: ImmutableSandboxedEnvironment,
-    text: str,
-    variables: Mapping[str, Any],
-    error: Exception,
+    environment: Sandbox, text: str, variables: Mapping[str, Any], error: Exception
 ) -> str:
     import difflib
 
@@ -80,66 +68,70 @@ def _undefined(
 
     names = meta.find_undeclared_variables(environment.parse(text))
     unknown = sorted(names - variables.keys() - environment.globals.keys())
-    hint = "--raw sends {{ and {% as text."
     if not unknown:
-        return f"The template failed: {error}. {hint}"
+        return f"The template failed: {str(error).rstrip('.')}. {_HINT}"
     own = [name for name in variables if not name.startswith("_")]
     sentences = []
     for name in unknown:
         near = difflib.get_close_matches(name, own, n=1)
         nearest = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"There is no variable {name}.{nearest}")
-    return f"{' '.join(sentences)} {hint}"
+    return f"{' '.join(sentences)} {_HINT}"
 
 
-def as_text(value: Any) -> Any:
-    """Give a value as a prompt shows it: tables as Markdown, all else as it is."""
-    pandas = sys.modules.get("pandas")
-    if pandas is None:
-        return value
-    if isinstance(value, pandas.DataFrame):
-        return table(value)
-    if isinstance(value, pandas.Series):
-        return table(value.to_frame(value.name if value.name is not None else "value"))
+def as_text(value: Any, name: str = "a value", notes: list[str] | None = None) -> Any:
+    """Give a value as a prompt shows it: tables as Markdown, all else as it is.
+
+    `notes` is told what was left out of it; `name` is how the template names it.
+    """
+    said = [] if notes is None else notes
+    frame = _frame_of(value)
+    if frame is not None:
+        if len(frame) > MOST_ROWS:
+            said.append(
+                f"{MOST_ROWS} of {len(frame):,} rows of {name} sent "
+                f"({{{{ {name} | all_rows }}}} sends all)"
+            )
+        return table(frame)
+    if _is_printed_short(value):
+        kind = type(_largest(value)).__name__
+        said.append(f"{name} sent as its {kind} prints itself, which leaves some of it out")
     return value
 
 
-def table(frame: pd.DataFrame) -> str:
-    """Give a frame as a Markdown table of 50 rows at most, and say how many were left out.
-
-    The index is shown unless it only counts the rows from 0.
-    """
-    shown = frame.iloc[:MOST_ROWS]
-    index = frame.index
-    counts_rows = index.nlevels == 1 and index.name is None and _is_range(index)
-    headers = [] if counts_rows else ["" if name is None else name for name in index.names]
-    headers += list(frame.columns)
-    columns = [shown.iloc[:, place].tolist() for place in range(shown.shape[1])]
-    labels = (
-        [] if counts_rows else list(zip(*(_labels(label) for label in shown.index), strict=True))
-    )
-    rows = zip(*labels, *columns, strict=True) if labels or columns else iter(())
-    lines = [_row(headers), _row(["---"] * len(headers)), *(_row(row) for row in rows)]
-    left_out = len(frame) - len(shown)
-    if left_out:
-        lines += ["", f"({len(shown)} of {len(frame):,} rows shown, {left_out:,} left out)"]
-    return "\n".join(lines)
+def all_rows(value: Any) -> str:
+    """Give a frame or a series as a Markdown table of all its rows: ``{{ frame | all_rows }}``."""
+    frame = _frame_of(value)
+    if frame is None:
+        raise TypeError(f"all_rows takes a DataFrame or a Series, not a {type(value).__name__}")
+    return table(frame, None)
 
 
-def _is_range(index: Any) -> bool:
-    # a RangeIndex from 0 by 1, whatever made it
-    return getattr(index, "start", None) == 0 and getattr(index, "step", None) == 1
+def _frame_of(value: Any) -> Any:
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return None
+    if isinstance(value, pandas.DataFrame):
+        return value
+    if isinstance(value, pandas.Series):
+        return value.to_frame(value.name if value.name is not None else "value")
+    return None
 
 
-def _labels(label: Any) -> tuple[Any, ...]:
-    return label if isinstance(label, tuple) else (label,)
+def _is_printed_short(value: Any) -> bool:
+    """Tell whether an array or a table of some library, or a list of them, prints a part alone."""
+    found = _largest(value)
+    if found is None:
+        return False
+    printed = str(found)
+    return "..." in printed or "…" in printed
 
 
-def _row(cells: Any) -> str:
-    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
-
-
-def _cell(value: Any) -> str:
-    text = " / ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    text = "NaN" if text == "nan" else text
-    return text.replace("|", "\\|").replace("\r\n", "<br>").replace("\n", "<br>")
+def _largest(value: Any) -> Any:
+    """Give what has a shape in a value; of several in a list or mapping, the largest."""
+    if value is None or isinstance(value, str | bytes | int | float):
+        return None
+    entries = value.values() if isinstance(value, dict) else value
+    several = list(entries)[:1_000] if isinstance(value, list | tuple | dict) else [value]
+    shaped = [each for each in several if isinstance(getattr(each, "shape", None), tuple)]
+    return max(shaped, key=lambda each: len(str(each)), default=None)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbchat.code.template import fill, table
+from nbchat.code.markdown_table import table
+from nbchat.code.template import fill
 from nbchat.errors import TemplateError
 
 
