@@ -59,7 +59,7 @@ def save_all(runs: Iterable[Run], file: str | os.PathLike[str]) -> None:
     """Write runs to a file as `save` does, one after the other."""
     path = Path(file).expanduser()
     write = _writer(path)
-    with _whole_file(path) as handle:
+    with whole_file(path) as handle:
         write(handle, runs)
 
 
@@ -131,7 +131,7 @@ def _write_parquet(handle: IO[bytes], runs: Iterable[Run]) -> None:
 
 
 @contextlib.contextmanager
-def _whole_file(path: Path) -> Iterator[IO[bytes]]:
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """Give a file that takes the place of `path` once all of it is written."""
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it is closed before it is moved
         dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
