@@ -16,16 +16,17 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "chat": ("nbchat.session.chat", "chat"),
     "stream": ("nbchat.session.chat", "stream"),
     "configure": ("nbchat.session", "configure"),
-    "probe": ("nbchat.analysis.probe", "probe"),
-    "repeat": ("nbchat.analysis.repeat", "repeat"),
-    "compare": ("nbchat.analysis.compare", "compare"),
-    "uncertainty": ("nbchat.analysis.uncertainty", "uncertainty"),
+    "probe": ("nbchat.analysis", "probe"),
+    "repeat": ("nbchat.analysis", "repeat"),
+    "compare": ("nbchat.analysis", "compare"),
+    "uncertainty": ("nbchat.analysis", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
     "score": ("nbchat.analysis", "score"),
     "classify": ("nbchat.analysis", "classify"),
     "explore": ("nbchat.widgets.explorer", "explore"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
+    "Draft": ("nbchat.request.draft", "Draft"),
     "Run": ("nbchat.run", "Run"),
     "ChatParams": ("nbchat.api.params", "ChatParams"),
     "Client": ("nbchat.client", "Client"),
@@ -54,6 +55,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
 __all__ = [
     "ChatParams",
     "Client",
+    "Draft",
     "Profile",
     "Run",
     "Thread",
@@ -115,9 +117,9 @@ def _let_frames_find_runs() -> None:
 
 
 def _runs_of_this_kernel(ids: Sequence[str]) -> dict[str, Run]:
-    execution = sys.modules.get("nbchat.session.execution")
+    state = sys.modules.get("nbchat.session.state")
     wanted = set(ids)
-    return {run.id: run for run in execution.runs if run.id in wanted} if execution else {}
+    return {run.id: run for run in state.STATE.runs if run.id in wanted} if state else {}
 
 
 def __dir__() -> list[str]:
@@ -166,6 +168,7 @@ if TYPE_CHECKING:
     from nbchat.frames import alternatives, choices, tokens, usage
     from nbchat.frames.parameters import parameters
     from nbchat.history.saved_file import load, save
+    from nbchat.request.draft import Draft
     from nbchat.run import Run
     from nbchat.session import configure
     from nbchat.session import runs_frame as runs

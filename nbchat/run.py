@@ -111,6 +111,7 @@ class Run:
       of this request among equal ones in one execution of its cell, from 0
     - `is_replayed`: whether it came from a record; then `cost_usd` is 0, and `cost_before_usd`
       what it cost when it was asked
+    - `options`: dict, those of nbchat's own options that are kept with a run
     - `n_begun`: rows of its tokens that a branch took from elsewhere and did not ask for, 0
       where the whole reply was generated
     """
@@ -154,6 +155,7 @@ class Run:
         self.is_replayed = False
         self.cost_before_usd: float | None = None
         self.structure: Structure | None = None
+        self.options: dict[str, Any] = {}
         self._parses: dict[tuple[int, str, int], Parsed] = {}
         self.is_shown = False
         self._completion: Completion | None = None

@@ -82,6 +82,7 @@ class _Stored(msgspec.Struct):
     number_in_cell: int | None = None
     is_replayed: bool = False
     cost_before_usd: float | None = None
+    options: dict[str, Any] = {}
     structure: _Structure | None = None
     completion: dict[str, Any] | None = None
 

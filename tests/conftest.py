@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from nbchat import local
+from nbchat.session.state import STATE
 from tests.fuzzing import TIMES
+from tests.scripted import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +38,38 @@ def local_server(weights: Path) -> Iterator[local.Server]:
     """The embedded server of this test process. Tests that stop or change it use a Host."""
     yield local.ensure()
     local.stop()
+
+
+@pytest.fixture(autouse=True)
+def fresh_session() -> Iterator[None]:
+    """Each test begins as a process does, and leaves nothing behind."""
+    STATE.reset()
+    yield
+    STATE.reset()
+
+
+@pytest.fixture
+def answering() -> Any:
+    """What the server answers where a test says nothing else: a module may have its own."""
+    return None
+
+
+@pytest.fixture
+def where() -> str:
+    """How requests find the server: by "settings" (`configure`) or by the "environment"."""
+    return "settings"
+
+
+@pytest.fixture
+def server(answering: Any, where: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """The scripted server, to which requests go that name no other."""
+    with ScriptedServer(**({} if answering is None else {"default": answering})) as scripted:
+        if where == "environment":
+            monkeypatch.setenv("OPENAI_BASE_URL", scripted.url)
+            monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-environment")
+        else:
+            STATE.settings.profile = scripted.url
+        yield scripted
 
 
 @pytest.fixture(autouse=True)

@@ -246,6 +246,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "number_in_cell": st.none() | st.integers(0, 9),
     "is_replayed": st.booleans(),
     "cost_before_usd": st.none() | st.floats(0, 1),
+    "options": st.just({}),
 }
 
 

@@ -12,17 +12,18 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nbchat"
 
-LOW = {"errors", "api", "version", "redact"}
+LOW = {"errors", "api", "version", "redact", "options"}
 NUMBERS = LOW | {"measures", "frames", "plots", "media"}
 SHOWN = NUMBERS | {"display"}  # display never sees a Run but as an argument: a Run shows itself
 WITH_RUN = SHOWN | {"client", "structured", "stored_run", "run"}
-JOINED = WITH_RUN | {"local", "history", "prices", "tools"}
+JOINED = WITH_RUN | {"local", "history", "prices", "tools", "request"}
 
 # room: the rooms it may import, besides itself
 STANDS_ON: dict[str, set[str]] = {
     "redact": set(),
     "errors": {"redact"},
     "version": set(),
+    "options": set(),
     "api": {"errors", "redact"},
     "media": LOW,
     "measures": LOW,
@@ -37,6 +38,7 @@ STANDS_ON: dict[str, set[str]] = {
     "run": SHOWN | {"client", "structured", "stored_run", "tools"},
     "prices": LOW,
     "tools": LOW,
+    "request": WITH_RUN | {"tools"},
     "history": WITH_RUN,
     "session": JOINED,
     "code": JOINED | {"session"},
@@ -69,17 +71,14 @@ LIVES_IN: dict[str, set[str]] = {
     "sqlite3": {"history"},
     "pyarrow": {"history"},  # runs as Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
-    "tiktoken": {"session"},
+    "tiktoken": {"request"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
 }
 
 
 #: files that import another's private name, and why they still may; the list only shrinks
-PENDING = {
-    "nbchat/analysis/asked.py": "requests of the analyses move to nbchat.request",
-    "nbchat/analysis/repeat.py": "requests of the analyses move to nbchat.request",
-}
+PENDING: dict[str, str] = {}
 
 
 class Import(NamedTuple):

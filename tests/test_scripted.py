@@ -4,7 +4,6 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Iterator
 from typing import Any, Self
 
 import pytest
@@ -30,12 +29,6 @@ from tests.scripted import (
     sse,
     usage_of,
 )
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
 
 
 def ask(server: ScriptedServer, **body: Any) -> requests.Response:

@@ -1,4 +1,4 @@
-"""What a model would have said: branching, scoring, classifying.
+"""What takes more requests than one: probing, repeating, branching, scoring, classifying.
 
 These ask a server more than a question, each in the way that it can answer exactly, and say
 so where it cannot. They stand on the session, so that what they send are runs.
@@ -6,6 +6,23 @@ so where it cannot. They stand on the session, so that what they send are runs.
 
 from nbchat.analysis.branch import Branch, branch
 from nbchat.analysis.classify import classify
+from nbchat.analysis.compare import Comparison, compare
+from nbchat.analysis.probe import Probe, probe
+from nbchat.analysis.repeat import repeat
 from nbchat.analysis.score import Scores, score
+from nbchat.analysis.uncertainty import Uncertainty, uncertainty
 
-__all__ = ["Branch", "Scores", "branch", "classify", "score"]
+__all__ = [
+    "Branch",
+    "Comparison",
+    "Probe",
+    "Scores",
+    "Uncertainty",
+    "branch",
+    "classify",
+    "compare",
+    "probe",
+    "repeat",
+    "score",
+    "uncertainty",
+]

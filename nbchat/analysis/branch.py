@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
+from nbchat.analysis.batch import executions_of
 from nbchat.analysis.branch_by_token_ids import NotExact, exact
-from nbchat.analysis.continuation import ByIds, ByText
-from nbchat.analysis.position import Option, Place, data_of, place_of
+from nbchat.analysis.continuation import Ended, FromText, FromTokenIds
+from nbchat.analysis.position import Option, Position, data_of, position_of
 from nbchat.analysis.prefix import Beginning, beginning_of
 from nbchat.analysis.probe import continuation
 from nbchat.analysis.run_origin import origin_of
-from nbchat.api.check import check
 from nbchat.api.json_values import is_whole_number, shown
-from nbchat.api.params import ChatParams
 from nbchat.client.profiles import LOCAL
 from nbchat.display.characters import visible
 from nbchat.errors import CheckError
+from nbchat.request.draft import Draft
 from nbchat.run import Run
-from nbchat.session.execution import Playing, StatusLines
-from nbchat.session.pool import play_together
-from nbchat.session.prepared import prepare
+from nbchat.session.execution import FROM_SERVER, Execution
+from nbchat.session.pool import AT_ONCE, play
 from nbchat.session.server_kind import kind_of
+from nbchat.session.servers import prepare
 from nbchat.session.settings import client_of, resolved
+from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.analysis.probe import Probe
     from nbchat.client.profiles import Profile
+    from nbchat.session.sources import Source
 
 Method = Literal["exact", "text", "resampling"]
 #: fields that a branch takes over from its run with another value, or not at all
@@ -89,7 +91,7 @@ class Branch(msgspec.Struct, frozen=True, eq=False):
         if self.method == "resampling":
             text = _escaped(run.text)
         else:
-            here = place_of(run, self.position, 0)
+            here = position_of(run, self.position, 0)
             before = here.data.decode("utf-8", "replace")
             token = data_of(here.table.codes[self.position]).decode("utf-8", "replace")
             after = run.text[len(before) + len(token) :]
@@ -108,42 +110,41 @@ class _Way(NamedTuple):
     method: Method
     option: Option
     label: str
-    playings: Sequence[Playing]
+    executions: Sequence[Execution]
 
 
 class _Asked(NamedTuple):
     """What is asked for, and where."""
 
     run: Run
-    place: Place
+    position: Position
     option: Option
-    params: ChatParams
+    draft: Draft
     n_new: int | None  # the limit of the new tokens alone; None: what the run's own leaves
     n: int
     profile: Profile
-    manners: tuple[Any, ...]
 
-    def arguments(self, number: int, n_begun: int) -> tuple[str | None, tuple[Any, ...]]:
-        """Give how one run is played, and before that why it is over already, if it is.
+    def drafts(self, n_begun: int) -> tuple[list[Draft], bool]:
+        """Give what each run is asked, and whether all are over already: no token is left.
 
         `n_begun` tokens are given, so that the run's limit is less by as many.
         """
-        changes: dict[str, Any] = {}
-        seed = self.params.given().get("seed")
-        if number and seed is not None:
-            changes["seed"] = seed + number
-        ended = None
+        fields = dict(self.draft.fields)
         own = self.run.params.given()
+        is_over = False
         for name in _LIMITS:
             if self.n_new is None and own.get(name) is not None:
                 left = own[name] + self.run.n_begun - n_begun
-                changes[name] = max(left, 1)
-                ended = "length" if left < 1 else None
-        params = msgspec.structs.replace(self.params, **changes) if changes else self.params
-        prepared = prepare(self.run.messages, params, profile=self.profile)
-        # the embedded model may have another address by the time that it is asked
-        chosen = LOCAL if self.profile.name == LOCAL else self.profile
-        return ended, (prepared, chosen, *self.manners)
+                fields[name] = max(left, 1)
+                is_over = left < 1
+        seed = fields.get("seed")
+        return [
+            msgspec.structs.replace(
+                self.draft,
+                fields=fields if seed is None or not number else {**fields, "seed": seed + number},
+            )
+            for number in range(self.n)
+        ], is_over
 
 
 def branch(
@@ -156,6 +157,7 @@ def branch(
     profile: str | Profile | None = None,
     timeout: float | None = None,
     max_retries: int | None = None,
+    at_once: int = AT_ONCE,
     **params: Any,
 ) -> Branch:
     """Put another token at a position of a reply, and let the model go on from there.
@@ -164,7 +166,7 @@ def branch(
     - `alternative`: the token as text (``" Lyon"``); an index into the alternatives there, as
       ``run.alternatives()`` numbers them; or a token id, which is any number beyond those. None:
       the most likely one that was not sampled. An end token ends the reply
-    - `choice`: the index of the choice; `n`: how many replies, at most four at once
+    - `choice`: the index of the choice; `n`: how many replies, `at_once` of them together
     - `profile`: where to ask, by default where the run came from
     - `params`: fields of the request. Without them it goes on as the run was asked, with the
       rest of its `max_completion_tokens`; one that is given counts the new tokens alone. With a
@@ -191,7 +193,7 @@ def branch(
         max_retries=max_retries,
         **params,
     )
-    return started.play()
+    return started.play(at_once)
 
 
 class Started(NamedTuple):
@@ -202,7 +204,7 @@ class Started(NamedTuple):
 
     parent: Run
     choice: int
-    place: Place
+    place: Position
     way: _Way
 
     @property
@@ -227,11 +229,11 @@ class Started(NamedTuple):
 
     @property
     def runs(self) -> list[Run]:
-        return [playing.run for playing in self.way.playings]
+        return [execution.run for execution in self.way.executions]
 
-    def play(self) -> Branch:
+    def play(self, at_once: int = AT_ONCE) -> Branch:
         """Write the replies, and give the branch. Raise as `branch` does."""
-        play_together(self.way.playings)
+        play(self.way.executions, at_once=at_once)
         runs, label = self.runs, self.label
         errors = [made.error for made in runs if made.error is not None]
         if len(errors) == len(runs):
@@ -251,9 +253,9 @@ class Started(NamedTuple):
 
     def cancel(self) -> None:
         """Stop from another thread. Each run ends as interrupted, with what has come."""
-        for playing in self.way.playings:
-            if playing.run.status == "running":
-                playing.cancel()
+        for execution in self.way.executions:
+            if execution.run.status == "running":
+                execution.cancel()
 
 
 def start(
@@ -274,7 +276,7 @@ def start(
     if not isinstance(run, Run):
         sentence = f"branch() goes on from a run, such as nbchat.chat gives, not {shown(run)}."
         raise TypeError(sentence)
-    place = place_of(run, position, choice)
+    place = position_of(run, position, choice)
     option = place.option(alternative)
     if option.id is not None and run.vocab_size is not None and option.id >= run.vocab_size:
         rule = f"below {run.vocab_size:,}, the size of the vocabulary"
@@ -284,23 +286,31 @@ def start(
             value=alternative,
             rule=rule,
         )
-    asked = _params(run, params)
-    watcher = StatusLines()
-    found = resolved(origin_of(run) if profile is None else profile, watcher.status)
+    say = PrintingWatcher().status
+    draft = _draft(run, params, origin_of(run) if profile is None else profile)
+    draft = msgspec.structs.replace(draft, timeout=timeout, max_retries=max_retries)
+    prepare(draft, say=say)  # what is wrong is said before anything is asked for
+    found = resolved(draft.profile, say)
+    # the embedded model may have another address by the time that it is asked
+    draft = msgspec.structs.replace(draft, profile=LOCAL if found.name == LOCAL else found)
     n_new = next((params[name] for name in _LIMITS if name in params), None)
-    manners = (watcher, timeout, max_retries)
-    way = _way(_Asked(run, place, option, asked, n_new, n, found, manners))
-    for playing in way.playings:
-        playing.run.vocab_size = run.vocab_size
+    way = _way(_Asked(run, place, option, draft, n_new, n, found))
+    for execution in way.executions:
+        execution.run.vocab_size = run.vocab_size
     return Started(run, choice, place, way)
 
 
-def _params(run: Run, params: dict[str, Any]) -> ChatParams:
-    """Give the params of a branch: the run's, and those that are given over them."""
+def _draft(run: Run, params: dict[str, Any], profile: Any) -> Draft:
+    """Give what is asked: as the run was, with the fields that are given over its own."""
     extra = {**run.params.extra, **params.get("extra", {})}
     own = {n: v for n, v in run.params.given().items() if n not in _NOT_TAKEN_OVER}
     given = {n: v for n, v in params.items() if n != "extra"}
-    return check({**own, **given}, extra={n: v for n, v in extra.items() if n not in given})
+    return Draft(
+        messages=run.messages,
+        fields={**own, **given},
+        extra={n: v for n, v in extra.items() if n not in given},
+        profile=profile,
+    )
 
 
 def _way(asked: _Asked) -> _Way:
@@ -315,63 +325,73 @@ def _way(asked: _Asked) -> _Way:
 
 
 def _exact(asked: _Asked) -> _Way:
-    run, place = asked.run, asked.place
+    run, place = asked.run, asked.position
     made = exact(client_of(asked.profile), run, place, asked.option)
-    playings = []
-    for number in range(asked.n):
-        ended, arguments = asked.arguments(number, made.n_begun)
-        ended = "stop" if made.ends else ended
-        playings.append(ByIds(made.ids, made.beginning, ended, *arguments))
+    source = FromTokenIds(made.beginning, made.ids)
+    executions = _going_on(asked, made.beginning, source, made.n_begun, ends=made.ends)
     # a grammar begins at its beginning, and the rest of a text does not
     lost = [form for form in _FORMS if form in {**run.params.given(), **run.params.extra}]
-    for playing in playings:
-        playing.run.notes.append(f"exact branch of run {run.id} at token {place.position}")
-        playing.run.notes.extend(f"the rest is not held to {form}" for form in lost)
+    for execution in executions:
+        execution.run.notes.append(f"exact branch of run {run.id} at token {place.position}")
+        execution.run.notes.extend(f"the rest is not held to {form}" for form in lost)
     where = _where(made.beginning, place)
     label = f"Exact, by token ids: {where} as if the model had drawn it."
-    return _Way("exact", made.option, label, playings)
+    return _Way("exact", made.option, label, executions)
 
 
 def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
     from nbchat.frames.token_texts import is_control
 
-    place, option = asked.place, asked.option
+    place, option = asked.position, asked.option
     beginning = _whole_characters(place, option)
     beginning.repeats = bool(known.continuation_repeats)
     ends = not option.data or is_control(option.token)
-    playings = []
-    for number in range(asked.n):
-        ended, arguments = asked.arguments(number, place.position + 1)
-        ended = "stop" if ends else ended
-        playings.append(ByText(known.continuation_extra, beginning, ended, *arguments))
-    for playing in playings:
-        playing.run.notes.append(f"branch by text of run {asked.run.id} at token {place.position}")
+    source = FromText(beginning, known.continuation_extra)
+    executions = _going_on(asked, beginning, source, place.position + 1, ends=ends)
+    for execution in executions:
+        execution.run.notes.append(
+            f"branch by text of run {asked.run.id} at token {place.position}"
+        )
     label = (
         f"By text: {_where(beginning, place)}; the server goes on with the text so far, and may "
         f"tokenise it in another way than it was written.{why}"
     )
-    return _Way("text", option, label, playings)
+    return _Way("text", option, label, executions)
+
+
+def _going_on(
+    asked: _Asked, beginning: Beginning, source: Source, n_begun: int, *, ends: bool
+) -> list[Execution]:
+    """Give the runs that go on from a beginning; where it `ends` the reply, they are over."""
+    drafts, is_over = asked.drafts(n_begun)
+    if ends or is_over:
+        source = Ended(beginning, "stop" if ends else "length")
+    executions = executions_of(drafts, by="branch", source_of=lambda _: source)
+    for execution in executions:
+        execution.run.n_begun = len(beginning.table)
+    return executions
 
 
 def _resampled(asked: _Asked, why: str) -> _Way:
-    playings = [Playing(*asked.arguments(number, 0)[1]) for number in range(asked.n)]
-    for playing in playings:
-        playing.run.notes.append(f"drawn anew for a branch of run {asked.run.id}")
+    drafts, _ = asked.drafts(0)
+    executions = executions_of(drafts, by="branch", source_of=lambda _: FROM_SERVER)
+    for execution in executions:
+        execution.run.notes.append(f"drawn anew for a branch of run {asked.run.id}")
     drawn = f"{asked.n} replies were" if asked.n > 1 else "1 reply was"
     label = (
         "By resampling: this server goes on with no reply that was begun, so "
         f"{drawn} drawn anew from the start.{why}"
     )
-    return _Way("resampling", asked.option, label, playings)
+    return _Way("resampling", asked.option, label, executions)
 
 
-def _where(beginning: Beginning, place: Place) -> str:
+def _where(beginning: Beginning, place: Position) -> str:
     data = data_of(beginning.table.codes[-1])
     token = shown(data.decode("utf-8", "backslashreplace")) if data else "a control token"
     return f"{token} stands at token {place.position}"
 
 
-def _whole_characters(place: Place, option: Option) -> Beginning:
+def _whole_characters(place: Position, option: Option) -> Beginning:
     beginning = beginning_of(place, option)
     try:
         place.data.decode()
@@ -384,7 +404,7 @@ def _whole_characters(place: Place, option: Option) -> Beginning:
     return beginning
 
 
-def _share(runs: list[Run], place: Place, option: Option) -> str:
+def _share(runs: list[Run], place: Position, option: Option) -> str:
     begun = place.data.decode("utf-8", "replace") + option.token
     drawn = [run for run in runs if run.status == "complete"]
     alike = sum(run.text.startswith(begun) for run in drawn)

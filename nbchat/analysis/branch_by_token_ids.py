@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.analysis.position import Option, Place, data_of
+from nbchat.analysis.position import Option, Position, data_of
 from nbchat.analysis.prefix import Beginning, beginning_of
 from nbchat.api.json_values import shown
 from nbchat.api.logprobs import VOCABULARY, TokenTable
@@ -57,7 +57,7 @@ class Exact(msgspec.Struct):
     ends: bool
 
 
-def exact(client: Client, run: Run, place: Place, option: Option) -> Exact:
+def exact(client: Client, run: Run, place: Position, option: Option) -> Exact:
     """Find the token ids of a branch, and check them.
 
     Raise `NotExact` where they cannot be known, or lead to other probabilities than the
@@ -152,7 +152,7 @@ def _tokens_at(client: Client, table: TokenTable, position: int) -> list[Token]:
     )
 
 
-def _with_id(client: Client, place: Place, option: Option, own: Token) -> tuple[Option, int]:
+def _with_id(client: Client, place: Position, option: Option, own: Token) -> tuple[Option, int]:
     if option.is_sampled:
         return msgspec.structs.replace(option, data=own.data), own.id
     if option.id is not None:
@@ -176,7 +176,7 @@ def _with_id(client: Client, place: Place, option: Option, own: Token) -> tuple[
 
 def _looked_up(
     client: Client,
-    place: Place,
+    place: Position,
     option: Option,
     number: int,
     ids: list[int],
@@ -211,7 +211,7 @@ def _is_whole(option: Option) -> bool:
         return False
 
 
-def _compare(place: Place, seen: TokenTable) -> None:
+def _compare(place: Position, seen: TokenTable) -> None:
     """Raise `NotExact` where the most likely tokens of the parent's row have other values now."""
     now = _row(seen)
     known = [o for o in place.options if o.is_listed and bool(is_known(o.logprob))]

@@ -11,9 +11,12 @@ import msgspec
 from nbchat.analysis.classify_first_token import first_tokens
 from nbchat.analysis.score import scores_of
 from nbchat.api.json_values import shown
+from nbchat.api.messages import check_messages
 from nbchat.errors import CheckError
 from nbchat.measures import class_probabilities
-from nbchat.session.threads import asked_messages
+from nbchat.request.arguments import as_messages
+from nbchat.request.draft import Draft
+from nbchat.session.pool import AT_ONCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +67,7 @@ def classify(
     timeout: float | None = None,
     max_retries: int | None = None,
     extra: Mapping[str, Any] | None = None,
+    at_once: int = AT_ONCE,
 ) -> pd.DataFrame:
     """Tell how likely each label is as the reply to each prompt.
 
@@ -98,7 +102,7 @@ def classify(
     whose pieces is listed has `prob` 0 and no `logprob`. Where that is so of all of them, no
     `prob` is known (NaN), and none is predicted.
 
-    At most four requests go on at once, and the runs are in `nbchat.runs()` too. Raise
+    `at_once` requests go on at a time, and the runs are in `nbchat.runs()` too. Raise
     `CheckError` for a wrong argument; `NotAvailableError` where "exact" and "pmi" are not
     available; the first error where a request failed.
     """
@@ -106,37 +110,46 @@ def classify(
     _check_word("per", per, get_args(Per))
     asked = _asked(prompts, labels, system)
     right = _truth(truth, asked)
-    how: dict[str, Any] = {
-        "profile": profile,
-        "fields": {"model": model} if model else {},
-        "extra": extra,
-        "manners": (timeout, max_retries),
-    }
+    base = Draft(
+        profile=profile,
+        fields={"model": model} if model else {},
+        extra=dict(extra or {}),
+        timeout=timeout,
+        max_retries=max_retries,
+    )
     if method == "first_token":
-        found = _by_first_token(asked, top_logprobs, how)
+        found = _by_first_token(asked, top_logprobs, base, at_once)
     else:
-        found = _by_score(asked, _messages(neutral, system) if method == "pmi" else None, per, how)
+        found = _by_score(
+            asked, _messages(neutral, system) if method == "pmi" else None, per, base, at_once
+        )
     from nbchat.frames.scored import classes
 
     return classes(found, method, right)
 
 
 def _by_score(
-    asked: _Asked, neutral: list[dict[str, Any]] | None, per: Per, how: dict[str, Any]
+    asked: _Asked,
+    neutral: list[dict[str, Any]] | None,
+    per: Per,
+    base: Draft,
+    at_once: int,
 ) -> list[Class]:
     replies = list(asked.labels.values())
     conversations = [*asked.messages, *([neutral] if neutral is not None else [])]
     pairs = [(messages, reply) for messages in conversations for reply in replies]
     with_end = _one_begins_another(replies)
     n = len(replies)
-    scores = scores_of(pairs, **how)
+    scores = scores_of(pairs, base, at_once=at_once)
     sums = [score.sum_logprob + (score.end_logprob if with_end else 0.0) for score in scores]
-    base = sums[-n:] if neutral is not None else [0.0] * n
+    neutral_sums = sums[-n:] if neutral is not None else [0.0] * n
     sizes = [_size(score, per, with_end=with_end) for score in scores[:n]]
     found = []
     for number, text in enumerate(asked.texts):
         own = dict(zip(asked.labels, sums[number * n : (number + 1) * n], strict=True))
-        weights = {label: (own[label] - base[i]) / sizes[i] for i, label in enumerate(asked.labels)}
+        weights = {
+            label: (own[label] - neutral_sums[i]) / sizes[i] for i, label in enumerate(asked.labels)
+        }
         probs = class_probabilities(weights).probability
         coverage = class_probabilities(own).coverage
         for i, label in enumerate(asked.labels):
@@ -166,10 +179,10 @@ def _one_begins_another(replies: Sequence[str]) -> bool:
     )
 
 
-def _by_first_token(asked: _Asked, top: int | str, how: dict[str, Any]) -> list[Class]:
+def _by_first_token(asked: _Asked, top: int | str, base: Draft, at_once: int) -> list[Class]:
     found = []
     replies = list(asked.labels.values())
-    for number, masses in enumerate(first_tokens(asked.messages, replies, top, **how)):
+    for number, masses in enumerate(first_tokens(asked.messages, replies, top, base, at_once)):
         total = sum(mass.sure + mass.share for mass in masses)
         for label, mass in zip(asked.labels, masses, strict=True):
             own = mass.sure + mass.share
@@ -203,7 +216,7 @@ def _asked(prompts: Any, labels: Any, system: str | None) -> _Asked:
 
 def _messages(prompt: Any, system: str | None) -> list[dict[str, Any]]:
     lead = [] if system is None else [{"role": "system", "content": system}]
-    return [*lead, *asked_messages(prompt)]
+    return [*lead, *check_messages(as_messages(prompt))]
 
 
 def _text_of(messages: list[dict[str, Any]]) -> str:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import exp, isnan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nbchat.analysis.position import Option, place_of
-from nbchat.analysis.progress import play_all
-from nbchat.api.check import check
+import msgspec
+
+from nbchat.analysis.batch import answered, executions_of
+from nbchat.analysis.position import Option, position_of
 from nbchat.client import native
 from nbchat.client.profiles import LOCAL
 from nbchat.errors import ApiError
-from nbchat.session.execution import Playing, StatusLines
-from nbchat.session.full_vocabulary import is_all, with_whole_rows
-from nbchat.session.prepared import prepare
 from nbchat.session.server_kind import kind_of, vocabulary_size_of
 from nbchat.session.settings import client_of, resolved
+from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
-    from nbchat.api.params import ChatParams
     from nbchat.client.profiles import Profile
+    from nbchat.request.draft import Draft
     from nbchat.run import Run
 
 
@@ -40,39 +39,39 @@ def first_tokens(
     conversations: Sequence[list[dict[str, Any]]],
     labels: Sequence[str],
     top: int | str,
-    *,
-    profile: str | Profile | None,
-    fields: dict[str, Any],
-    extra: Mapping[str, Any] | None,
-    manners: tuple[Any, Any],
+    base: Draft,
+    at_once: int,
 ) -> list[list[Mass]]:
-    """Give for each conversation the mass of each label, in their order."""
-    watcher = StatusLines()
-    found = resolved(profile, watcher.status)
-    params = _params(found, {**fields, "top_logprobs": top}, extra)
-    chosen = LOCAL if found.name == LOCAL else found
-    playings = [
-        Playing(prepare(messages, params, profile=found), chosen, watcher, *manners)
+    """Give for each conversation the mass of each label, in their order.
+
+    `base` says where and how to ask.
+    """
+    profile = resolved(base.profile, PrintingWatcher().status)
+    fields = _fields(profile, base.fields, top)
+    drafts = [
+        msgspec.structs.replace(
+            base,
+            messages=messages,
+            fields=fields,
+            profile=LOCAL if profile.name == LOCAL else profile,
+        )
         for messages in conversations
     ]
-    play_all(playings, "classifying", "prompt")
-    return [_masses(_options(playing.run), labels) for playing in playings]
+    asked = executions_of(drafts, by="classify")
+    runs = answered(asked, needs="all", at_once=at_once, progress=("classifying", "prompt"))
+    return [_masses(_options(run), labels) for run in runs]
 
 
-def _params(
-    profile: Profile, fields: dict[str, Any], extra: Mapping[str, Any] | None
-) -> ChatParams:
+def _fields(profile: Profile, fields: dict[str, Any], top: int | str) -> dict[str, Any]:
     # at 1 the log probabilities are those of the model even where they come after temperature
-    asked = {**fields, "max_tokens": 1, "temperature": 1, "logprobs": True, "stream": False}
-    more = dict(extra or {})
-    if is_all(asked):
-        asked, more = with_whole_rows(asked, more, profile, say=lambda _: None)
+    plain = {"max_tokens": 1, "temperature": 1, "logprobs": True, "stream": False}
+    asked = {**fields, **plain, "top_logprobs": top}
     if kind_of(profile) == "llama.cpp":
         # a token that begins a character is held back, and its row with it: write a whole one
         whole = native.tokenized(client_of(profile), "a")[0].id
         asked["logit_bias"] = {str(whole): 100}
         vocabulary_size_of(profile)
-    return check(asked, extra=more)
+    return asked
 
 
 def _options(run: Run) -> list[Option]:
@@ -80,7 +79,7 @@ def _options(run: Run) -> list[Option]:
     logprobs = completion.choices[0].logprobs if completion and completion.choices else None
     if logprobs is None or not logprobs.content:
         raise ApiError("The server sent no log probabilities for the first token.")
-    return place_of(run, 0, completion.choices[0].index if completion else 0).options
+    return position_of(run, 0, completion.choices[0].index if completion else 0).options
 
 
 def _masses(options: Sequence[Option], labels: Sequence[str]) -> list[Mass]:

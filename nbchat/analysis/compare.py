@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from nbchat.analysis.asked import playings_of, with_defaults
+from nbchat.analysis.batch import answered, executions_of, with_defaults
 from nbchat.display.characters import visible
 from nbchat.errors import CheckError
+from nbchat.request.arguments import draft_of_arguments
 from nbchat.run import Run
-from nbchat.session.pool import play_together
+from nbchat.session.pool import AT_ONCE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbchat.session.execution import Playing
+    from nbchat.request.draft import Draft
 
 #: the most that the API takes; the more is known, the closer the bounds
 _TOP = 20
@@ -75,6 +76,7 @@ def compare(
     prompt: Any = None,
     messages: Any = None,
     choice: int = 0,
+    at_once: int = AT_ONCE,
     **params: Any,
 ) -> Comparison:
     """Compare two replies: where they differ, and what one model, prompt or setting made of it.
@@ -88,8 +90,8 @@ def compare(
 
     `params` go into each request that is sent, and are what `nbchat.chat` takes but for
     `thread` and `n`; log probabilities are asked for, with 20 alternatives unless
-    `top_logprobs` says otherwise. Two requests go out together. `choice` is the index of the
-    choice in both.
+    `top_logprobs` says otherwise. Two requests go out together, unless `at_once` is 1. `choice`
+    is the index of the choice in both.
 
     Raise `CheckError` before anything is sent, the first error where a request failed (both
     runs are in `nbchat.runs()` all the same), ValueError where one of the runs has no token
@@ -97,11 +99,9 @@ def compare(
     """
     _check_use((a, b), prompt, messages, params)
     sides = [_side(value, prompt, messages, params) for value in (a, b)]
-    play_together([side for side in sides if not isinstance(side, Run)])
-    one, other = (side if isinstance(side, Run) else side.run for side in sides)
-    for side, run in zip(sides, (one, other), strict=True):
-        if run.error is not None and not isinstance(side, Run):
-            raise run.error
+    asked = executions_of([side for side in sides if not isinstance(side, Run)], by="compare")
+    made = iter(answered(asked, needs="all", at_once=at_once))
+    one, other = (side if isinstance(side, Run) else next(made) for side in sides)
     comparison = Comparison(one, other, choice)
     comparison.frame()  # an error belongs here, and not where it is shown
     return comparison
@@ -130,15 +130,14 @@ def _check_use(
         raise CheckError(f"compare() of two runs asks nothing, and takes no {name}.", field=name)
 
 
-def _side(value: Any, prompt: Any, messages: Any, params: Mapping[str, Any]) -> Run | Playing:
+def _side(value: Any, prompt: Any, messages: Any, params: Mapping[str, Any]) -> Run | Draft:
     if isinstance(value, Run):
         return value
     own = value if _is_fields(value) else {}
     if not _is_fields(value):
         prompt, messages = value, None
     fields = with_defaults({**params, **own}, logprobs=True, top_logprobs=_TOP)
-    (playing,) = playings_of(prompt, messages, [fields], by="compare")
-    return playing
+    return draft_of_arguments(prompt, messages, fields, by="compare")
 
 
 def _names(a: Run, b: Run) -> tuple[str, str]:

@@ -12,39 +12,30 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from nbchat.analysis.branch_by_token_ids import prompt_ids
-from nbchat.api.check import check
 from nbchat.api.logprobs import VOCABULARY, ChoiceLogprobs, TokenTable
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.client import native
 from nbchat.client.native import Token
 from nbchat.errors import ApiError
-from nbchat.session.execution import Playing
-from nbchat.session.server_kind import vocabulary_size_of
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import client_of
 
 if TYPE_CHECKING:
-    from nbchat.api.params import ChatParams
     from nbchat.client.client import Client
+    from nbchat.session.sources import Order
 
 
-def forced_params(
-    tokens: Sequence[Token], top: int, fields: dict[str, Any], extra: dict[str, Any]
-) -> ChatParams:
-    """Give the params of a chat request whose reply is these tokens and the end token."""
-    return check(
-        {
-            **fields,
-            "temperature": 0,
-            "logprobs": True,
-            "top_logprobs": top,
-            "max_tokens": len(tokens) + 1,
-            "stream": False,  # a stream of llama.cpp lacks the row of the end token
-        },
-        extra={**extra, "grammar": _grammar(tokens)},
-    )
+def forced_fields(tokens: Sequence[Token], top: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give fields and extra of a chat request whose reply is these tokens and the end token."""
+    return {
+        "temperature": 0,
+        "logprobs": True,
+        "top_logprobs": top,
+        "max_tokens": len(tokens) + 1,
+        "stream": False,  # a stream of llama.cpp lacks the row of the end token
+    }, {"grammar": _grammar(tokens)}
 
 
 def is_whole(token: Token) -> bool:
@@ -60,28 +51,52 @@ def _grammar(tokens: Sequence[Token]) -> str:
     return "root ::= " + (" ".join(f"<[{token.id}]>" for token in tokens) or '""')
 
 
-class Pieced(Playing):
-    """A reply with characters that are split over tokens.
+class FromPieces:
+    """Answers with a given reply in which characters are split over tokens.
 
     Its stretches of whole characters are forced one by one; each part of a character is read
-    out of the whole row at its position. All is asked by token ids.
+    out of the whole row at its position. All is asked by token ids. `size` is V.
     """
 
-    def __init__(self, tokens: Sequence[Token], *arguments: Any):
-        super().__init__(*arguments)
-        self._tokens = tokens
+    needs_server = True
 
-    def _chunks(self) -> Iterator[Any]:
-        run = self.run
-        profile = resolved(self._profile, self._watcher.status)
-        client = client_of(profile)
-        run.base_url, run.vocab_size = profile.base_url, vocabulary_size_of(profile)
-        fields = {**run.params.given(), **run.params.extra}
-        model = fields.get("model") or profile.model
-        asking = _Pieces(client, model, fields["top_logprobs"], run.vocab_size or 1)
+    def __init__(self, tokens: Sequence[Token], size: int):
+        self._tokens = tokens
+        self._size = size
+
+    def open(self, order: Order) -> _PiecedAnswer:
+        return _PiecedAnswer(self._tokens, self._size, order)
+
+
+class _PiecedAnswer:
+    request_id = None
+
+    def __init__(self, tokens: Sequence[Token], size: int, order: Order):
+        self.completion = Completion()
+        self.tries = 0
+        self.ttft_s: float | None = None
+        self.elapsed_s: float | None = None
+        self._tokens = tokens
+        self._size = size
+        self._order = order
+        self._is_cancelled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def cancel(self) -> None:
+        self._is_cancelled = True
+
+    def __iter__(self) -> Iterator[Any]:
+        order, client = self._order, client_of(self._order.profile)
+        fields = order.fields
+        model = fields.get("model") or order.profile.model
+        asking = _Pieces(client, model, fields["top_logprobs"], self._size)
         del fields["grammar"]
         started = time.perf_counter()
-        ids = prompt_ids(client, run.messages, fields, None)
+        ids = prompt_ids(client, order.messages, fields, None)
         table, done = TokenTable(), 0
         for are_whole, group in groupby(self._tokens, is_whole):
             piece = list(group)
@@ -89,16 +104,16 @@ class Pieced(Playing):
             rows = asking.stretch if are_whole else asking.parts
             table = table.followed_by(rows(ids, piece))
             ids = [*ids, *(token.id for token in piece)]
-            run.completion = _completion(self._tokens[:done], table, None)
-            run.tries = asking.n_requests
+            self.completion = _completion(self._tokens[:done], table, None)
+            self.tries = asking.n_requests
             yield None
             if self._is_cancelled:
                 return
         table = table.followed_by(asking.end(ids))
-        run.completion = _completion(self._tokens, table, "stop")
-        run.completion.model = model
-        run.tries = asking.n_requests
-        run.ttft_s = run.elapsed_s = time.perf_counter() - started
+        self.completion = _completion(self._tokens, table, "stop")
+        self.completion.model = model
+        self.tries = asking.n_requests
+        self.ttft_s = self.elapsed_s = time.perf_counter() - started
 
 
 class _Pieces:

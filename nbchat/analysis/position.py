@@ -27,7 +27,7 @@ class Option(msgspec.Struct, frozen=True):
     is_listed: bool = True
 
 
-class Place(msgspec.Struct):
+class Position(msgspec.Struct):
     """A position of a choice. `options` are in the order of the alternatives frame."""
 
     table: TokenTable
@@ -77,7 +77,7 @@ class Place(msgspec.Struct):
         return found[0] if found else Option(text, text.encode(), is_listed=False)
 
 
-def place_of(run: Run, position: int, choice: int) -> Place:
+def position_of(run: Run, position: int, choice: int) -> Position:
     """Give a position of a run's choice; a negative one counts from the end.
 
     Raise CheckError where the run has no log probabilities, no such choice or no such position.
@@ -100,7 +100,7 @@ def place_of(run: Run, position: int, choice: int) -> Place:
     place = position + len(table) if position < 0 else position
     if not 0 <= place < len(table):
         raise _out_of(position, len(table))
-    return Place(table, place, _options(table, place))
+    return Position(table, place, _options(table, place))
 
 
 def _options(table: TokenTable, position: int) -> list[Option]:

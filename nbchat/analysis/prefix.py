@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from nbchat.analysis.position import Option, Place, data_of
+from nbchat.analysis.position import Option, Position, data_of
 from nbchat.api.logprobs import VOCABULARY, ChoiceLogprobs, TokenTable
 from nbchat.api.response import Choice, Completion, ResponseMessage
 
@@ -70,7 +70,7 @@ class Beginning(msgspec.Struct):
         return rest, new.part(first, len(new))
 
 
-def beginning_of(place: Place, option: Option, lead: bytes = b"") -> Beginning:
+def beginning_of(place: Position, option: Option, lead: bytes = b"") -> Beginning:
     """Give what a branch begins with that takes this option at this place.
 
     `lead` are the bytes of tokens that stand between the position before and the option:

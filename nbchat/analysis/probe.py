@@ -11,10 +11,11 @@ import msgspec
 from nbchat.analysis.probe_questions import Asking
 from nbchat.client.profiles import Profile
 from nbchat.display.characters import visible
+from nbchat.request.prepare import check_model
 from nbchat.run import LogprobBasis
-from nbchat.session.execution import StatusLines
-from nbchat.session.prepared import check_model
-from nbchat.session.settings import client_of, endpoint, logprob_bases, resolved
+from nbchat.session.settings import client_of, endpoint, resolved
+from nbchat.session.state import STATE
+from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,11 +110,6 @@ def _in_words(found: object) -> str:
     return {True: "yes", False: "no"}[found] if isinstance(found, bool) else str(found)
 
 
-_probes: dict[tuple[str, str], Probe] = {}
-#: what was asked about continuation alone
-_continuations: dict[tuple[str, str], Probe] = {}
-
-
 def continuation(profile: Profile, model: str | None = None) -> Probe:
     """Tell whether a server goes on with a reply that was begun, and what it needs for that.
 
@@ -123,14 +119,14 @@ def continuation(profile: Profile, model: str | None = None) -> Probe:
     """
     name = model or profile.model or ""
     key = (endpoint(profile.name, profile.base_url), name)
-    known = _probes.get(key) or _continuations.get(key)
+    known: Probe | None = STATE.probes.get(key) or STATE.continuations.get(key)
     if known is None:
         # a stream and a whole answer can differ in whether they repeat what was begun
         known = Probe(profile=profile.name, base_url=profile.base_url, model=name, streaming=True)
-        StatusLines().status(f"Asking {known.title()} whether it goes on with a reply.")
+        PrintingWatcher().status(f"Asking {known.title()} whether it goes on with a reply.")
         Asking(client_of(profile), known).ask_continuation()
         if known.continuation is not None:
-            _continuations[key] = known
+            STATE.continuations[key] = known
     return known
 
 
@@ -147,14 +143,15 @@ def probe(
 
     Raise `ApiError` or `TransportError` where not even a plain request is answered.
     """
-    found = resolved(profile, StatusLines().status)
+    found = resolved(profile, PrintingWatcher().status)
     check_model(found, {"model": model} if model else {})
     name = model or found.model or ""
     key = (endpoint(found.name, found.base_url), name)
-    if key not in _probes or again:
+    if key not in STATE.probes or again:
         result = Probe(profile=found.name, base_url=found.base_url, model=name)
-        StatusLines().status(f"Asking {result.title()} what it supports.")
+        PrintingWatcher().status(f"Asking {result.title()} what it supports.")
         Asking(client_of(found), result).ask_all()
-        _probes[key] = result
-        logprob_bases[key] = result.logprob_basis
-    return _probes[key]
+        STATE.probes[key] = result
+        STATE.logprob_bases[key] = result.logprob_basis
+    found_before: Probe = STATE.probes[key]
+    return found_before

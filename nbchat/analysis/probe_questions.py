@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.api.check import check
 from nbchat.api.response import Choice, Chunk, Completion, ResponseMessage
 from nbchat.api.support import REPLACED, refused_here
 from nbchat.client.client import Client
 from nbchat.errors import ApiError, BadRequestError, NbchatError, NotFoundError, TransportError
+from nbchat.request.draft import Draft
 from nbchat.run import LogprobBasis
 from nbchat.session.repair import asks_for_no_reasoning
+from nbchat.session.servers import prepare
 
 if TYPE_CHECKING:
     from nbchat.analysis.probe import Probe
@@ -133,9 +134,16 @@ class Asking:
         if begun:
             messages.append({"role": "assistant", "content": begun})
         limit = {self._limit: most + _THINKING * self._thinks}
-        params = check({**self._basics, **limit, **fields}, extra=extra)
+        asked = prepare(
+            Draft(
+                messages=messages,
+                fields={**self._basics, **limit, **fields},
+                extra=dict(extra or {}),
+                profile=self._client.profile,
+            )
+        )
         chunks: list[Chunk] = []
-        stream = self._client.start(messages, params, streams=streams, max_retries=1)
+        stream = self._client.start(asked.messages, asked.params, streams=streams, max_retries=1)
         try:
             with stream:
                 chunks.extend(stream)

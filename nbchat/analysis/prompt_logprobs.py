@@ -14,54 +14,56 @@ import msgspec
 from nbchat.api.logprobs import ChoiceLogprobs, TokenTable
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.client.native import vllm_tokens
-from nbchat.session.execution import Playing
 from nbchat.session.settings import client_of
+from nbchat.session.sources import Rewritten
 
 if TYPE_CHECKING:
-    from nbchat.client.profiles import Profile
-    from nbchat.client.stream import Stream
+    from nbchat.session.sources import Order
 
 
-class Prompted(Playing):
-    """A reply that stands in the prompt. `n_tokens`: of its text, known once it is asked."""
+class FromPromptLogprobs:
+    """Answers with a reply that stands in the prompt.
 
-    n_tokens = 0
+    Once it was asked, `n_tokens` are those of its text, and `n_begun` the rows that were given
+    and not generated: vLLM must generate one.
+    """
 
-    def __init__(self, text: str, *arguments: Any):
-        super().__init__(*arguments)
+    needs_server = True
+
+    def __init__(self, text: str):
+        self.n_tokens = 0
+        self.n_begun = 0
         self._text = text
-        self._n_before, self._ids = 0, list[int]()
 
-    def _open(self, profile: Profile) -> Stream:
-        run, client = self.run, client_of(profile)
-        fields = {**run.params.given(), **run.params.extra}
-        model = fields.get("model") or profile.model
-        before = vllm_tokens(client, model, messages=run.messages, add_generation_prompt=True)
+    def open(self, order: Order) -> Rewritten:
+        client, fields = client_of(order.profile), order.fields
+        model, top = fields.get("model") or order.profile.model, fields["top_logprobs"]
+        before = vllm_tokens(client, model, messages=order.messages, add_generation_prompt=True)
         text = vllm_tokens(client, model, prompt=self._text, add_special_tokens=False)
-        said = [*run.messages, {"role": "assistant", "content": self._text}]
+        said = [*order.messages, {"role": "assistant", "content": self._text}]
         whole = vllm_tokens(client, model, messages=said, add_generation_prompt=False)
         ids = [*before, *text]
         end = whole[len(ids) : len(ids) + 1] if whole[: len(ids)] == ids else []
+        own = [*text, *end]
         self.n_tokens = len(text)
-        self._n_before, self._ids = len(before), [*text, *end]
-        run.n_begun = max(len(self._ids) - 1, 0)  # vLLM must generate one
+        self.n_begun = max(len(own) - 1, 0)
         body = {
             "model": model,
-            "prompt": [*before, *self._ids],
+            "prompt": [*before, *own],
             "max_tokens": 1,
             "temperature": 0,
-            "prompt_logprobs": fields["top_logprobs"],
+            "prompt_logprobs": top,
         }
-        return client.start_body(body, url=profile.completions_url, **self._manners())
+        answer = client.start_body(body, url=order.profile.completions_url, **order.manners)
+        return Rewritten(answer, lambda came: self._read(came, own, len(before), top))
 
-    def _whole(self, completion: Completion) -> Completion:
+    def _read(self, completion: Completion, ids: list[int], n_before: int, top: int) -> Completion:
         if not completion.choices:
             return completion
         listed = completion.choices[0].extra.get("prompt_logprobs")
         choice = Choice(0, ResponseMessage(content=self._text), finish_reason="stop")
         if isinstance(listed, list):
-            rows = zip(self._ids, listed[self._n_before :], strict=False)
-            top = self.run.params.given()["top_logprobs"]
+            rows = zip(ids, listed[n_before:], strict=False)
             table = TokenTable.build([_entry(number, row, top) for number, row in rows])
             choice.logprobs = ChoiceLogprobs(table)
         return msgspec.structs.replace(completion, choices=[choice])

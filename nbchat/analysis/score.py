@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.analysis.forced_decoding import Pieced, forced_params, is_whole
-from nbchat.analysis.progress import play_all
-from nbchat.analysis.prompt_logprobs import Prompted
-from nbchat.api.check import check
+from nbchat.analysis.batch import answered, executions_of
+from nbchat.analysis.forced_decoding import FromPieces, forced_fields, is_whole
+from nbchat.analysis.prompt_logprobs import FromPromptLogprobs
 from nbchat.api.json_values import is_whole_number, shown
 from nbchat.api.logprobs import VOCABULARY
+from nbchat.api.messages import check_messages
 from nbchat.client import native
 from nbchat.client.profiles import LOCAL
 from nbchat.errors import ApiError, CheckError, NotAvailableError
 from nbchat.measures.sentinels import without_sentinels
-from nbchat.session.execution import Playing, StatusLines
-from nbchat.session.prepared import prepare
+from nbchat.request.arguments import as_messages
+from nbchat.request.draft import Draft
+from nbchat.session.execution import FROM_SERVER
+from nbchat.session.pool import AT_ONCE
 from nbchat.session.server_kind import kind_of, vocabulary_size_of
 from nbchat.session.settings import client_of, resolved
-from nbchat.session.threads import asked_messages
+from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
     from nbchat.client.native import Token
     from nbchat.client.profiles import Profile
     from nbchat.run import Run
+    from nbchat.session.sources import Source
 
 _DEFAULT_TOP = 5
 #: tokens: for shorter texts the server is not asked how many it has room for
 _SURELY_FITS = 500
+_PROGRESS = ("scoring", "text")
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -107,6 +111,7 @@ def score(
     timeout: float | None = None,
     max_retries: int | None = None,
     extra: Mapping[str, Any] | None = None,
+    at_once: int = AT_ONCE,
 ) -> Scores:
     """Tell how likely each text is as the assistant's reply, token by token.
 
@@ -119,26 +124,25 @@ def score(
     template. ``"Paris"`` and ``" Paris"`` are two replies: after a template the model mostly
     begins without a blank, and in the middle of a text words have one in front.
 
-    Exact on llama.cpp's server, the embedded model's too (one request for each text, four at
-    once; the tokens of a character that is split over tokens are read out of whole rows), and on
-    vLLM's by its `prompt_logprobs`. The log probabilities are those of the model at temperature
-    1, whatever the sampling would be.
+    Exact on llama.cpp's server, the embedded model's too (one request for each text, `at_once`
+    of them together; the tokens of a character that is split over tokens are read out of whole
+    rows), and on vLLM's by its `prompt_logprobs`. The log probabilities are those of the model at
+    temperature 1, whatever the sampling would be.
 
     The runs are in `nbchat.runs()` too. Raise `NotAvailableError` on other servers, with what
     can be done there; CheckError for a wrong argument; the first error where a request failed.
     """
     wanted = [texts] if isinstance(texts, str) else list(texts)
-    messages = [*_system(system), *asked_messages(prompt)]
-    return Scores(
-        scores_of(
-            [(messages, text) for text in wanted],
-            profile=profile,
-            fields={"model": model} if model else {},
-            extra=extra,
-            top=top_logprobs,
-            manners=(timeout, max_retries),
-        )
+    messages = [*_system(system), *check_messages(as_messages(prompt))]
+    base = Draft(
+        profile=profile,
+        fields={"model": model} if model else {},
+        extra=dict(extra or {}),
+        timeout=timeout,
+        max_retries=max_retries,
     )
+    pairs = [(messages, text) for text in wanted]
+    return Scores(scores_of(pairs, base, top=top_logprobs, at_once=at_once))
 
 
 def _system(system: str | None) -> list[dict[str, Any]]:
@@ -147,44 +151,68 @@ def _system(system: str | None) -> list[dict[str, Any]]:
 
 def scores_of(
     pairs: Sequence[tuple[list[dict[str, Any]], str]],
+    base: Draft,
     *,
-    profile: str | Profile | None,
-    fields: dict[str, Any],
-    extra: Mapping[str, Any] | None = None,
     top: int = _DEFAULT_TOP,
-    manners: tuple[Any, Any] = (None, None),
+    at_once: int = AT_ONCE,
 ) -> list[Score]:
-    """Give the score of each pair of messages and reply, in their order; some at a time."""
+    """Give the score of each pair of messages and reply, in their order; some at a time.
+
+    `base` says where and how to ask.
+    """
     _check(pairs, top)
-    watcher = StatusLines()
-    found = resolved(profile, watcher.status)
-    kind = kind_of(found)
+    profile = resolved(base.profile, PrintingWatcher().status)
+    kind = kind_of(profile)
     if kind == "other":
-        raise NotAvailableError(_elsewhere(found))
-    chosen = LOCAL if found.name == LOCAL else found
-    how = (chosen, watcher, *manners)
-    more = dict(extra or {})
+        raise NotAvailableError(_elsewhere(profile))
+    base = msgspec.structs.replace(base, profile=LOCAL if profile.name == LOCAL else profile)
     if kind == "vllm":
-        plain = {"temperature": 0, "logprobs": True, "max_tokens": 1, "stream": False}
-        params = check({**fields, **plain, "top_logprobs": top}, extra=more)
-        playings: list[Playing] = [
-            Prompted(text, prepare(messages, params, profile=found), *how)
-            for messages, text in pairs
-        ]
-        return _played(pairs, playings, None)
-    size = vocabulary_size_of(found)
-    tokens = {text: _tokens(found, text) for text in dict.fromkeys(text for _, text in pairs)}
-    _check_room(found, tokens)
-    playings = []
+        return _by_prompt(pairs, base, top, at_once)
+    size = vocabulary_size_of(profile)
+    tokens = {text: _tokens(profile, text) for text in dict.fromkeys(text for _, text in pairs)}
+    _check_room(profile, tokens)
+    drafts: list[Draft] = []
+    sources: list[Source] = []
     for messages, text in pairs:
-        params = forced_params(tokens[text], top, fields, more)
-        prepared = prepare(messages, params, profile=found)
-        if all(map(is_whole, tokens[text])):
-            playings.append(Playing(prepared, *how))
-        else:
-            playings.append(Pieced(tokens[text], prepared, *how))
-        playings[-1].run.vocab_size = size
-    return _played(pairs, playings, tokens)
+        own = tokens[text]
+        fields, extra = forced_fields(own, top)
+        drafts.append(
+            msgspec.structs.replace(
+                base,
+                messages=messages,
+                fields={**base.fields, **fields},
+                extra={**base.extra, **extra},
+            )
+        )
+        is_plain = all(map(is_whole, own))
+        sources.append(FROM_SERVER if is_plain else FromPieces(own, size or 1))
+    asked = executions_of(drafts, by="score", source_of=sources.__getitem__)
+    for execution in asked:
+        execution.run.vocab_size = size
+    runs = answered(asked, needs="all", at_once=at_once, progress=_PROGRESS)
+    return [
+        _score(text, run, len(tokens[text]), tokens[text])
+        for (_, text), run in zip(pairs, runs, strict=True)
+    ]
+
+
+def _by_prompt(
+    pairs: Sequence[tuple[list[dict[str, Any]], str]], base: Draft, top: int, at_once: int
+) -> list[Score]:
+    plain = {"temperature": 0, "logprobs": True, "max_tokens": 1, "stream": False}
+    fields = {**base.fields, **plain, "top_logprobs": top}
+    drafts = [
+        msgspec.structs.replace(base, messages=messages, fields=fields) for messages, _ in pairs
+    ]
+    sources = [FromPromptLogprobs(text) for _, text in pairs]
+    asked = executions_of(drafts, by="score", source_of=sources.__getitem__)
+    runs = answered(asked, needs="all", at_once=at_once, progress=_PROGRESS)
+    for run, source in zip(runs, sources, strict=True):
+        run.n_begun = source.n_begun
+    return [
+        _score(text, run, source.n_tokens, None)
+        for (_, text), run, source in zip(pairs, runs, sources, strict=True)
+    ]
 
 
 def _check(pairs: Sequence[tuple[Any, str]], top: int) -> None:
@@ -237,31 +265,19 @@ def _tokens(profile: Profile, text: str) -> list[Token]:
     return found
 
 
-def _played(
-    pairs: Sequence[tuple[Any, str]],
-    playings: Sequence[Playing],
-    tokens: Mapping[str, Sequence[Token]] | None,
-) -> list[Score]:
-    play_all(playings, "scoring", "text")
-    return [
-        _score(text, playing, None if tokens is None else tokens[text])
-        for (_, text), playing in zip(pairs, playings, strict=True)
-    ]
-
-
-def _score(text: str, playing: Playing, tokens: Sequence[Token] | None) -> Score:
-    completion = playing.run.completion
+def _score(text: str, run: Run, n: int, tokens: Sequence[Token] | None) -> Score:
+    """Read the score of a text of `n` tokens; `tokens` are those that it has to be."""
+    completion = run.completion
     logprobs = completion.choices[0].logprobs if completion and completion.choices else None
     table = logprobs.content if logprobs is not None else None
     if table is None:
         raise ApiError(f"The server sent no log probabilities for {shown(text)}.")
-    n = playing.n_tokens if isinstance(playing, Prompted) else len(tokens or ())
     if tokens is not None:
         ids = [VOCABULARY.ids[code] for code in table.codes[:n]]
         if ids != [token.id for token in tokens]:
             raise ApiError(f"The server did not hold to the tokens of {shown(text)}.")
     known = without_sentinels(table.logprobs).tolist()
-    return Score(text, playing.run, tuple(known[:n]), known[n] if len(known) > n else nan)
+    return Score(text, run, tuple(known[:n]), known[n] if len(known) > n else nan)
 
 
 def _elsewhere(profile: Profile) -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import html
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.analysis.asked import playings_of, with_defaults
+from nbchat.analysis.batch import answered, executions_of, sorted_out, with_defaults
 from nbchat.analysis.equivalence import Same, clusters
 from nbchat.api.json_values import is_whole_number
 from nbchat.display.characters import visible
 from nbchat.errors import CheckError
 from nbchat.measures import predictive_entropy, semantic_entropy
-from nbchat.session.pool import play_together
+from nbchat.request.arguments import draft_of_arguments
+from nbchat.session.pool import AT_ONCE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,11 +107,12 @@ def uncertainty(
     runs: Iterable[Run] | None = None,
     same: Same | None = None,
     seed: int | None = 1,
+    at_once: int = AT_ONCE,
     **params: Any,
 ) -> Uncertainty:
     """Ask the same several times, and tell how far the answers agree.
 
-    - `samples`: int, how many requests, at most four at once
+    - `samples`: int, how many requests; `at_once`: how many of them go on together
     - `same`: a function of two answers, each a str, that gives True where they mean the same
       (it may ask a model); without it they do where `nbchat.analysis.equivalence.meaning_key`
       is equal: case, punctuation, blanks and articles aside, numbers by value
@@ -130,7 +131,8 @@ def uncertainty(
             raise CheckError(
                 "uncertainty() of runs asks nothing: give it runs alone.", field="runs"
             )
-        return _of(list(runs), same)
+        given = sorted_out(list(runs), needs="some", warning=UncertaintyWarning)
+        return _of(given, same)
     if not is_whole_number(samples) or samples < 1:
         rule = "a whole number, 1 or more"
         raise CheckError(
@@ -138,46 +140,29 @@ def uncertainty(
         )
     fields = with_defaults(params, temperature=1.0, logprobs=True)
     seeds = [{} if seed is None else {"seed": seed + number} for number in range(samples)]
-    playings = playings_of(prompt, messages, [fields | own for own in seeds], by="uncertainty")
-    play_together(playings)
-    return _of([playing.run for playing in playings], same)
+    drafts = [draft_of_arguments(prompt, messages, fields | own, by="uncertainty") for own in seeds]
+    asked = executions_of(drafts, by="uncertainty")
+    return _of(answered(asked, needs="some", at_once=at_once, warning=UncertaintyWarning), same)
 
 
 def _of(runs: list[Run], same: Same | None) -> Uncertainty:
     from nbchat.frames.sampled_answers import answers, samples
 
-    answered = _answered(runs)
-    found = samples(answered)
+    if not runs:
+        raise CheckError("uncertainty() needs at least one answer.", field="runs")
+    found = samples(runs)
     groups = clusters(found.texts, same)
-    frame = answers(found.texts, groups, found.normalised, [run.id for run in answered])
+    frame = answers(found.texts, groups, found.normalised, [run.id for run in runs])
     return Uncertainty(
-        runs=answered,
+        runs=runs,
         answers=frame,
         self_consistency=float(frame["share"].max()),
         predictive_entropy=predictive_entropy(found.logprobs),
         predictive_entropy_normalised=predictive_entropy(found.normalised),
         semantic_entropy=semantic_entropy(found.normalised, groups),
         semantic_entropy_discrete=semantic_entropy(None, groups),
-        notes=_notes(len(answered), found.logprobs.tolist(), found.n_cut),
+        notes=_notes(len(runs), found.logprobs.tolist(), found.n_cut),
     )
-
-
-def _answered(runs: list[Run]) -> list[Run]:
-    """Give the runs that count. Raise the first error where none does, warn where some do not."""
-    answered = [run for run in runs if run.status == "complete" and run.completion is not None]
-    errors = [run.error for run in runs if run.error is not None]
-    if not answered and errors:
-        raise errors[0]
-    if not answered:
-        raise CheckError("uncertainty() needs at least one answer.", field="runs")
-    if len(answered) < len(runs):
-        because = f": {errors[0]}" if errors else ""
-        warnings.warn(
-            f"{len(runs) - len(answered)} of {len(runs)} requests were not answered{because}",
-            UncertaintyWarning,
-            stacklevel=4,
-        )
-    return answered
 
 
 def _notes(count: int, logprobs: Sequence[float], n_cut: int) -> list[str]:

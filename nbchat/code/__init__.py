@@ -6,9 +6,11 @@ A `Draft` is a request that is being put together; `as_cell`, `as_call`, `as_cur
 
 from typing import TYPE_CHECKING, Any
 
+from nbchat.request.draft import Draft
+
 if TYPE_CHECKING:
+    from nbchat.code.as_draft import draft_of
     from nbchat.code.cell import as_cell, read_cell
-    from nbchat.code.draft import Draft, draft_of
     from nbchat.code.draft_problems import Problem, problems, refusals
     from nbchat.code.field_changes import changed_fields
     from nbchat.code.http_body import as_curl, as_json
@@ -31,14 +33,13 @@ __all__ = [
 ]
 # on first use, because %load_ext nbchat needs the flags alone
 _HOMES = {
-    "Draft": "draft",
     "Problem": "draft_problems",
     "as_call": "python_call",
     "as_cell": "cell",
     "as_curl": "http_body",
     "as_json": "http_body",
     "changed_fields": "field_changes",
-    "draft_of": "draft",
+    "draft_of": "as_draft",
     "implied": "implied_fields",
     "problems": "draft_problems",
     "read_cell": "cell",

@@ -8,18 +8,21 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from nbchat.api.check import read_text
+import msgspec
+
 from nbchat.api.fields import FIELDS
-from nbchat.api.json_values import plain
 from nbchat.code import template
-from nbchat.code.asked import asked_fields, asked_messages
-from nbchat.code.draft import Draft, draft_of
-from nbchat.code.flags import Flags, read_line
+from nbchat.code.as_draft import draft_of
+from nbchat.code.flags import read_line
 from nbchat.code.inline_data import base64_in
 from nbchat.code.key_guard import names_key, without_key_flags
+from nbchat.code.line_draft import draft_of_line
 from nbchat.code.media_flags import media_of
+from nbchat.code.python_names import names_in
 from nbchat.errors import MagicUsageError, NbchatError
-from nbchat.session import take_functions
+from nbchat.options import OPTIONS
+from nbchat.request.describe import as_data, attached
+from nbchat.request.draft import Draft, copied
 
 _CELL = re.compile(r"\s*(%%?)(?:nb)?chat(?=\s|\Z)[^\S\n]*")
 _BARE = re.compile(r"[\w./:@%+,][\w./:@%+,-]*", re.ASCII)
@@ -38,8 +41,10 @@ def as_cell(draft: Draft | Any) -> str:
     `draft` can be anything that `draft_of` takes.
     """
     draft = draft_of(draft)
-    system, messages, prompt, attached = _apart(draft.messages)
-    words = [*_own(draft.profile, system), *_fields(draft), *attached]
+    names = names_in(draft.fields)
+    draft = as_data(draft)
+    system, messages, prompt, media = _apart(draft.messages)
+    words = [*_own(draft, system), *_named(names), *_fields(draft, names), *media]
     if messages:
         words += ["--messages", _json(messages)]
     if _TEMPLATE.search(prompt) or any(_TEMPLATE.search(word) for word in words):
@@ -56,9 +61,9 @@ def is_cell(text: str) -> bool:
 def read_cell(text: str, variables: Mapping[str, Any] | None = None) -> Draft:
     """Give the draft of what a ``%%chat`` or ``%chat`` cell asks for, unchecked.
 
-    Templates and names are looked up in `variables`. What was said in the conversation that
-    the cell goes on with is not part of it. Raise MagicUsageError or TemplateError where the
-    cell cannot be read.
+    Templates and names are looked up in `variables`. A system message and what is attached stand
+    among the messages; the conversation that the cell goes on with is no part of it. Raise
+    MagicUsageError or TemplateError where the cell cannot be read.
     """
     found = _CELL.match(text)
     if found is None:
@@ -70,29 +75,8 @@ def read_cell(text: str, variables: Mapping[str, Any] | None = None) -> Draft:
         raise MagicUsageError("Besides a line of %chat there is more in this cell.")
     flags = read_line(line.rstrip(), takes_text=is_line)
     fill = str if flags.is_set("raw") else partial(template.fill, variables=known)
-    messages = asked_messages(flags, flags.text if is_line else body, known, fill)
-    system = flags.one("system", fill)
-    lead = [] if system is None else [{"role": "system", "content": system}]
-    fields, extra = _read_fields(flags, known, fill)
-    return Draft(
-        messages=plain([*lead, *messages], "messages"),
-        fields=fields,
-        extra=extra,
-        profile=flags.one("profile", fill),
-    )
-
-
-def _read_fields(
-    flags: Flags, variables: Mapping[str, Any], fill: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    asked, extra, exact = asked_fields(flags, variables, fill)
-    fields, _ = take_functions(asked)
-    if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
-        from nbchat.code.schema_flag import take_structure
-
-        take_structure(flags, fields, variables, fill)
-    read = {n: v if n in exact else read_text(n, v) for n, v in fields.items()}
-    return plain(read, ""), plain(extra, "extra")
+    draft = draft_of_line(flags, flags.text if is_line else body, known, fill)
+    return copied(attached(msgspec.structs.replace(draft, thread=None, fork=False)))
 
 
 def _apart(
@@ -129,7 +113,7 @@ def _makes(words: list[str], prompt: str, message: Mapping[str, Any]) -> bool:
         return _fits(line)
     try:
         flags = read_line(line, takes_text=False)
-        made = asked_messages(flags, f"{prompt}\n", {}, str)
+        made = attached(draft_of_line(flags, f"{prompt}\n", {}, str)).messages
     except (NbchatError, ValueError):
         return False
     return _fits(line) and flags.is_set("fork") and made == [message]
@@ -142,16 +126,30 @@ def _text(message: Mapping[str, Any], role: str) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _own(profile: str | None, system: str | None) -> Iterator[str]:
-    for name, text in (("profile", profile), ("system", system)):
-        if text is not None:
-            yield from (f"--{name}", _word(text))
+def _own(draft: Draft, system: str | None) -> Iterator[str]:
+    """Give the flags of nbchat's own options."""
+    for name, option in OPTIONS().items():
+        value = system if name == "system" else getattr(draft, name)
+        if not option.in_code or value is None or value is False:
+            continue
+        yield f"--{option.flag}"
+        if option.takes != "nothing":
+            yield _word(value if isinstance(value, str) else _json(value))
 
 
-def _fields(draft: Draft) -> Iterator[str]:
+def _named(names: Mapping[str, list[str]]) -> Iterator[str]:
+    """Give the flags that name functions and types of the notebook."""
+    for name, each in names.items():
+        flag = "--schema" if name == "response_format" else f"--{name}"
+        yield from (flag, ",".join(each) if name != "response_format" else _word(each[0]))
+
+
+def _fields(draft: Draft, names: Mapping[str, Any]) -> Iterator[str]:
     """Give the flags of the fields, and ``--params`` for those that no flag can carry."""
     left: dict[str, Any] = {}
     for name, value in draft.fields.items():
+        if name in names:
+            continue
         words = next((w for w in _spellings(name, value) if _means(w, name, value)), None)
         if words is None:
             left[name] = value
@@ -200,11 +198,11 @@ def _means(words: list[str], name: str, value: Any) -> bool:
         return False
     try:
         flags = read_line(line, takes_text=False)
-        fields, extra = _read_fields(flags, {}, str)
+        draft = copied(draft_of_line(flags, "", {}, str))
     except (NbchatError, ValueError):
         return False
     # a word that swallows what stands behind it is another one on a whole line
-    return flags.is_set("fork") and _is_same({**fields, **extra}, {name: value})
+    return flags.is_set("fork") and _is_same({**draft.fields, **draft.extra}, {name: value})
 
 
 def _is_same(one: Any, other: Any) -> bool:

@@ -10,9 +10,12 @@ import msgspec
 from nbchat.api import support
 from nbchat.api.check import all_offences
 from nbchat.api.messages import message_offences
-from nbchat.code.draft import Draft, profile_of
+from nbchat.code.as_draft import profile_of
 from nbchat.errors import CheckError, NbchatError
-from nbchat.session.prepared import check_model
+from nbchat.request import full_vocabulary, logit_bias
+from nbchat.request.describe import describe
+from nbchat.request.draft import Draft
+from nbchat.request.prepare import check_model
 
 if TYPE_CHECKING:
     from nbchat.api.explain import Offence
@@ -38,8 +41,20 @@ def problems(draft: Draft, model: str | None = None) -> list[Problem]:
     draft must have one where its server wants it. A field that the model is known to refuse
     is no problem: the server has the last word (see `refusals`).
     """
-    found = all_offences(draft.fields, extra=draft.extra)
-    found.extend(message_offences(draft.messages))
+    try:
+        described = describe(draft)
+    except CheckError as error:
+        return [*_in_profile(draft, model), _of_error(error)]
+    # what a server has to be asked about is not known to be wrong
+    fields = {
+        name: value
+        for name, value in described.fields.items()
+        if not any(step.is_asked({name: value}) for step in (logit_bias, full_vocabulary))
+    }
+    if full_vocabulary.is_asked(described.fields):
+        fields["top_logprobs"] = 1  # the rules between fields hold for it all the same
+    found = all_offences(fields, extra=described.extra)
+    found.extend(message_offences(described.messages))
     return [*_in_profile(draft, model), *(_problem(offence) for offence in found)]
 
 
@@ -56,6 +71,11 @@ def refusals(draft: Draft, model: str | None = None) -> dict[str, str]:
     return dict(support.refused_here(name, {**unset, **draft.fields}))
 
 
+def _of_error(error: CheckError) -> Problem:
+    field = error.field.split(".")[0].split("[")[0] or "messages"
+    return Problem(field=field, sentence=str(error), path=error.field)
+
+
 def _problem(offence: Offence) -> Problem:
     field = offence.path.split(".")[0].split("[")[0]
     return Problem(field=field, sentence=offence.sentence, path=offence.path)
@@ -67,7 +87,7 @@ def _in_profile(draft: Draft, model: str | None) -> list[Problem]:
     try:
         check_model(profile_of(draft), {**fields, **draft.fields})
     except CheckError as error:
-        return [Problem(field=error.field, sentence=str(error), path=error.field)]
+        return [_of_error(error)]
     except NbchatError as error:
         return [Problem(field="profile", sentence=str(error), path="profile")]
     return []

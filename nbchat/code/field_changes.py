@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,10 @@ from msgspec import UNSET
 
 from nbchat.api.fields import FIELDS
 from nbchat.api.json_values import shown
-from nbchat.code.draft import Draft
+from nbchat.errors import CheckError
+from nbchat.options import OPTIONS, set_options
+from nbchat.request.describe import as_data
+from nbchat.request.draft import Draft
 
 
 def changed_fields(drafts: Sequence[Draft]) -> list[dict[str, str]]:
@@ -21,19 +25,21 @@ def changed_fields(drafts: Sequence[Draft]) -> list[dict[str, str]]:
     states = [_state(draft) for draft in drafts]
     differing = [
         name
-        for name in ("profile", *FIELDS(), *_undeclared(states), "messages")
+        for name in (*OPTIONS(), *FIELDS(), *_undeclared(states), "messages")
         if any(state.get(name, UNSET) != states[0].get(name, UNSET) for state in states)
     ]
     return [{name: _shown(state.get(name, UNSET)) for name in differing} for state in states]
 
 
 def _state(draft: Draft) -> dict[str, Any]:
-    own = {} if draft.profile is None else {"profile": draft.profile}
+    with contextlib.suppress(CheckError):  # then it is shown as it is
+        draft = as_data(draft)
+    own = {name: value for name, value in set_options(draft).items() if OPTIONS()[name].in_code}
     return {**draft.fields, **draft.extra, **own, "messages": draft.messages}
 
 
 def _undeclared(states: list[dict[str, Any]]) -> list[str]:
-    known = {"profile", "messages", *FIELDS()}
+    known = {"messages", *OPTIONS(), *FIELDS()}
     return [*dict.fromkeys(name for state in states for name in state if name not in known)]
 
 

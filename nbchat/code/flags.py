@@ -13,7 +13,7 @@ import json
 import keyword
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -22,8 +22,7 @@ from nbchat.api.params import ChatParams
 from nbchat.code.lexer import Word, Words
 from nbchat.code.notebook_variables import named, shown_type, values_of
 from nbchat.errors import MagicUsageError
-
-Takes = Literal["nothing", "text", "name", "seconds", "pair", "schema", "count", "json", "media"]
+from nbchat.options import OPTIONS, Takes
 
 
 class OwnFlag(msgspec.Struct, frozen=True):
@@ -36,31 +35,47 @@ class OwnFlag(msgspec.Struct, frozen=True):
     short: str = ""
 
 
-OWN: Mapping[str, OwnFlag] = {
+#: flags that are no options of a request, each with the reason why not
+CELL_FLAGS: Mapping[str, OwnFlag] = {
     flag.name: flag
     for flag in (
+        # in Python the run is what the call gives
         OwnFlag("out", "name", "NAME", "Give the run this name in the notebook.", "o"),
-        OwnFlag("thread", "text", "NAME", "Conversation that the cell belongs to.", "t"),
+        # in Python a call has no conversation unless it names one
         OwnFlag("stateless", "nothing", "", "Send this cell alone, with no conversation."),
-        OwnFlag("fork", "nothing", "", "Go on in a copy of the conversation."),
-        OwnFlag("system", "text", "TEXT", "System message."),
+        # the messages and fields of the request itself
         OwnFlag("messages", "json", "VAR_OR_JSON", "Messages that stand before the prompt."),
         OwnFlag("params", "json", "VAR_OR_JSON", "Fields of the request; flags go before them."),
-        OwnFlag("image", "media", "PATH_URL_OR_VAR …", "A picture for the model to look at."),
-        OwnFlag("detail", "text", "WORD", "How closely: auto, low, high or original."),
-        OwnFlag("audio-in", "media", "PATH_OR_VAR …", "A WAV or MP3 for the model to listen to."),
-        OwnFlag("file", "media", "PATH_ID_OR_VAR …", "A PDF for the model to read."),
+        # the field response_format, spelt for a cell
         OwnFlag("schema", "schema", "NAME_OR_JSON", "Reply with an object: a type or JSON schema."),
         OwnFlag("no-strict", "nothing", "", "Send the schema as it is, not made strict."),
-        OwnFlag("confirm", "nothing", "", "Ask before each call of a function of --tools."),
-        OwnFlag("max-rounds", "count", "NUMBER", "Most rounds of calls; 5 if not given."),
+        # in Python texts are not filled in
         OwnFlag("raw", "nothing", "", "Fill in nothing: {{ and {% are text."),
+        # in Python nbchat.code shows a request
         OwnFlag("dry-run", "nothing", "", "Show the request, send nothing."),
-        OwnFlag("profile", "text", "NAME", "Where to send it: a name or a base URL."),
-        OwnFlag("timeout", "seconds", "SECONDS", "Longest silence of the server."),
+        # the argument is extra=
         OwnFlag("param", "pair", "KEY=JSON", "A field that only this server knows.", "p"),
     )
 }
+_ORDER = (
+    "out", "thread", "stateless", "fork", "system", "messages", "params", "image", "detail",
+    "audio-in", "file", "schema", "no-strict", "confirm", "max-rounds", "raw", "dry-run",
+)  # fmt: skip
+
+
+def _own_flags() -> Mapping[str, OwnFlag]:
+    found = {
+        option.flag: OwnFlag(option.flag, option.takes, option.shown, option.help, option.short)
+        for option in OPTIONS().values()
+        if not option.no_flag
+    }
+    found.update(CELL_FLAGS)
+    last = [name for name in found if name not in _ORDER and name != "param"]
+    return {name: found[name] for name in (*_ORDER, *last, "param")}
+
+
+#: in the order of the help
+OWN: Mapping[str, OwnFlag] = _own_flags()
 _SHORT = {flag.short: flag for flag in OWN.values() if flag.short}
 _LOOKS_LIKE_FLAG = re.compile(rf"--[A-Za-z]|-(?:{'|'.join(_SHORT)})(?=[\s=]|$)")
 _SHOWN_VALUES: Mapping[Takes, str] = {
@@ -103,9 +118,9 @@ class Flags(msgspec.Struct):
             raise MagicUsageError(f"-o takes a name for a variable, and {name!r} is none.")
         return name
 
-    def timeout(self, fill: Callable[[str], str]) -> float | None:
-        """Give the value of ``--timeout``, in seconds."""
-        text = self.one("timeout", fill)
+    def seconds(self, name: str, fill: Callable[[str], str]) -> float | None:
+        """Give the value of a flag that takes a time, in seconds."""
+        text = self.one(name, fill)
         if text is None:
             return None
         try:
@@ -113,14 +128,14 @@ class Flags(msgspec.Struct):
         except ValueError:
             seconds = -1.0
         if not 0 < seconds < float("inf"):
-            raise MagicUsageError(f"--timeout takes a number of seconds above 0, not {text!r}.")
+            raise MagicUsageError(f"--{name} takes a number of seconds above 0, not {text!r}.")
         return seconds
 
-    def max_rounds(self, fill: Callable[[str], str]) -> int | None:
-        """Give the value of ``--max-rounds``."""
-        text = self.one("max-rounds", fill)
+    def count(self, name: str, fill: Callable[[str], str]) -> int | None:
+        """Give the value of a flag that takes a whole number."""
+        text = self.one(name, fill)
         if text is not None and not text.isdecimal():
-            raise MagicUsageError(f"--max-rounds takes a whole number, not {text!r}.")
+            raise MagicUsageError(f"--{name} takes a whole number, not {text!r}.")
         return None if text is None else int(text)
 
     def messages(

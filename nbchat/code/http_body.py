@@ -7,12 +7,13 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from nbchat.code.draft import Draft, body_of, draft_of, profile_of
+from nbchat.code.as_draft import body_of, draft_of, profile_of
 from nbchat.code.inline_data import as_here_document, base64_in
 from nbchat.redact import looks_secret, names_secret
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
+    from nbchat.request.draft import Draft
 
 
 def as_json(draft: Draft | Any, profile: Profile | None = None) -> str:

@@ -72,6 +72,11 @@ class _Call:
         return self._text
 
 
+def as_code(text: str) -> Any:
+    """Give a value whose repr is this text: a name, or a call."""
+    return _Call(text)
+
+
 def with_calls(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Give messages whose repr makes what is attached of its file or of its variable again."""
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from nbchat.api.encoded import Encoded
 from nbchat.errors import MagicUsageError
 
 if TYPE_CHECKING:
-    from nbchat.code.flags import Flags
+    pass
 
 #: flag -> the argument of `nbchat.chat`
 MEDIA: Mapping[str, str] = {"image": "images", "audio-in": "audio_in", "file": "files"}
@@ -21,17 +21,9 @@ _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 _FILE_ID = re.compile(r"file-[A-Za-z0-9_-]+")
 
 
-def take_media(
-    flags: Flags, variables: Mapping[str, Any], fill: Callable[[str], str]
-) -> dict[str, Any]:
-    """Give the arguments of `nbchat.media.attach` that a line names; empty where it names none."""
-    found: dict[str, Any] = {}
-    for flag, argument in MEDIA.items():
-        texts = flags.each(flag, fill)
-        if texts:
-            found[argument] = [_value(flag, text, variables) for text in texts]
-    detail = flags.one("detail", fill)
-    return found if detail is None else {**found, "detail": detail}
+def media_named(flag: str, texts: list[str], variables: Mapping[str, Any]) -> list[Any]:
+    """Give what the texts behind a flag name, for `nbchat.media.attach`."""
+    return [_value(flag, text, variables) for text in texts]
 
 
 def media_of(message: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]] | None:

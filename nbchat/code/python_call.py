@@ -5,8 +5,12 @@ from __future__ import annotations
 import pprint
 from typing import Any
 
-from nbchat.code.draft import Draft, draft_of
-from nbchat.code.inline_data import as_arguments, with_calls
+from nbchat.code.as_draft import draft_of
+from nbchat.code.inline_data import as_arguments, as_code, with_calls
+from nbchat.code.python_names import names_in
+from nbchat.options import OPTIONS
+from nbchat.request.describe import as_data
+from nbchat.request.draft import Draft
 
 _WIDTH = 88
 
@@ -17,11 +21,21 @@ def as_call(draft: Draft | Any) -> str:
     `draft` can be anything that `draft_of` takes.
     """
     draft = draft_of(draft)
+    names = names_in(draft.fields)
+    draft = as_data(draft)
     arguments = {**_messages(draft.messages), **draft.fields}
+    for name, each in names.items():
+        text = ", ".join(each)
+        arguments[name] = as_code(text if name == "response_format" else f"[{text}]")
     if draft.extra:
         arguments["extra"] = draft.extra
-    if draft.profile is not None:
-        arguments["profile"] = draft.profile
+    arguments |= {
+        name: value
+        for name, option in OPTIONS().items()
+        if option.in_code and not option.no_argument and (value := getattr(draft, name)) is not None
+    }
+    if callable(draft.confirm):
+        arguments["confirm"] = as_code(names_in({"tools": draft.confirm}).get("tools", ["True"])[0])
     lines = [f"    {_argument(name, value)}," for name, value in arguments.items()]
     return "\n".join(["import nbchat", "", "run = nbchat.chat(", *lines, ")"])
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbchat.errors import MagicUsageError
-from nbchat.structured import Structure, response_format, structure_of
+from nbchat.structured import Structure, describes, response_format
 
 if TYPE_CHECKING:
     from nbchat.code.flags import Flags
@@ -19,26 +19,17 @@ _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d_]\w*)*")
 _BUILTINS: Mapping[str, Any] = {"str": str, "int": int, "float": float, "bool": bool}
 
 
-def take_structure(
-    flags: Flags, fields: dict[str, Any], variables: Mapping[str, Any], fill: Callable[[str], str]
-) -> Structure | None:
-    """Give the structure that a line asks for; its wire form takes its place in `fields`."""
+def structure_named(flags: Flags, variables: Mapping[str, Any], fill: Callable[[str], str]) -> Any:
+    """Give the `response_format` that ``--schema`` and ``--no-strict`` ask for."""
     text = flags.one("schema", fill)
-    strict = not flags.is_set("no-strict")
     if text is None:
-        if not strict:
-            raise MagicUsageError("--no-strict says how --schema is sent: name one.")
-        found = structure_of(_decoded(fields.get("response_format")))
-    elif "response_format" in flags.given:
+        raise MagicUsageError("--no-strict says how --schema is sent: name one.")
+    if "response_format" in flags.given:
         raise MagicUsageError("--schema and --response-format are the same field: set one.")
-    else:
-        found = _structure(text, variables, strict=strict)
-    if found is not None:
-        fields["response_format"] = found.wire
-    return found
+    return _structure(text, variables, strict=not flags.is_set("no-strict"))
 
 
-def _structure(text: str, variables: Mapping[str, Any], *, strict: bool) -> Structure:
+def _structure(text: str, variables: Mapping[str, Any], *, strict: bool) -> Any:
     if text.startswith("{"):
         try:
             value = json.loads(text)
@@ -48,14 +39,13 @@ def _structure(text: str, variables: Mapping[str, Any], *, strict: bool) -> Stru
         value = _named(text, variables)
     if isinstance(value, Structure):
         return value
-    found = structure_of(value)
-    if found is None:
+    if not describes(value):
         what = "no JSON schema" if isinstance(value, Mapping) else f"a {type(value).__name__}"
         raise MagicUsageError(
             f"--schema takes a type (a Struct, dataclass, TypedDict or pydantic model) or a JSON "
             f"schema; {text} is {what}."
         )
-    return found if strict else response_format(value, strict=False)
+    return value if strict else response_format(value, strict=False)
 
 
 def _named(text: str, variables: Mapping[str, Any]) -> Any:
@@ -78,12 +68,3 @@ def _named(text: str, variables: Mapping[str, Any]) -> Any:
             raise MagicUsageError(f"--schema {text}: {first} has no attribute {attribute}.")
         value = getattr(value, attribute)
     return value
-
-
-def _decoded(value: Any) -> Any:
-    if not isinstance(value, str) or not value.lstrip().startswith("{"):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value  # for `check` to name

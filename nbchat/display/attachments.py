@@ -34,7 +34,7 @@ _FACTS = "color: #7f7f7f; font-size: 85%; overflow-wrap: anywhere"
 _THUMBNAIL = "max-height: 96px; max-width: 192px; border: 1px solid #7f7f7f; border-radius: 3px"
 
 
-class _Item(Struct, frozen=True):
+class Item(Struct, frozen=True):
     """One attachment: its facts in words, its thumbnail as a data: address, its address."""
 
     facts: str
@@ -47,21 +47,25 @@ def attached_bundle(messages: Sequence[Any]) -> dict[str, str] | None:
     items = list(_items(messages))
     if not items:
         return None
-    shown = [*items[:_MOST_THUMBNAILS], *(_Item(item.facts) for item in items[_MOST_THUMBNAILS:])]
+    shown = [*items[:_MOST_THUMBNAILS], *(Item(item.facts) for item in items[_MOST_THUMBNAILS:])]
     return {
         "text/html": f'<div style="{_ROW}">{"".join(map(_html, shown))}</div>',
         "text/plain": "\n".join(f"[{item.facts}]" for item in items),
     }
 
 
-def _items(messages: Sequence[Any]) -> Iterator[_Item]:
+def item_of(part: Any) -> Item | None:
+    """Give a content part as it is shown small; None for one that is no attachment."""
+    kind = str(part.get("type")) if isinstance(part, Mapping) else ""
+    payload = part.get(kind) if kind in _SHOWN_AS else None
+    return _SHOWN_AS[kind](payload) if isinstance(payload, Mapping) else None
+
+
+def _items(messages: Sequence[Any]) -> Iterator[Item]:
     for message in _last_asked(messages):
         content = message.get("content")
-        for part in content if isinstance(content, list) else ():
-            kind = str(part.get("type")) if isinstance(part, Mapping) else ""
-            payload = part.get(kind) if kind in _SHOWN_AS else None
-            if isinstance(payload, Mapping):
-                yield _SHOWN_AS[kind](payload)
+        items = map(item_of, content if isinstance(content, list) else ())
+        yield from (item for item in items if item is not None)
 
 
 def _last_asked(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
@@ -76,36 +80,35 @@ def _last_asked(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
     return found
 
 
-def _image(payload: Mapping[str, Any]) -> _Item:
+def _image(payload: Mapping[str, Any]) -> Item:
     url = str(payload.get("url") or "")
     detail = f"detail {payload['detail']}" if payload.get("detail") else ""
     if not url.startswith("data:"):
         shown = url if len(url) <= _LONGEST_ADDRESS else f"{url[:_LONGEST_ADDRESS]}…"
-        return _Item(_joined(shown, detail), address=url if _WEB.match(url) else "")
+        return Item(_joined(shown, detail), address=url if _WEB.match(url) else "")
     found = payload["url"]
     thumbnail, pixels = _thumbnail(found)
     name = found.name if isinstance(found, Encoded) else "image"
-    return _Item(
-        _joined(name, uri_mime_of(url), pixels, size_text(size_of(url)), detail), thumbnail
-    )
+    return Item(_joined(name, uri_mime_of(url), pixels, size_text(size_of(url)), detail), thumbnail)
 
 
-def _recording(payload: Mapping[str, Any]) -> _Item:
+def _recording(payload: Mapping[str, Any]) -> Item:
     return _bytes_item(payload.get("data"), "recording", str(payload.get("format") or ""))
 
 
-def _file(payload: Mapping[str, Any]) -> _Item:
+def _file(payload: Mapping[str, Any]) -> Item:
     if payload.get("file_id"):
-        return _Item(_joined(str(payload["file_id"]), "file on the server"))
+        return Item(_joined(str(payload["file_id"]), "file on the server"))
     data = payload.get("file_data")
     kind = uri_mime_of(data) if isinstance(data, str) else ""
     return _bytes_item(data, str(payload.get("filename") or "file"), kind)
 
 
-def _bytes_item(data: Any, name: str, kind: str) -> _Item:
+def _bytes_item(data: Any, name: str, kind: str) -> Item:
     if isinstance(data, Encoded):
-        name, kind = (data.name if data.path else data.variable) or name, data.mime or kind
-    return _Item(_joined(name, kind, size_text(size_of(data)) if isinstance(data, str) else ""))
+        is_file = data.path is not None or "." in data.name
+        name, kind = (data.name if is_file else data.variable) or name, data.mime or kind
+    return Item(_joined(name, kind, size_text(size_of(data)) if isinstance(data, str) else ""))
 
 
 _SHOWN_AS = {"image_url": _image, "input_audio": _recording, "file": _file}
@@ -115,7 +118,7 @@ def _joined(*parts: str) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def _html(item: _Item) -> str:
+def _html(item: Item) -> str:
     facts = escaped(item.facts)
     if item.address:
         facts = (

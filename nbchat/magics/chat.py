@@ -5,28 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from IPython.core.magic import needs_local_scope, no_var_expand
 from traitlets import Any as AnyTrait
 from traitlets import Dict, Float, Integer, Unicode
 from traitlets.config import Configurable
 
 from nbchat import display, session
-from nbchat.api.check import check, read_text
 from nbchat.api.fields import FIELDS
 from nbchat.code import template
-from nbchat.code.asked import asked_fields, asked_messages
-from nbchat.code.flags import Flags, read_line
+from nbchat.code.flags import read_line
 from nbchat.code.key_guard import refuse_keys
+from nbchat.code.line_draft import draft_of_line
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
-from nbchat.session import Thread
+from nbchat.request.draft import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from nbchat.api.params import ChatParams
     from nbchat.magics.cells import Cells
-    from nbchat.structured import Structure
-    from nbchat.tools import Tool
+    from nbchat.request.prepare import Prepared
 
 
 def _traits() -> dict[str, Any]:
@@ -97,121 +93,63 @@ class ChatMagic:
         """Open the panel with the defaults of the notebook; it is the value of the line."""
         from nbchat.widgets.explorer import explore
 
-        defaults = {name: getattr(self.defaults, name) for name in FIELDS()}
-        wanted = {name: value for name, value in defaults.items() if value is not None}
-        extra = {**self.defaults.extra}
-        return explore(
-            profile=self.defaults.profile, **wanted, **({"extra": extra} if extra else {})
+        defaults = msgspec.structs.replace(self._defaults(), thread=None)
+        return explore(None if defaults == Draft() else defaults)
+
+    def _defaults(self) -> Draft:
+        """Give what ``%config NbChat`` sets as a draft."""
+        own = self.defaults
+        fields = {name: getattr(own, name) for name in FIELDS()}
+        return Draft(
+            fields={name: value for name, value in fields.items() if value is not None},
+            extra={**own.extra},
+            profile=own.profile,
+            thread=own.thread,
+            timeout=own.timeout,
+            max_retries=own.max_retries,
         )
 
     def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> None:
         refuse_keys(line)
         flags = read_line(line, takes_text=cell is None)
         fill = str if flags.is_set("raw") else partial(template.fill, variables=variables)
-        asked = asked_messages(flags, flags.text if cell is None else cell, variables, fill)
-        if not asked:
-            raise MagicUsageError("There is no prompt to send. %%chat? shows how to write one.")
-        params, structure, functions = self._params(flags, variables, fill)
-        toolbox = session.toolbox_of(
-            functions,
-            params,
-            max_rounds=flags.max_rounds(fill),
-            confirm=flags.is_set("confirm") or None,
-        )
+        defaults = self._defaults()
+        text = flags.text if cell is None else cell
+        draft = draft_of_line(flags, text, variables, fill, defaults)
         name = flags.name()
-        arguments: dict[str, Any] = {
-            "profile": flags.one("profile", fill) or self.defaults.profile,
-            "system": flags.one("system", fill),
-            "thread": self._thread(flags, fill),
-            "cell": key,
-            "fork": flags.is_set("fork"),
-            "structure": structure,
-        }
-        if flags.is_set("dry-run"):
-            self._show_request(asked, params, arguments)
+        if not (draft.messages or draft.images or draft.audio_in or draft.files):
+            raise MagicUsageError("There is no prompt to send. %%chat? shows how to write one.")
+        is_dry = flags.is_set("dry-run")
+        prepared = self._prepared(draft, defaults, key, is_dry=is_dry)
+        if is_dry:
+            from nbchat.magics.dry_run import mimebundle
+
+            self._shell.display_pub.publish(data=mimebundle(prepared), metadata={})
             return
-        arguments["timeout"] = flags.timeout(fill) or self.defaults.timeout
-        arguments["toolbox"] = toolbox
-        arguments["max_retries"] = self.defaults.max_retries
         # what functions print, and a warning, would be cleared away with the frames of the reply
-        others_show = toolbox is not None or {"functions", "function_call"} & params.given().keys()
-        is_alone = self._cells.is_alone(self.names) and not others_show
-        watcher = display.watch(owns_cell=is_alone, sent=asked)
+        is_noisy = prepared.toolbox or {"functions", "function_call"} & draft.fields.keys()
+        is_alone = self._cells.is_alone(self.names) and not is_noisy
+        watcher = display.watch(owns_cell=is_alone, sent=prepared.asked)
         try:
             with watcher:
-                session.run(asked, params, watcher=watcher, **arguments)
+                session.execute(prepared, watcher=watcher)
         finally:
             if name is not None and watcher.run is not None:
                 self._shell.push({name: watcher.run})
 
-    def _params(
-        self, flags: Flags, variables: dict[str, Any], fill: Callable[[str], str]
-    ) -> tuple[ChatParams, Structure | None, dict[str, Tool]]:
-        given, extra, exact = asked_fields(flags, variables, fill)
-        extra = {**self.defaults.extra, **extra}
-        defaults = {name: getattr(self.defaults, name) for name in FIELDS()}
-        wanted = {n: v for n, v in defaults.items() if v is not None and n not in extra}
-        fields, functions = session.take_functions({**wanted, **given})
-        if "logit_bias" in fields:
-            fields = self._with_token_ids(fields, flags, fill)
-        if isinstance(fields.get("top_logprobs"), str):
-            fields, extra = self._with_whole_rows(fields, extra, flags, fill)
-        structure = None
-        if flags.is_set("schema") or flags.is_set("no-strict") or "response_format" in fields:
-            from nbchat.code.schema_flag import take_structure
-
-            structure = take_structure(flags, fields, variables, fill)
+    def _prepared(self, draft: Draft, defaults: Draft, key: Any, *, is_dry: bool) -> Prepared:
+        say = None if is_dry else session.PrintingWatcher().status
         try:
-            params = check(
-                {n: v if n in exact else read_text(n, v) for n, v in fields.items()},
-                extra=extra or None,
-            )
+            return session.prepare(draft, cell=key, say=say, is_dry=is_dry)
         except CheckError as error:
             name = error.field.split(".")[0].split("[")[0]
-            if name not in wanted or name in given:
+            unset = object()
+            default = defaults.fields.get(name, unset)
+            if default is unset or draft.fields.get(name) is not default:
                 raise
-            sentence = f"{error} It was set by %config NbChat.{name}."
             raise CheckError(
-                sentence, field=error.field, value=error.value, rule=error.rule
+                f"{error} It was set by %config NbChat.{name}.",
+                field=error.field,
+                value=error.value,
+                rule=error.rule,
             ) from None
-        return params, structure, functions
-
-    def _with_whole_rows(
-        self,
-        fields: dict[str, Any],
-        extra: dict[str, Any],
-        flags: Flags,
-        fill: Callable[[str], str],
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        from nbchat.session.full_vocabulary import is_all, with_whole_rows
-
-        if not is_all(fields):
-            return fields, extra
-        profile = flags.one("profile", fill) or self.defaults.profile
-        say = None if flags.is_set("dry-run") else session.StatusLines().status
-        return with_whole_rows(fields, extra, profile, say=say)
-
-    def _with_token_ids(
-        self, fields: dict[str, Any], flags: Flags, fill: Callable[[str], str]
-    ) -> dict[str, Any]:
-        from nbchat.session.logit_bias import with_token_ids
-
-        profile = flags.one("profile", fill) or self.defaults.profile
-        say = None if flags.is_set("dry-run") else session.StatusLines().status
-        return with_token_ids(fields, profile, say=say)
-
-    def _thread(self, flags: Flags, fill: Callable[[str], str]) -> Thread | None:
-        name = flags.one("thread", fill)
-        if not flags.is_set("stateless"):
-            return Thread(name or self.defaults.thread)
-        if name is not None or flags.is_set("fork"):
-            raise MagicUsageError("--stateless has no conversation: leave --thread and --fork out.")
-        return None
-
-    def _show_request(
-        self, asked: list[dict[str, Any]], params: ChatParams, arguments: dict[str, Any]
-    ) -> None:
-        from nbchat.magics.dry_run import mimebundle
-
-        prepared = session.prepare(asked, params, **arguments)
-        self._shell.display_pub.publish(data=mimebundle(prepared), metadata={})

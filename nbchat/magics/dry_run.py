@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nbchat.api.encoded import Encoded
     from nbchat.client import Profile
     from nbchat.code import Draft
-    from nbchat.session import Prepared
+    from nbchat.request.prepare import Prepared
 
 
 def mimebundle(prepared: Prepared) -> dict[str, str]:

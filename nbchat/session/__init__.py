@@ -10,52 +10,47 @@ from typing import TYPE_CHECKING, Any
 
 # not later: the module of this name would stand in the place of the settings
 from nbchat.session.settings import (
-    Settings,
     client_of,
     configure,
     current_profile,
     models,
     settings,
 )
+from nbchat.session.state import STATE, Settings
 from nbchat.session.threads import Thread, Turn
 
 #: public name -> the module that has it
 _HOMES = {
-    "Playing": "nbchat.session.execution",
-    "Prepared": "nbchat.session.prepared",
-    "StatusLines": "nbchat.session.execution",
-    "Toolbox": "nbchat.session.rounds",
-    "Watcher": "nbchat.session.execution",
-    "prepare": "nbchat.session.prepared",
-    "run": "nbchat.session.execution",
-    "runs": "nbchat.session.execution",
+    "Execution": "nbchat.session.execution",
+    "PrintingWatcher": "nbchat.session.watchers",
+    "Watcher": "nbchat.session.watchers",
+    "execute": "nbchat.session.execution",
+    "prepare": "nbchat.session.servers",
     "runs_frame": "nbchat.session.chat",
     "shortened": "nbchat.session.interrupts",
-    "take_functions": "nbchat.session.rounds",
-    "toolbox_of": "nbchat.session.rounds",
 }
 
+#: every run of this process, in the order of their start
+runs = STATE.runs
+
 __all__ = [
-    "Playing",
-    "Prepared",
+    "STATE",
+    "Execution",
+    "PrintingWatcher",
     "Settings",
-    "StatusLines",
     "Thread",
-    "Toolbox",
     "Turn",
     "Watcher",
     "client_of",
     "configure",
     "current_profile",
+    "execute",
     "models",
     "prepare",
-    "run",
     "runs",
     "runs_frame",
     "settings",
     "shortened",
-    "take_functions",
-    "toolbox_of",
 ]
 
 
@@ -68,7 +63,7 @@ def __getattr__(name: str) -> Any:
 
 if TYPE_CHECKING:
     from nbchat.session.chat import runs_frame
-    from nbchat.session.execution import Playing, StatusLines, Watcher, run, runs
+    from nbchat.session.execution import Execution, execute
     from nbchat.session.interrupts import shortened
-    from nbchat.session.prepared import Prepared, prepare
-    from nbchat.session.rounds import Toolbox, take_functions, toolbox_of
+    from nbchat.session.servers import prepare
+    from nbchat.session.watchers import PrintingWatcher, Watcher

@@ -1,110 +1,57 @@
-"""A run while it goes on, and how it is recorded."""
+"""`Execution`: a run that goes on, from what was prepared to what is recorded."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Hashable, Iterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterator
+from typing import Any
 
 from nbchat.api.params import ChatParams
-from nbchat.api.response import Completion
 from nbchat.client import retry
 from nbchat.client.profiles import LOCAL, Profile
-from nbchat.client.stream import Stream, Timeouts
-from nbchat.display.characters import write
-from nbchat.errors import ApiError, BadRequestError, TransportError
+from nbchat.client.stream import Timeouts
+from nbchat.errors import ApiError, TransportError
+from nbchat.options import OPTIONS
+from nbchat.request.prepare import Prepared, comes_whole
 from nbchat.run import Run
-from nbchat.session import repair, rounds
-from nbchat.session.cost import cost_of
+from nbchat.session import embedded, rounds
+from nbchat.session.exchange import Exchange, mend_before
 from nbchat.session.interrupts import shorten
-from nbchat.session.prepared import Prepared, comes_whole, prepare, refuse_media, streams
-from nbchat.session.rounds import Toolbox
-from nbchat.session.settings import client_of, endpoint, logprob_bases, resolved, settings
-from nbchat.session.threads import Thread, Turn
+from nbchat.session.record import record
+from nbchat.session.settings import resolved
+from nbchat.session.sources import FromServer, Order, Source
+from nbchat.session.state import STATE
+from nbchat.session.watchers import PrintingWatcher, Watcher
 
-if TYPE_CHECKING:
-    from nbchat.structured import Structure
-
-#: every run of this process, in the order of their start
-runs: list[Run] = []
+FROM_SERVER = FromServer()
 
 
-class Watcher(Protocol):
-    """Something that shows a run while it goes on."""
-
-    def status(self, line: str) -> None:
-        """Show a line about what is waited for."""
-
-    def update(self, run: Run) -> None:
-        """Take note of a chunk. Called for each, so it must be cheap."""
-
-    def finish(self, run: Run) -> None:
-        """Show the end. Called once, after an error or interrupt too."""
-
-
-class StatusLines:
-    """The watcher of calls that show nothing of their own: it prints what is waited for."""
-
-    def status(self, line: str) -> None:
-        write(sys.stderr, f"{line}\n")
-
-    def update(self, run: Run) -> None: ...
-
-    def finish(self, run: Run) -> None: ...
-
-
-def run(
-    prompt: Any,
-    params: ChatParams,
-    *,
-    profile: str | Profile | None = None,
-    watcher: Watcher | None = None,
-    system: str | None = None,
-    thread: Thread | None = None,
-    cell: Hashable = None,
-    fork: bool = False,
-    timeout: float | Timeouts | None = None,
-    max_retries: int | None = None,
-    structure: Structure | None = None,
-    toolbox: Toolbox | None = None,
+def execute(
+    prepared: Prepared, *, watcher: Watcher | None = None, source: Source = FROM_SERVER
 ) -> Run:
     """Send a request, watch its answer, record and give the run.
 
-    With a `toolbox`, the calls that the answer asks for are run, and the model is asked
+    Where functions may run, the calls that the answer asks for are run, and the model is asked
     again with their results, until it asks for no more.
 
     An error or interrupt is raised again after the run is recorded; errors carry it as
     ``.run``.
     """
-    prepared = prepare(
-        prompt,
-        params,
-        profile=profile,
-        system=system,
-        thread=thread,
-        cell=cell,
-        fork=fork,
-        structure=structure,
-    )
-    shown = watcher or StatusLines()
-    playing = Playing(prepared, profile, shown, timeout, max_retries, toolbox)
-    for _ in playing:
+    execution = Execution(prepared, watcher=watcher, source=source)
+    for _ in execution:
         pass
-    return playing.run
+    return execution.run
 
 
-class Playing:
-    """A run that goes on: iterate for its chunks; `run` is the run so far."""
+class Execution:
+    """A run that goes on: iterate for its chunks; `run` is the run so far.
+
+    `watcher` is told what happens; `source` answers, the server of the profile by default.
+    """
 
     def __init__(
-        self,
-        prepared: Prepared,
-        profile: str | Profile | None,
-        watcher: Watcher,
-        timeout: float | Timeouts | None,
-        max_retries: int | None,
-        toolbox: Toolbox | None = None,
+        self, prepared: Prepared, *, watcher: Watcher | None = None, source: Source = FROM_SERVER
     ):
+        options, settings = prepared.options, STATE.settings
         self.run = Run(
             messages=prepared.messages,
             params=prepared.params,
@@ -114,31 +61,36 @@ class Playing:
             turn=prepared.turn,
         )
         self.run.structure = prepared.structure
+        self.run.options = {
+            name: value
+            for name, option in OPTIONS().items()
+            if option.is_kept and (value := getattr(options, name)) is not None
+        }
         self._prepared = prepared
-        self._profile = profile
-        self._watcher = watcher
+        self._source = source
+        self._watcher: Watcher = watcher or PrintingWatcher()
+        timeout, retries = options.timeout, options.max_retries
         self._timeout = Timeouts.of(settings.timeout if timeout is None else timeout)
-        self._max_retries = retry.checked(
-            settings.max_retries if max_retries is None else max_retries
-        )
-        self._stream: Stream | None = None
+        self._max_retries = retry.checked(settings.max_retries if retries is None else retries)
+        self._exchange: Exchange | None = None
         self._model = ""
-        self._tries_before = 0
+        self._was_mended = False
+        self.was_begun = False
         self._is_cancelled = False
-        self._toolbox = toolbox
         self._elapsed_before_s = 0.0
-        self._retries_before = 0
+        self._tries_before = 0
 
     def cancel(self) -> None:
         """Stop from another thread. The run ends as interrupted, with what has come."""
         self._is_cancelled = True
-        if self._stream is not None:
-            self._stream.cancel()
+        if self._exchange is not None:
+            self._exchange.cancel()
 
     def __iter__(self) -> Iterator[Any]:
         run = self.run
+        self.was_begun = True
         try:
-            runs.append(run)
+            STATE.runs.append(run)
             yield from self._chunks()
             run.status = "interrupted" if self._is_cancelled else "complete"
         except (KeyboardInterrupt, GeneratorExit) as interrupt:
@@ -163,24 +115,61 @@ class Playing:
 
     def _chunks(self) -> Iterator[Any]:
         run = self.run
-        profile = resolved(self._profile, self._watcher.status)
-        if profile.name == LOCAL:
-            run.base_url = profile.base_url
-            run.vocab_size = _local_vocab_size()
-            refuse_media(profile.model, run.messages)
-            run.notes.extend(rounds.local_notes(profile.model, run.params))
-        asked, self._model = run.params, _model(profile, run.params)
-        self._mend_before(profile)
+        profile = self._ready_profile()
+        asked = run.params
+        self._model = asked.given().get("model") or profile.model or ""
+        if self._source.needs_server:
+            mend_before(run, self._model, self._watcher)
         whole = comes_whole(run.params)
         if whole is not None:
             run.notes.append(f"came whole: no stream carries {whole}")
         yield from self._reply(profile, asked)
-        while self._toolbox is not None and self._has_played():
+        while self._has_played():
             yield from self._reply(profile, asked)
+
+    def _ready_profile(self) -> Profile:
+        """Give the profile, its server started and its key asked for where need be."""
+        run, prepared = self.run, self._prepared
+        if not self._source.needs_server:
+            return prepared.profile
+        profile = resolved(prepared.options.profile, self._watcher.status)
+        if profile.name == LOCAL:
+            run.base_url = profile.base_url
+            run.vocab_size = embedded.vocabulary_size()
+            embedded.refuse_media(profile.model, run.messages)
+            run.notes.extend(embedded.notes_of(profile.model, run.params))
+        return profile
+
+    def _reply(self, profile: Profile, asked: ChatParams) -> Iterator[Any]:
+        """Ask once; the answer is the run's."""
+        run = self.run
+
+        def order(params: ChatParams) -> Order:
+            return Order(
+                profile=profile,
+                messages=run.messages,
+                params=rounds.relaxed(params) if run.rounds else params,
+                timeout=self._timeout,
+                max_retries=self._max_retries,
+                on_wait=lambda pause: self._watcher.status(str(pause)),
+            )
+
+        self._exchange = exchange = Exchange(
+            run,
+            order,
+            self._source,
+            asked=asked,
+            model=self._model,
+            may_mend=not self._was_mended,
+            watcher=self._watcher,
+        )
+        if self._is_cancelled:
+            exchange.cancel()
+        yield from exchange
 
     def _has_played(self) -> bool:
         """Run the calls that the reply asks for; tell whether it is to be asked again."""
-        run, toolbox = self.run, self._toolbox
+        run, toolbox = self.run, self._prepared.toolbox
         self._take_facts()
         if toolbox is None or self._is_cancelled:
             return False
@@ -196,134 +185,26 @@ class Playing:
             run.messages = [*run.messages, *last.messages]
         return is_to_go_on
 
-    def _reply(self, profile: Profile, asked: ChatParams) -> Iterator[Any]:
-        try:
-            yield from self._answer(profile)
-        except BadRequestError as error:
-            if not self._mend_after(error, profile, asked):
-                raise
-        else:
-            return
-        try:
-            yield from self._answer(profile)
-        except BadRequestError as error:
-            self._mend_after(error, profile, asked)  # for the next request: this had its one try
-            raise
-
-    def _mend_before(self, profile: Profile) -> None:
-        """Change what this server is known to refuse."""
-        if not settings.repair:
-            return
-        run, model = self.run, self._model
-        known = repair.memory.recall(profile.base_url, model, run.params)
-        run.params, done = repair.repaired(run.params, known)
-        run.notes.extend(mended.note for mended in done)
-        new = [m for m in done if repair.memory.is_new(profile.base_url, model, m)]
-        if new:
-            self._watcher.status(f"Known from before: {'; '.join(m.note for m in new)}.")
-
-    def _mend_after(self, error: BadRequestError, profile: Profile, asked: ChatParams) -> bool:
-        """Change what this server has just refused; tell whether that can be."""
-        run, model = self.run, self._model
-        repair.explain(error, run.params, model)
-        if not settings.repair:
-            return False
-        found = repair.repairs_of(error, run.params, model)
-        repair.memory.learn(profile.base_url, model, asked, found)
-        params, done = repair.repaired(run.params, found)
-        if not done or self._tries_before or self._is_cancelled:
-            return False
-        run.params = params
-        run.notes.extend(mended.note for mended in done)
-        self._tries_before = 0 if self._stream is None else self._stream.tries
-        self._watcher.status(f"Trying once more: {'; '.join(m.note for m in done)}.")
-        return True
-
-    def _answer(self, profile: Profile) -> Iterator[Any]:
-        run = self.run
-        self._stream = stream = self._open(profile)
-        if self._is_cancelled:
-            return
-        run.follow(lambda: self._whole(stream.completion))
-        if run.rounds:
-            run.rounds[-1].is_answered = True
-        with stream:
-            for chunk in stream:
-                self._watcher.update(run)
-                yield chunk
-
-    def _open(self, profile: Profile) -> Stream:
-        run = self.run
-        return client_of(profile).start(
-            run.messages,
-            rounds.relaxed(run.params) if run.rounds else run.params,
-            streams=streams(run.params),
-            **self._manners(),
-        )
-
-    def _manners(self) -> dict[str, Any]:
-        """Give how a request is sent: how long it waits, how often it is tried again."""
-        return {
-            "timeout": self._timeout,
-            "max_retries": self._max_retries,
-            "on_wait": lambda pause: self._watcher.status(str(pause)),
-        }
-
-    def _whole(self, completion: Completion) -> Completion:
-        """Give the run's completion when this has come; one with no choices is none."""
-        return completion
-
     def _take_facts(self) -> None:
-        """Note what the stream that has ended says of itself; times and retries add up."""
-        run, stream = self.run, self._stream
-        if stream is None:
+        """Note what the exchange that has ended says of itself; times and retries add up."""
+        run, exchange = self.run, self._exchange
+        answer = None if exchange is None else exchange.answer
+        if exchange is None or answer is None:
             return
-        completion = self._whole(stream.completion)
+        completion = answer.completion
         run.completion = completion if completion.choices else None
         if not run.rounds:
-            run.ttft_s = stream.ttft_s
-        if stream.elapsed_s is not None:
-            run.elapsed_s = self._elapsed_before_s + stream.elapsed_s
-        run.tries = self._tries_before + self._retries_before + stream.tries
-        run.request_id = stream.request_id
+            run.ttft_s = answer.ttft_s
+        if answer.elapsed_s is not None:
+            run.elapsed_s = self._elapsed_before_s + answer.elapsed_s
+        run.tries = self._tries_before + exchange.tries
+        run.request_id = answer.request_id
+        self._was_mended = self._was_mended or exchange.was_mended
         # last, so that what an interrupt cuts short can be done again
-        self._retries_before += max(stream.tries - 1, 0)
-        self._stream = None
+        self._tries_before += max(exchange.tries - 1, 0)
+        self._exchange = None
 
     def _record(self) -> None:
-        """Note the outcome, in the thread too. Done twice it is the same."""
-        run = self.run
+        """Note the outcome. Done twice it is the same."""
         self._take_facts()
-        if run.tries:
-            cost = cost_of(run, settings.prices)
-            run.cost_usd, run.cost_source = (cost.usd, cost.source) if cost else (None, None)
-            run.vocab_size = run.vocab_size or _vocab_size(run)
-            run.logprob_basis = logprob_bases.get(
-                (endpoint(run.profile, run.base_url), self._model), "unknown"
-            )
-        thread = self._prepared.thread
-        if thread is None and run.status == "complete":
-            Thread.forget(self._prepared.key)
-        if thread is not None and (run.status == "complete" or run.text or run.rounds):
-            thread.record(
-                Turn(self._prepared.key, self._prepared.asked, run, self._prepared.system)
-            )
-
-
-def _model(profile: Profile, params: ChatParams) -> str:
-    return params.given().get("model") or profile.model or ""
-
-
-def _local_vocab_size() -> int | None:
-    from nbchat import local
-
-    return local.ensure(lambda _: None).vocab_size
-
-
-def _vocab_size(run: Run) -> int | None:
-    from nbchat.api.support import vocab_size
-    from nbchat.session.server_kind import vocabulary_sizes
-
-    if run.base_url in vocabulary_sizes:
-        return vocabulary_sizes[run.base_url]
-    return None if run.model is None else vocab_size(run.model)
+        record(self.run, self._prepared, self._model)

@@ -177,7 +177,3 @@ class Memory:
 
 def _key(base_url: str, model: str, params: ChatParams) -> Hashable:
     return base_url, model, params.given().get("reasoning_effort")
-
-
-#: of this process
-memory = Memory()

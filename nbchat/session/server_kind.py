@@ -8,13 +8,10 @@ from nbchat.client import native
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.errors import TransportError
 from nbchat.session.settings import client_of
+from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
     from nbchat.client.native import Kind
-
-_kinds: dict[str, Kind] = {}
-#: base URL -> what a server that was asked said of its model
-vocabulary_sizes: dict[str, int] = {}
 
 
 def kind_of(profile: Profile) -> Kind:
@@ -22,9 +19,9 @@ def kind_of(profile: Profile) -> Kind:
     known = native.kind_of_profile(profile)
     if known is not None:
         return known
-    if profile.base_url not in _kinds:
-        _kinds[profile.base_url] = native.kind(client_of(profile))
-    return _kinds[profile.base_url]
+    if profile.base_url not in STATE.kinds:
+        STATE.kinds[profile.base_url] = native.kind(client_of(profile))
+    return STATE.kinds[profile.base_url]
 
 
 def vocabulary_size_of(profile: Profile) -> int | None:
@@ -42,5 +39,5 @@ def vocabulary_size_of(profile: Profile) -> int | None:
     except TransportError:
         return None
     if size is not None:
-        vocabulary_sizes[profile.base_url] = size
+        STATE.vocabulary_sizes[profile.base_url] = size
     return size

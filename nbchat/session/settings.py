@@ -6,53 +6,22 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
 from nbchat.client.variables import ASKED, Place, Variables
 from nbchat.errors import NbchatError, ProfileError
-from nbchat.prices import OwnPrice, read_prices
+from nbchat.prices import read_prices
+from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
     from nbchat.client.client import Client
     from nbchat.client.stream import Timeouts
-    from nbchat.run import LogprobBasis
 
 
-class Settings(msgspec.Struct):
-    """What `configure` sets; None leaves a thing to its default."""
-
-    profile: str | Profile | None = None
-    timeout: float | Timeouts | None = None
-    max_retries: int = 4
-    repair: bool = True
-    max_message_bytes: int | None = None
-    prices: tuple[OwnPrice, ...] = ()
-
-
-settings = Settings()
-_clients: dict[Hashable, Client] = {}
-_clients_lock = threading.Lock()
-_asked_keys: dict[str, str] = {}
-_listings: dict[Hashable, Listing] = {}
-#: (endpoint, model) -> what `nbchat.probe` found of its log probabilities
-logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
-
-
-def _begin_anew_after_fork() -> None:
-    """Leave the parent's connections to the parent: two readers would mix up their answers."""
-    global _clients_lock  # noqa: PLW0603 - the old one may be held for ever
-    _clients.clear()
-    _listings.clear()
-    _clients_lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_after_fork)
+settings = STATE.settings
 
 
 def configure(
@@ -99,8 +68,8 @@ def configure(
         choose(history)
     if max_message_bytes is not None:
         settings.max_message_bytes = checked_size(max_message_bytes)
-        with _clients_lock:
-            for client in _clients.values():
+        with STATE.lock:
+            for client in STATE.clients.values():
                 client.max_message_bytes = max_message_bytes
     settings.profile = settings.profile if profile is None else profile
     settings.timeout = settings.timeout if timeout is None else timeout
@@ -135,7 +104,7 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
         raise ProfileError(
             f"A profile is a name, a base URL or a Profile, not a {type(chosen).__name__}."
         )
-    variables = Variables(*profiles.environment().places, Place(ASKED, _asked_keys))
+    variables = Variables(*profiles.environment().places, Place(ASKED, STATE.asked_keys))
     name = chosen or profiles.default_name(variables)
     if name == LOCAL:
         return _local_profile(say)
@@ -184,7 +153,7 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
             return ""  # a front end that cannot ask, such as nbconvert
         preset = profiles.PRESETS[name]
         if key.strip() and preset.key_variable:
-            _asked_keys[preset.key_variable] = key.strip()
+            STATE.asked_keys[preset.key_variable] = key.strip()
         return key
 
     return ask
@@ -192,7 +161,7 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
 
 def asked_keys() -> set[str]:
     """Give the keys that were asked for. For comparing alone."""
-    return set(_asked_keys.values())
+    return set(STATE.asked_keys.values())
 
 
 def client_of(profile: Profile) -> Client:
@@ -200,10 +169,10 @@ def client_of(profile: Profile) -> Client:
     from nbchat.client.client import Client  # requests, on first use
 
     key = profile.identity
-    with _clients_lock:
-        client = _clients.get(key)
+    with STATE.lock:
+        client = STATE.clients.get(key)
         if client is None:
-            client = _clients[key] = Client(profile)
+            client = STATE.clients[key] = Client(profile)
             client.max_message_bytes = settings.max_message_bytes or client.max_message_bytes
     return client
 
@@ -253,7 +222,7 @@ def models(profile: str | Profile | None = None, timeout_s: float = 0.5) -> list
         return []
     if found.name == LOCAL:
         return [found.model] if found.model else []
-    listing = _listings.get(found.identity)
+    listing = STATE.listings.get(found.identity)
     if listing is None or listing.is_old():
-        listing = _listings[found.identity] = Listing(found)
+        listing = STATE.listings[found.identity] = Listing(found)
     return listing.names_within(timeout_s)

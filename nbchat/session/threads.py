@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Collection, Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from nbchat.api.messages import check_messages
+from nbchat.errors import CheckError
+from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
     from nbchat.run import Run
@@ -50,22 +51,29 @@ class Thread:
     are what was said; ``fork()`` gives a copy that goes its own way.
     """
 
-    _known: ClassVar[dict[str, Any]] = {}
     name: str
     turns: list[Turn]
 
     def __new__(cls, name: str = "main") -> Self:
-        thread: Self | None = cls._known.get(name)
+        thread: Self | None = STATE.threads.get(name)
         if thread is None:
-            thread = cls._known[name] = super().__new__(cls)
+            thread = STATE.threads[name] = super().__new__(cls)
             thread.name = name
             thread.turns = []
         return thread
 
     @classmethod
+    def alone(cls, name: str, turns: Sequence[Turn] = ()) -> Self:
+        """Give a thread that no one else can find under its name."""
+        thread = super().__new__(cls)
+        thread.name = name
+        thread.turns = [*turns]
+        return thread
+
+    @classmethod
     def names(cls) -> list[str]:
         """Give the names of all threads."""
-        return list(cls._known)
+        return list(STATE.threads)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -80,7 +88,7 @@ class Thread:
 
     def fork(self, name: str | None = None, *, before: Hashable = None) -> Thread:
         """Give a copy under a new name. `before` names the turn that it ends in front of."""
-        copy = Thread(name or self._free_name())
+        copy = Thread(name or self.free_name())
         copy.turns = self.before(before)
         return copy
 
@@ -114,7 +122,7 @@ class Thread:
         """Take the turn of a cell out of the threads that it was asked in."""
         if key is None:
             return
-        for thread in list(cls._known.values()):
+        for thread in list(STATE.threads.values()):
             if thread is not but:
                 thread.turns[:] = [
                     turn for turn in thread.turns if turn.key != key or turn.home != thread.name
@@ -123,7 +131,7 @@ class Thread:
     @classmethod
     def forget_cells(cls, cells: Collection[str]) -> None:
         """Take the turns of cells that the notebook no longer has out of all threads."""
-        for thread in list(cls._known.values()):
+        for thread in list(STATE.threads.values()):
             thread.turns[:] = [
                 turn
                 for turn in thread.turns
@@ -149,10 +157,11 @@ class Thread:
         """Forget all turns. The runs stay in `nbchat.runs()`."""
         self.turns.clear()
 
-    def _free_name(self) -> str:
+    def free_name(self) -> str:
+        """Give a name that a fork can have."""
         stem = self.name.split(".", maxsplit=1)[0]
         number = 2
-        while f"{stem}.{number}" in self._known:
+        while f"{stem}.{number}" in STATE.threads:
             number += 1
         return f"{stem}.{number}"
 
@@ -188,8 +197,39 @@ def _as_request_message(run: Run, knows: Knows) -> dict[str, Any]:
     return reply
 
 
-def asked_messages(prompt: Any) -> list[dict[str, Any]]:
-    """Read a prompt, a message or a list of messages as a list of messages."""
-    if isinstance(prompt, dict):
-        prompt = [prompt]
-    return check_messages(prompt)
+def thread_of(
+    named: str | Thread | None, *, cell: Hashable = None, fork: bool = False, is_dry: bool = False
+) -> Thread | None:
+    """Give the thread that is named, or the fork of it that a cell makes: one for each cell.
+
+    Where `is_dry`, a thread or fork that is not there yet is made for the caller alone. Raise
+    CheckError for what is no name.
+    """
+    if named is None or isinstance(named, Thread):
+        thread = named
+    elif isinstance(named, str):
+        thread = Thread.alone(named) if is_dry and named not in STATE.threads else Thread(named)
+    else:
+        rule = "must be the name of a conversation or a Thread"
+        raise CheckError(
+            f"thread is {named!r}, but it {rule}.", field="thread", value=named, rule=rule
+        )
+    if thread is None or not fork:
+        return thread
+    return _fork_of(thread, cell, is_dry=is_dry)
+
+
+def _fork_of(thread: Thread, cell: Hashable, *, is_dry: bool) -> Thread:
+    known: Thread | None = STATE.forks.get((thread.name, cell)) if cell is not None else None
+    if known is not None:
+        turns = [*thread.before(cell), *known.turns[known.place(cell) :]]
+        if is_dry:
+            return Thread.alone(known.name, turns)
+        known.turns = turns
+        return known
+    if is_dry:
+        return Thread.alone(thread.free_name(), thread.before(cell))
+    fork = thread.fork(before=cell)
+    if cell is not None:
+        STATE.forks[thread.name, cell] = fork
+    return fork

@@ -10,6 +10,7 @@ from nbchat.structured.parse import Parsed
 from nbchat.structured.parse import parsed as parsed
 from nbchat.structured.strict import strict_schema
 from nbchat.structured.structure import Structure, response_format
+from nbchat.structured.structure import describes as describes
 from nbchat.structured.structure import structure_of as structure_of
 from nbchat.structured.tabulate import columns as columns
 from nbchat.structured.tabulate import rows as rows

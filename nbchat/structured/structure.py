@@ -103,7 +103,12 @@ def structure_of(value: Any) -> Structure | None:
     """Read a `response_format` argument: None where it is what goes over the wire already."""
     if isinstance(value, Structure):
         return value
-    return response_format(value) if _is_type(value) or is_schema(value) else None
+    return response_format(value) if describes(value) else None
+
+
+def describes(value: Any) -> bool:
+    """Tell whether a value is a type or a JSON schema, and so says what a reply is to be."""
+    return _is_type(value) or is_schema(value)
 
 
 def _is_type(value: Any) -> bool:

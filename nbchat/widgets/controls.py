@@ -9,12 +9,14 @@ from typing import Any
 import msgspec
 
 from nbchat.api.fields import FIELDS, Field, Kind
+from nbchat.options import OPTIONS, Option, Takes
 from nbchat.widgets.hints import (
     DEPRECATED,
     GROUPS,
     HINTS,
     MOST_STEPS,
     OPEN_AT_FIRST,
+    OWN_GROUP,
     ControlKind,
     Hint,
 )
@@ -29,6 +31,12 @@ _BY_KIND: Mapping[Kind, ControlKind] = {
     "mapping": "json",
     "object": "json",
     "any": "json",
+}
+_KIND_OF: Mapping[Takes, Kind] = {
+    "seconds": "number",
+    "count": "integer",
+    "nothing": "boolean",
+    "text": "string",
 }
 _SCALARS = ("string", "number", "integer")
 
@@ -74,7 +82,10 @@ def controls(models: Iterable[str] = ()) -> list[dict[str, Any]]:
         msgspec.structs.replace(one, choices=[*models]) if one.name == "model" else one
         for one in sorted(found, key=_place)
     ]
-    return [msgspec.to_builtins(one) for one in found]
+    own = [control_of_option(option) for option in OPTIONS().values() if not option.no_control]
+    n_deprecated = sum(one.group == DEPRECATED for one in found)
+    at = len(found) - n_deprecated
+    return [msgspec.to_builtins(one) for one in [*found[:at], *own, *found[at:]]]
 
 
 def groups() -> list[dict[str, Any]]:
@@ -86,6 +97,32 @@ def groups() -> list[dict[str, Any]]:
         {"name": name, "is_open": name in OPEN_AT_FIRST, "fields": fields}
         for name, fields in names.items()
     ]
+
+
+def control_of_option(option: Option) -> Control:
+    """Give the control of an option of nbchat's own."""
+    kind = _KIND_OF[option.takes]
+    step = {"number": 5.0, "integer": 1.0}.get(kind)
+    return Control(
+        name=option.name,
+        group=OWN_GROUP,
+        control=_BY_KIND[kind],
+        kind=kind,
+        entry=None,
+        choices=[],
+        minimum=None if step is None else 0,
+        maximum=None,
+        step=step,
+        soft_minimum=None if step is None else 0,
+        soft_maximum=None,
+        start=None,
+        help=option.help,
+        type_text={"number": "number", "integer": "integer"}.get(kind, "boolean"),
+        default_text="",
+        nullable=False,
+        deprecated=False,
+        successor=None,
+    )
 
 
 def control_of(field: Field) -> Control:

@@ -14,6 +14,8 @@ import msgspec
 ControlKind = Literal["slider", "number", "dropdown", "toggle", "text", "tags", "pairs", "json"]
 
 DEPRECATED = "Deprecated"
+#: nbchat's own options, which are no fields of the request
+OWN_GROUP = "nbchat"
 #: in the order of the screen; groups of the declaration that are not named here come after
 #: them, and the deprecated fields last
 GROUPS = (

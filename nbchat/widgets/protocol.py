@@ -48,11 +48,22 @@ class Question(Record):
 # the explorer: parts
 
 
+class AttachmentFacts(Record):
+    """What is attached, in words, and its picture as a data: address, "" where there is none."""
+
+    facts: str
+    thumbnail: str
+
+
 class Form(Record):
-    """The request as it stands. `problems`, `refusals`: field -> sentence."""
+    """The request as it stands. `problems`, `refusals`: field -> sentence.
+
+    Base64 in `messages` is an address, and `attachments` says of each what it is.
+    """
 
     profile: str | None
     messages: list[Any]
+    attachments: dict[str, AttachmentFacts]
     fields: dict[str, Any]
     extra: dict[str, Any]
     problems: dict[str, str]
@@ -90,7 +101,7 @@ class ChoiceDelta(Record):
 
 
 class LaneDelta(Record):
-    """What is new in a lane."""
+    """What is new in a lane. `rounds`: HTML of the calls that functions were asked for."""
 
     id: str
     label: str | UnsetType = UNSET
@@ -100,6 +111,7 @@ class LaneDelta(Record):
     error: str | UnsetType = UNSET
     facts: str | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
+    rounds: str | UnsetType = UNSET
     choices: list[ChoiceDelta] | UnsetType = UNSET
 
 
@@ -114,7 +126,15 @@ class Lane(Record):
     error: str
     facts: str
     pinned: bool
+    rounds: str
     choices: list[ChoiceDelta]
+
+
+class OpenQuestion(Record):
+    """A call that waits for a yes: what would run, as text."""
+
+    id: str
+    text: str
 
 
 class Row(Record):
@@ -236,6 +256,12 @@ class Code(_ToPage, tag="code"):
     texts: dict[str, str]
 
 
+class Questions(_ToPage, tag="questions"):
+    """The calls that wait for a yes now; none where there are none."""
+
+    questions: list[OpenQuestion]
+
+
 class Told(_ToPage, tag="told"):
     """Something was taken: the kernel is there. It follows the answer of every question."""
 
@@ -252,7 +278,7 @@ class _View(Question, tag_field="do"):
 class Hello(_View, tag="hello"):
     """A page was opened."""
 
-    answers = (FormNews, Lanes, Frame, Rows, Models, Told)
+    answers = (FormNews, Lanes, Frame, Rows, Questions, Models, Told)
 
 
 class Edit(_View, tag="edit"):
@@ -265,6 +291,16 @@ class Edit(_View, tag="edit"):
     messages: list[Any] | UnsetType = UNSET
     extra: dict[str, Any] | UnsetType = UNSET
     profile: str | UnsetType = UNSET
+
+
+class Attach(_View, tag="attach"):
+    """Attach a file (base64) to the message in this place."""
+
+    answers = (FormNews, Told)
+    place: int
+    kind: Literal["image", "audio", "file"]
+    name: str
+    data: str
 
 
 class Reset(_View, tag="reset"):
@@ -284,6 +320,14 @@ class Stop(_View, tag="stop"):
     """Stop what runs."""
 
     answers = (Told, Frame, Rows)
+
+
+class Answer(_View, tag="answer"):
+    """Say whether a call may run."""
+
+    answers = (Told, Questions, Frame, Rows)
+    id: str
+    yes: bool
 
 
 class Vary(_View, tag="vary"):
@@ -347,11 +391,11 @@ class AskModels(_View, tag="models"):
 
 EXPLORER = Protocol(
     page=(
-        *(Hello, Edit, Reset, Send, Stop, Vary, Show, Pin, Compare),
+        *(Hello, Edit, Attach, Reset, Send, Answer, Stop, Vary, Show, Pin, Compare),
         *(AskTokens, AskAlternatives, AskCode, AskModels),
     ),
     kernel=(
-        *(FormNews, Refused, Lanes, Frame, Rows, Models, Comparison),
+        *(FormNews, Refused, Lanes, Frame, Rows, Questions, Models, Comparison),
         *(Tokens, Alternatives, Code, Told),
     ),
     shared={"opening": (Opening,), "_stand_in_id": (str,)},

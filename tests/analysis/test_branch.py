@@ -12,9 +12,9 @@ import pytest
 
 import nbchat
 from nbchat import session
-from nbchat.analysis import Branch, probe
+from nbchat.analysis import Branch
+from nbchat.analysis.probe import Probe
 from nbchat.errors import BadRequestError, CheckError, StreamCutError
-from nbchat.session import server_kind
 from tests.scripted import (
     CUT,
     HANG,
@@ -186,8 +186,8 @@ def by_address(weights: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     running = nbchat.local.ensure()
     monkeypatch.setenv("NBCHAT_API_KEY", running.key)
     yield running.base_url
-    server_kind._kinds.clear()
-    server_kind.vocabulary_sizes.clear()
+    session.STATE.kinds.clear()
+    session.STATE.vocabulary_sizes.clear()
 
 
 @pytest.mark.local
@@ -241,14 +241,8 @@ class Continuing:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer(default=Continuing()) as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
-        probe._probes.clear()
-        probe._continuations.clear()
-        server_kind._kinds.clear()
+def answering() -> Any:
+    return Continuing()
 
 
 def asked(server: ScriptedServer) -> nbchat.Run:
@@ -287,7 +281,7 @@ def test_a_server_that_goes_on_with_text_is_branched_by_text(
 def test_what_probe_found_is_used(server: ScriptedServer) -> None:
     run = asked(server)
     key = (server.url, "m")
-    probe._probes[key] = probe.Probe(
+    session.STATE.probes[key] = Probe(
         profile="", base_url=server.url, model="m", continuation=True,
         continuation_extra={"go": 1}, continuation_repeats=False,
     )  # fmt: skip
@@ -360,7 +354,7 @@ def test_what_a_model_wrote_is_escaped(server: ScriptedServer) -> None:
     shown = nbchat.branch(run, 0, "x")._repr_html_()
     assert "<mark>x</mark> was first" in shown
     server.default = Continuing(goes_on=False)
-    probe._continuations.clear()
+    session.STATE.continuations.clear()
     server.default.words = [("<script>", -0.5)]
     drawn = nbchat.branch(run, 0, "x")
     assert "<script>" not in drawn._repr_html_()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from math import exp, log
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 import nbchat
 from nbchat import session
 from nbchat.errors import ApiError, CheckError, NotAvailableError
-from nbchat.session import server_kind
 from tests.analysis.exactly import ENDS, Rows
 from tests.scripted import Pause, Reply, Request, ScriptedServer, completion, logprob_entry
 
@@ -152,14 +150,11 @@ def answering(alternatives: list[tuple[str, float]]) -> Any:
     return answer
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        scripted.models_reply = {"data": [{"id": "m", "owned_by": "someone"}]}
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
-        server_kind._kinds.clear()
+@pytest.fixture(autouse=True)
+def is_of_someone(request: pytest.FixtureRequest) -> None:
+    if "server" in request.fixturenames:
+        server = request.getfixturevalue("server")
+        server.models_reply = {"data": [{"id": "m", "owned_by": "someone"}]}
 
 
 def test_surface_variants_are_summed_and_the_ambiguous_is_an_interval(
@@ -253,9 +248,9 @@ def test_no_log_probabilities_are_an_error(server: ScriptedServer) -> None:
 def test_a_long_one_says_how_far_it_is(
     server: ScriptedServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nbchat.analysis import progress
+    from nbchat.analysis import batch
 
-    monkeypatch.setattr(progress, "_SHOWN_AFTER_S", 0.1)
+    monkeypatch.setattr(batch, "_SHOWN_AFTER_S", 0.1)
     answer = answering([("Yes", log(0.5))])
 
     def slow(request: Request) -> Any:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,14 +9,6 @@ from nbchat import session
 from nbchat.errors import BadRequestError, CheckError
 from tests.frames.made import choice, entry, run_of
 from tests.scripted import ScriptedServer, error, speaking
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
 
 
 def test_two_prompts_are_asked_with_the_same_fields(server: ScriptedServer) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,8 @@ import pytest
 
 import nbchat
 from nbchat import session
-from nbchat.analysis import probe, probe_questions
+from nbchat.analysis import probe_questions
 from nbchat.errors import AuthenticationError, BadRequestError
-from nbchat.session.settings import logprob_bases
 from tests.scripted import Reply, Request, ScriptedServer, chunk, logprob_entry, sse, usage_of
 
 FEATURES = ["streaming", "stream_usage", "logprobs", "n", "tools", "schema", "seed", "continuation"]
@@ -94,13 +92,13 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer(default=Server()) as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        monkeypatch.setenv("NBCHAT_MODEL", "some-model")
-        yield scripted
-        logprob_bases.clear()
+def answering() -> Any:
+    return Server()
+
+
+@pytest.fixture(autouse=True)
+def a_model_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NBCHAT_MODEL", "some-model")
 
 
 def test_a_server_that_can_everything_is_found_to(server: ScriptedServer) -> None:
@@ -322,4 +320,4 @@ def test_the_embedded_model_is_found_to_be_what_it_is(weights: Path) -> None:
     assert (found.top_logprobs, found.logprob_basis) == (20, "raw")
     run = nbchat.chat("Hi", profile="local", max_tokens=2)
     assert run.logprob_basis == "raw"
-    assert probe.probe("local") is found
+    assert nbchat.probe("local") is found

@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,6 @@ from nbchat import session
 from nbchat.analysis.repeat import RepeatWarning
 from nbchat.errors import AuthenticationError, CheckError
 from tests.scripted import HANG, Pause, Reply, ScriptedServer, chunk, error, speaking, sse
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
 
 
 def test_distinct_answers_are_counted_and_the_first_difference_is_told(

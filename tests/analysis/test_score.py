@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 import nbchat
 from nbchat import session
 from nbchat.errors import ApiError, CheckError, NbchatError, NotAvailableError
-from nbchat.session import server_kind
 from tests.analysis.exactly import Rows
 from tests.scripted import Reply, Request, ScriptedServer, completion
 
@@ -114,13 +112,15 @@ class VLLM:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer(default=VLLM()) as scripted:
-        scripted.models_reply = {"data": [{"id": "m", "owned_by": "vllm"}]}
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
-        server_kind._kinds.clear()
+def answering() -> Any:
+    return VLLM()
+
+
+@pytest.fixture(autouse=True)
+def is_vllm(request: pytest.FixtureRequest) -> None:
+    if "server" in request.fixturenames:
+        server = request.getfixturevalue("server")
+        server.models_reply = {"data": [{"id": "m", "owned_by": "vllm"}]}
 
 
 def test_vllm_is_asked_for_the_log_probabilities_of_its_prompt(server: ScriptedServer) -> None:

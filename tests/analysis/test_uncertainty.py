@@ -5,7 +5,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,15 +16,6 @@ from nbchat.analysis.uncertainty import UncertaintyWarning
 from nbchat.errors import BadRequestError, CheckError
 from tests.frames.made import choice, entry, run_of
 from tests.scripted import HANG, Pause, Reply, ScriptedServer, chunk, error, speaking, sse
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
-
 
 END = entry("", -0.5, data=b"")
 

@@ -55,12 +55,6 @@ def strength(wavelength):
 """
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
 class Panel:
     """The panel in cell 0 of a notebook."""
 

@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.magics.conftest import bare_shell, server, shell
+from tests.magics.conftest import bare_shell, shell, where
 
-__all__ = ["bare_shell", "server", "shell"]
+__all__ = ["bare_shell", "shell", "where"]

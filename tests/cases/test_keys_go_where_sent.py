@@ -19,7 +19,8 @@ from nbchat.client.profiles import PRESETS, default_name, resolve
 from nbchat.client.variables import ASKED, ENVIRONMENT, Place, Variables
 from nbchat.code import as_curl, draft_of
 from nbchat.errors import ApiError, NbchatError, ProfileError
-from nbchat.session.settings import _asked_keys, client_of
+from nbchat.session.settings import client_of
+from nbchat.session.state import STATE
 from tests.cases.canary import CANARY
 from tests.magics.conftest import Shell
 from tests.scripted import Reply, ScriptedServer
@@ -330,7 +331,7 @@ def test_a_key_of_any_shape_is_not_taken_from_a_line(
     elif place == "file":
         (tmp_path / ".env").write_text(f"SOME_TOKEN={CANARY}\n")
     elif place == "asked":
-        monkeypatch.setitem(_asked_keys, "OPENAI_API_KEY", CANARY)
+        monkeypatch.setitem(STATE.asked_keys, "OPENAI_API_KEY", CANARY)
     else:
         kept = Profile(name="x", base_url="http://h/v1", key=Secret(CANARY))
     with ScriptedServer() as server:

@@ -15,7 +15,7 @@ from nbchat import Profile
 from nbchat.client import Secret
 from nbchat.client.client import Client
 from nbchat.errors import NbchatError
-from nbchat.session.settings import _clients
+from nbchat.session.state import STATE
 from tests.cases.canary import CANARY
 from tests.cases.logging_proxy import LoggingProxy
 from tests.scripted import ScriptedServer
@@ -27,10 +27,10 @@ NAMES = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "H
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoggingProxy]:
     for name in [*NAMES, "no_proxy", "NO_PROXY"]:
         monkeypatch.delenv(name, raising=False)
-    _clients.clear()
+    STATE.clients.clear()
     with LoggingProxy() as proxy:
         yield proxy
-    _clients.clear()
+    STATE.clients.clear()
 
 
 @pytest.mark.parametrize("name", NAMES)

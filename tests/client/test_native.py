@@ -14,12 +14,6 @@ KEY = "sk-native-0123456789abcdef"
 
 
 @pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        yield scripted
-
-
-@pytest.fixture
 def client(server: ScriptedServer) -> Iterator[Client]:
     with Client(Profile(name="here", base_url=server.url, key=Secret(KEY))) as made:
         yield made

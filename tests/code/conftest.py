@@ -1,5 +1,5 @@
-"""The shell and the server of the magics: a cell is tried by running it."""
+from __future__ import annotations
 
-from tests.magics.conftest import bare_shell, server, shell
+from tests.magics.conftest import bare_shell, shell, where
 
-__all__ = ["bare_shell", "server", "shell"]
+__all__ = ["bare_shell", "shell", "where"]

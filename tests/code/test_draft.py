@@ -10,6 +10,7 @@ import nbchat
 from nbchat.api.check import check
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, changed_fields, draft_of
 from nbchat.errors import MagicUsageError, ProfileError, TemplateError
+from nbchat.request.describe import as_data
 from nbchat.run import Run
 from tests.scripted import ScriptedServer
 
@@ -112,7 +113,8 @@ def test_a_cell_is_read_with_the_variables_of_the_notebook() -> None:
         {"role": "assistant", "content": "Yes?"},
         {"role": "user", "content": "Hi Ada"},
     ]
-    schema = draft.fields.pop("response_format")
+    assert draft.fields.pop("response_format") == names["Fruit"]
+    schema = as_data(draft_of(cell, names)).fields["response_format"]
     assert schema["json_schema"]["schema"]["required"] == ["name"]
     assert draft.fields == {"n": 2, "temperature": 0.5, "logit_bias": {7: -100}}
     assert (draft.extra, draft.profile) == ({"min_p": 0.1, "x": 1}, "local")

@@ -149,7 +149,7 @@ def test_a_line_that_cannot_be_read_is_refused_with_a_reason(line: str, words: l
     with pytest.raises(MagicUsageError) as caught:
         flags = read_line(line, takes_text=False)
         flags.name()
-        flags.timeout(str)
+        flags.seconds("timeout", str)
         flags.fields(NAMESPACE, str)
         flags.unchecked(str)
         flags.messages(NAMESPACE, str)

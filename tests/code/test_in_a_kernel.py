@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbchat.code import Draft, as_call, as_cell
-from nbchat.code.draft import body_of
+from nbchat.code.as_draft import body_of
 from tests.code.drafts import HARD, is_same
 from tests.kernel import Kernel
 from tests.scripted import ScriptedServer

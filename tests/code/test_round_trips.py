@@ -16,7 +16,7 @@ import nbchat
 from nbchat import session
 from nbchat.client import Profile
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of, problems, read_cell
-from nbchat.code.draft import body_of
+from nbchat.code.as_draft import body_of
 from tests.code.drafts import HARD, drafts, is_same
 
 if TYPE_CHECKING:
@@ -122,8 +122,7 @@ def test_curl_sends_the_json(draft: Draft) -> None:
 
 @given(drafts())
 def test_the_body_is_that_of_the_session(draft: Draft) -> None:
-    params = nbchat.api.check(draft.fields, extra=draft.extra)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        prepared = session.prepare(draft.messages, params, profile=NOWHERE)
+        prepared = session.prepare(msgspec.structs.replace(draft, profile=NOWHERE))
     assert body_of(draft, NOWHERE) == prepared.body

@@ -8,21 +8,16 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from nbchat import magics, session
-from nbchat.session import Thread
 from tests.display.fakes import Cell
-from tests.scripted import ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """The server that requests go to."""
-    with ScriptedServer() as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-environment")
-        yield server
+def where() -> str:
+    """Requests go to the server that the environment names."""
+    return "environment"
 
 
 class Shell:
@@ -61,9 +56,7 @@ def bare_shell(monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     config.InteractiveShell.colors = "nocolor"
     shell = InteractiveShell.instance(config=config)
     monkeypatch.setattr(shell, "system", None, raising=False)
-    monkeypatch.setattr(Thread, "_known", {})
-    monkeypatch.setattr(session.settings, "max_retries", 0)
-    session.runs.clear()
+    session.settings.max_retries = 0
     yield Shell(shell)
     magics.unload_ipython_extension(shell)
     InteractiveShell.clear_instance()

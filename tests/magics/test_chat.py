@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from nbchat import errors, session
-from nbchat.session import Thread, server_kind
+from nbchat.session import Thread
 from tests.magics.conftest import Shell
 from tests.scripted import CUT, Reply, ScriptedServer, chunk, error, speaking, sse
 
@@ -49,12 +49,12 @@ def test_whole_rows_are_asked_for_by_a_word(shell: Shell, server: ScriptedServer
     assert isinstance(raised, errors.CheckError)
     assert "other servers of llama.cpp" in str(raised)
     assert server.requests == []
-    server_kind._kinds.clear()
+    session.STATE.kinds.clear()
     server.models_reply = {"data": [{"owned_by": "llamacpp", "meta": {"n_vocab": 1234}}]}
     shell.ask("%%chat --logprobs --top-logprobs all --max-tokens 5\nHi")
     assert bodies(server) == [{"logprobs": True, "top_logprobs": 1234, "max_tokens": 5}]
-    server_kind._kinds.clear()
-    server_kind.vocabulary_sizes.clear()
+    session.STATE.kinds.clear()
+    session.STATE.vocabulary_sizes.clear()
 
 
 def test_the_run_gets_the_name_it_is_to_have(shell: Shell, server: ScriptedServer) -> None:

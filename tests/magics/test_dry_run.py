@@ -10,18 +10,22 @@ import pytest
 
 import nbchat
 from nbchat import local, session
-from nbchat.api.check import check
 from nbchat.client import Profile
 from nbchat.code import as_call, as_curl, draft_of
 from nbchat.magics.dry_run import mimebundle
+from nbchat.request.arguments import draft_of_arguments
+from nbchat.request.prepare import Prepared
 from tests.scripted import ScriptedServer
 
 PROMPT = 'It\'s a "test":\n```\n$HOME `x` \\n {{ y }}\n```\n' + "long " * 60 + "\n'''\"\"\""
 
 
-def prepared(**fields: Any) -> session.Prepared:
-    extra = fields.pop("extra", None)
-    return session.prepare(PROMPT, check(fields, extra=extra), system="Be brief.")
+def prepared(**fields: Any) -> Prepared:
+    return session.prepare(draft_of_arguments(PROMPT, None, {**fields, "system": "Be brief."}))
+
+
+def asked(**fields: Any) -> Prepared:
+    return session.prepare(draft_of_arguments("Hi", None, fields))
 
 
 REQUESTS: list[dict[str, Any]] = [
@@ -52,7 +56,7 @@ def test_the_curl_sends_the_same_request(server: ScriptedServer, fields: dict[st
 def test_the_curl_for_the_embedded_model_runs_after_the_line_that_stands_with_it(
     local_server: local.Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = session.prepare("Hi", check({"max_completion_tokens": 2}), profile="local")
+    request = asked(max_completion_tokens=2, profile="local")
     plain = mimebundle(request)["text/plain"]
     line = plain.partition("(before it: ")[2].partition(")\n")[0]
     monkeypatch.setenv("NBCHAT_API_KEY", "")
@@ -80,7 +84,7 @@ def test_no_key_is_shown(server: ScriptedServer) -> None:
 
 def test_a_server_without_a_key_gets_none_and_other_headers_are_kept() -> None:
     profile = Profile(name="vllm", base_url="http://localhost:8000/v1", headers={"x-a": "b c"})
-    request = session.prepare("Hi", check({"model": "m"}), profile=profile)
+    request = asked(model="m", profile=profile)
     curl = as_curl(draft_of(request), request.profile)
     assert "Authorization" not in curl
     assert "-H 'x-a: b c'" in curl
@@ -93,5 +97,5 @@ def test_a_header_of_the_servers_own_carries_the_key() -> None:
         key_header="api-key",
         key_variable="AZURE_OPENAI_API_KEY",
     )
-    request = session.prepare("Hi", check({"model": "m"}), profile=profile)
+    request = asked(model="m", profile=profile)
     assert '-H "api-key: $AZURE_OPENAI_API_KEY"' in as_curl(draft_of(request), request.profile)

@@ -24,12 +24,10 @@ def kernel() -> Iterator[Kernel]:
         yield kernel
 
 
-@pytest.fixture
-def server(kernel: Kernel) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        kernel.run(f"%config NbChat.profile = {server.url!r}")
-        kernel.run("import nbchat; nbchat.configure(max_retries=0); nbchat.Thread().clear()")
-        yield server
+@pytest.fixture(autouse=True)
+def kernel_asks(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.run(f"%config NbChat.profile = {server.url!r}")
+    kernel.run("import nbchat; nbchat.configure(max_retries=0); nbchat.Thread().clear()")
 
 
 def slowly(text: str, pause_s: float = 0.004, size: int = 4) -> Reply:

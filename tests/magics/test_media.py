@@ -190,7 +190,7 @@ def test_parts_that_no_arguments_give_are_written_as_parts(
 ) -> None:
     parts = [nbchat.media.image("photo.jpg", detail="low"), nbchat.media.image("photo.jpg")]
     asked = [{"role": "user", "content": [*parts, {"type": "text", "text": "Which?"}]}]
-    prepared = session.prepare(asked, nbchat.ChatParams())
+    prepared = session.prepare(nbchat.Draft(messages=asked))
     call = as_call(draft_of(prepared))
     assert "nbchat.media.image('photo.jpg', detail='low')" in call
     exec(call, {})

@@ -32,11 +32,9 @@ def kernel() -> Iterator[Kernel]:
         yield kernel
 
 
-@pytest.fixture
-def server(kernel: Kernel) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        kernel.run(f"%config NbChat.profile = {server.url!r}")
-        yield server
+@pytest.fixture(autouse=True)
+def kernel_asks(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.run(f"%config NbChat.profile = {server.url!r}")
 
 
 def piece(transcript: str = "", data: bytes = b"") -> dict[str, Any]:

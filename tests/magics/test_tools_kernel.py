@@ -42,12 +42,10 @@ def kernel() -> Iterator[Kernel]:
         yield kernel
 
 
-@pytest.fixture
-def server(kernel: Kernel) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        kernel.run(f"%config NbChat.profile = {server.url!r}")
-        kernel.run("nbchat.Thread().clear()")
-        yield server
+@pytest.fixture(autouse=True)
+def kernel_asks(kernel: Kernel, server: ScriptedServer) -> None:
+    kernel.run(f"%config NbChat.profile = {server.url!r}")
+    kernel.run("nbchat.Thread().clear()")
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +26,9 @@ AS_MP3 = SPOKEN | {"audio": {"voice": "alloy", "format": "mp3"}}
 LATER = 4_102_444_800
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        monkeypatch.setattr(session.settings, "max_retries", 0)
-        monkeypatch.setattr(Thread, "_known", {})
-        yield scripted
+@pytest.fixture(autouse=True)
+def no_retries(server: ScriptedServer) -> None:
+    session.settings.max_retries = 0
 
 
 def spoken(**facts: Any) -> dict[str, Any]:

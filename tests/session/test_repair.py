@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,6 @@ from nbchat.errors import ApiError, BadRequestError
 from nbchat.run import Run
 from nbchat.session import repair
 from tests.scripted import Reply, Request, ScriptedServer, speaking
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        repair.memory.forget()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
-        repair.memory.forget()
 
 
 def refusal(

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
@@ -11,19 +10,13 @@ import pytest
 import nbchat
 from nbchat import session
 from nbchat.errors import CheckError, ServerError
-from nbchat.session import Thread
 from nbchat.tools import Call
 from tests.scripted import Reply, ScriptedServer, chunk, completion, error, speaking, sse, usage_of
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        monkeypatch.setattr(session.settings, "max_retries", 0)
-        monkeypatch.setattr(Thread, "_known", {})
-        yield scripted
+@pytest.fixture(autouse=True)
+def no_retries(server: ScriptedServer) -> None:
+    session.settings.max_retries = 0
 
 
 def calling(

@@ -8,10 +8,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import nbchat
@@ -28,13 +28,7 @@ from nbchat.errors import (
 from nbchat.run import Run
 from tests.scripted import CUT, HANG, Gate, Reply, ScriptedServer, chunk, error, speaking, sse
 
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
+HI = nbchat.Draft(messages=[{"role": "user", "content": "Hi"}])
 
 
 class Watching:
@@ -182,7 +176,7 @@ def test_an_error_before_any_answer_leaves_no_completion(server: ScriptedServer)
 def test_a_watcher_is_told_of_waits_chunks_and_the_end(server: ScriptedServer) -> None:
     server.reply(error(503, headers={"retry-after-ms": "1"}), speaking("a b"))
     watcher = Watching()
-    session.run("Hi", nbchat.ChatParams(), watcher=watcher)
+    session.execute(session.prepare(HI), watcher=watcher)
     assert watcher.lines == ["waiting 0 s, overloaded, try 2 of 5"]
     assert watcher.texts[-1] == "a b"
     assert watcher.finished == ["complete"]
@@ -192,18 +186,16 @@ def test_a_watcher_is_told_of_the_end_after_an_error_too(server: ScriptedServer)
     server.default = error(400)
     watcher = Watching()
     with pytest.raises(NbchatError):
-        session.run("Hi", nbchat.ChatParams(), watcher=watcher)
+        session.execute(session.prepare(HI), watcher=watcher)
     assert watcher.finished == ["error"]
 
 
 def test_a_run_can_be_cancelled_from_another_thread(server: ScriptedServer) -> None:
     server.default = Reply([sse(chunk("so far"), done=False), HANG])
-    playing = session.Playing(
-        session.prepare("Hi", nbchat.ChatParams()), None, Watching(), None, None
-    )
-    for _ in playing:
-        threading.Thread(target=playing.cancel).start()
-    assert (playing.run.status, playing.run.text) == ("interrupted", "so far")
+    execution = session.Execution(session.prepare(HI), watcher=Watching())
+    for _ in execution:
+        threading.Thread(target=execution.cancel).start()
+    assert (execution.run.status, execution.run.text) == ("interrupted", "so far")
 
 
 def test_a_second_interrupt_in_the_middle_of_the_record_loses_nothing(
@@ -233,10 +225,10 @@ def test_stream_false_asks_for_the_whole_answer(server: ScriptedServer) -> None:
 
 
 def test_prepare_sends_nothing_and_shows_the_very_body(server: ScriptedServer) -> None:
-    params = nbchat.api.check({"temperature": 0.5, "stop": ["\n"]})
-    prepared = session.prepare("Hi", params)
+    fields = {"temperature": 0.5, "stop": ["\n"]}
+    prepared = session.prepare(msgspec.structs.replace(HI, fields=fields))
     assert server.requests == []
-    session.run("Hi", params)
+    nbchat.chat("Hi", **fields)
     assert server.requests[0].body == prepared.body
     assert prepared.url == f"{server.url}/chat/completions"
 
@@ -244,9 +236,8 @@ def test_prepare_sends_nothing_and_shows_the_very_body(server: ScriptedServer) -
 def test_prepare_needs_no_key_and_shows_no_stream_where_none_was_asked_for(
     server: ScriptedServer,
 ) -> None:
-    prepared = session.prepare(
-        "Hi", nbchat.api.check({"stream": False, "model": "m"}), profile="groq"
-    )
+    fields = {"stream": False, "model": "m"}
+    prepared = session.prepare(msgspec.structs.replace(HI, fields=fields, profile="groq"))
     assert "stream" not in prepared.body
     assert prepared.profile.key is None
     assert server.requests == []
@@ -259,7 +250,6 @@ def test_a_missing_key_is_asked_for_where_someone_can_answer(
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "gsk_" + "x" * 20)
     resolving = sys.modules["nbchat.session.settings"]
-    monkeypatch.setattr(resolving, "_asked_keys", {})
     for _ in range(2):
         profile = resolving.resolved("groq", lambda _: None)
         assert profile.key.reveal() == "gsk_" + "x" * 20

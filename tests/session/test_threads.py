@@ -1,36 +1,34 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import nbchat
 from nbchat import session
 from nbchat.errors import NbchatError
-from nbchat.session import Thread, prepared
+from nbchat.session import Thread
 from tests.scripted import CUT, Reply, ScriptedServer, chunk, error, sse
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+def answering() -> Any:
     def echo(request: object) -> Reply:
         said = request.body["messages"][-1]["content"]  # type: ignore[attr-defined]
         return Reply(sse(chunk(f"re: {said}"), chunk(finish_reason="stop")))
 
-    with ScriptedServer(default=echo) as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(prepared, "_forks", {})
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        monkeypatch.setattr(Thread, "_known", {})
-        yield scripted
+    return echo
 
 
 def ask(
     text: str, cell: object = None, *, system: str | None = None, fork: bool = False
 ) -> nbchat.Run:
-    return session.run(
-        text, nbchat.ChatParams(), thread=Thread("t"), cell=cell, system=system, fork=fork
-    )
+    draft = drafted(text, thread=Thread("t"), system=system, fork=fork)
+    return session.execute(session.prepare(draft, cell=cell))
+
+
+def drafted(text: str, **options: Any) -> nbchat.Draft:
+    return nbchat.Draft(messages=[{"role": "user", "content": text}], **options)
 
 
 def sent(server: ScriptedServer) -> list[str]:
@@ -69,7 +67,7 @@ def test_run_all_on_a_fresh_kernel_gives_the_same_conversation(server: ScriptedS
 
     first = run_all()
     assert run_all() == first  # the cells again, in the same kernel
-    Thread._known.clear()
+    session.STATE.threads.clear()
     assert run_all() == first
 
 
@@ -135,9 +133,9 @@ def test_a_thread_is_named_in_chat(server: ScriptedServer) -> None:
 
 def test_a_cell_that_moves_to_another_thread_leaves_the_first(server: ScriptedServer) -> None:
     ask("one", "a")
-    session.run("one", nbchat.ChatParams(), thread=Thread("u"), cell="a")
+    session.execute(session.prepare(drafted("one", thread=Thread("u")), cell="a"))
     assert [len(Thread(name)) for name in ("t", "u")] == [0, 1]
-    session.run("one", nbchat.ChatParams(), cell="a")  # stateless now
+    session.execute(session.prepare(drafted("one"), cell="a"))  # stateless now
     assert len(Thread("u")) == 0
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
 
 import nbchat
-from nbchat import session
 from nbchat.errors import CheckError, MagicUsageError
 from tests.magics.conftest import Shell, bare_shell, shell  # noqa: F401 - fixtures
 from tests.scripted import CUT, Reply, ScriptedServer, chunk, speaking, sse
@@ -46,13 +44,13 @@ class Point:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        session.runs.clear()
-        monkeypatch.setenv("OPENAI_BASE_URL", scripted.url)
-        monkeypatch.setenv("OPENAI_API_KEY", "a-key-of-the-environment")
-        scripted.default = speaking('{"x": 1, "y": 2}')
-        yield scripted
+def where() -> str:
+    return "environment"
+
+
+@pytest.fixture
+def answering() -> Any:
+    return speaking('{"x": 1, "y": 2}')
 
 
 def test_a_type_goes_out_as_its_schema_and_comes_back_as_an_object(server: ScriptedServer) -> None:

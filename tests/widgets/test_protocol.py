@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import runpy
@@ -18,21 +19,30 @@ from nbchat.widgets.explorer.panel import _DOES, Explorer
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol, Question
 from tests.frames.made import choice, entry, run_of
+from tests.media.made import picture
 from tests.scripted import ScriptedServer, chunk, logprob_entry, sse
-from tests.widgets.explorer.conftest import Page, open_page, server
+from tests.widgets.explorer.conftest import Page, open_page
 from tests.widgets.messages import name_of, read
 
 ROOT = Path(__file__).parent.parent.parent
 WRITER = runpy.run_path(str(ROOT / ".ci" / "protocol.py"))
 PANELS: dict[str, Protocol] = WRITER["PANELS"]
 
-__all__ = ["open_page", "server"]
+__all__ = ["open_page"]
 
 #: what the questions of an explorer's page have beside their name; ID stands for a run's
 ID = "an id"
+PICTURE = base64.b64encode(picture()).decode()
 ASKED: dict[str, dict[str, Any]] = {
     "edit": {"seq": 1, "fields": {"temperature": 0.5}, "unset": ["seed"]},
+    "attach": {
+        "place": 0,
+        "kind": "image",
+        "name": "a.png",
+        "data": base64.b64encode(picture()).decode(),
+    },
     "run": {"auto": True},
+    "answer": {"id": "question-0", "yes": True},
     "vary": {"name": "temperature", "values": [0, 1]},
     "show": {"id": ID},
     "pin": {"id": ID},

@@ -14,6 +14,7 @@ from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import sources_html
 from nbchat.display.reply import fenced, reply_markdown
 from nbchat.display.sanitise import as_html, open_html
+from nbchat.display.tool_calls import rounds_html
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice, ResponseMessage
@@ -59,6 +60,7 @@ class LaneFeed:
             "error": entry.sentence if entry.is_over else "",
             "facts": entry.facts,
             "pinned": entry.is_pinned,
+            "rounds": "" if entry.run is None else rounds_html(entry.run.rounds),
         }
 
     def _new_choices(self, *, is_whole: bool) -> list[Record]:

@@ -11,9 +11,13 @@ import msgspec
 from nbchat.api.check import is_credential
 from nbchat.api.fields import FIELDS
 from nbchat.code import Draft, implied, problems, refusals
-from nbchat.code.draft import profile_of
+from nbchat.code.as_draft import profile_of
 from nbchat.errors import CheckError, NbchatError
+from nbchat.options import OPTIONS
+from nbchat.request.describe import describe
+from nbchat.request.draft import is_json
 from nbchat.session import current_profile
+from nbchat.widgets.explorer.attached import Attachments
 
 _WHOLE = re.compile(r"[-+]?\d+")
 #: the greatest whole number that JavaScript holds exactly
@@ -22,20 +26,24 @@ NO_PROMPT = "Write a message first."
 _BLANK = {"role": "user", "content": ""}
 
 
-def form_of(draft: Draft, model: str | None) -> dict[str, Any]:
+def form_of(
+    draft: Draft, model: str | None, attachments: Attachments | None = None
+) -> dict[str, Any]:
     """Give a draft as JSON for the page, with what is wrong with it.
 
     `model` answers where the draft names none. `problems` maps a field to its first sentence;
     what belongs to no control stands under extra.
     """
+    attachments = attachments or Attachments()
     found: dict[str, str] = {}
     for problem in problems(draft, model) if draft.messages else _but_messages(draft, model):
-        has_place = problem.field in FIELDS() or problem.field in ("messages", "profile")
+        has_place = problem.field in {*FIELDS(), *panel_options(), "messages", "profile"}
         found.setdefault(problem.field if has_place else "extra", problem.sentence)
     return {
         "profile": draft.profile,
-        "messages": draft.messages or [_BLANK],
-        "fields": {name: _exact(value) for name, value in draft.fields.items()},
+        "messages": attachments.for_page(draft.messages) or [_BLANK],
+        "attachments": attachments.facts(draft.messages),
+        "fields": {name: _exact(value) for name, value in shown_fields(draft).items()},
         "extra": draft.extra,
         "problems": found,
         "refusals": refusals(draft, model),
@@ -78,23 +86,34 @@ def _says_something(message: Any) -> bool:
     return message.get("content") != "" or len(message.keys() - {"role", "content"}) > 0
 
 
-def edited(draft: Draft, change: Mapping[str, Any]) -> tuple[Draft, str]:
+def edited(
+    draft: Draft, change: Mapping[str, Any], variables: Mapping[str, Any] | None = None
+) -> tuple[Draft, str]:
     """Give the draft after a change of the page, and what followed from it, in words.
 
-    `change` has `fields` (set), `unset` (names), and of `messages`, `extra` and `profile`
-    those that have changed. What a field implies acts at once (`nbchat.code.implied`).
+    `change` has `fields` (set; nbchat's own options among them), `unset` (names), and of
+    `messages`, `extra` and `profile` those that have changed. What a field implies acts at once
+    (`nbchat.code.implied`). `variables` are those of the notebook, for functions by name.
     """
-    given = {name: _typed(name, value) for name, value in (change.get("fields") or {}).items()}
+    changed = {name: _typed(name, value) for name, value in (change.get("fields") or {}).items()}
     gone = [*(change.get("unset") or ())]
+    own = panel_options()
+    given = {
+        name: meant(name, value, draft, variables or {})
+        for name, value in changed.items()
+        if name not in own
+    }
     fields = {**draft.fields, **given}
     fields = {name: value for name, value in fields.items() if name not in gone}
     notes = []
-    for name in [*given, *gone]:
+    for name in [*given, *(name for name in gone if name not in own)]:
         fields, note = implied(fields, name)
         notes += [note] if note else []
     parts: dict[str, Any] = {name: change[name] for name in ("messages", "extra") if name in change}
     if "profile" in change:
         parts["profile"] = change["profile"] or None
+    parts |= {name: value for name, value in changed.items() if name in own}
+    parts |= {name: None for name in gone if name in own}
     following = msgspec.structs.replace(draft, fields=fields, **parts)
     refusal = key_in(following)
     if refusal:
@@ -102,6 +121,57 @@ def edited(draft: Draft, change: Mapping[str, Any]) -> tuple[Draft, str]:
         following = msgspec.structs.replace(following, extra=extra)
         notes.append(refusal)
     return following, " ".join(notes)
+
+
+def panel_options() -> list[str]:
+    """Give the names of nbchat's own options that have a control."""
+    return [name for name, option in OPTIONS().items() if not option.no_control]
+
+
+def shown_fields(draft: Draft) -> dict[str, Any]:
+    """Give what the controls show: the fields as data, and the options that are set."""
+    options = {name: getattr(draft, name) for name in panel_options()}
+    options = {name: value for name, value in options.items() if value is not None}
+    if callable(options.get("confirm")):
+        options["confirm"] = True
+    try:
+        fields = describe(draft).fields
+    except CheckError:
+        fields = {name: value for name, value in draft.fields.items() if is_json(value)}
+    return {**fields, **options}
+
+
+def meant(name: str, value: Any, draft: Draft, variables: Mapping[str, Any]) -> Any:
+    """Give what a page means by the value of a field: functions and types by their JSON or name.
+
+    A page knows a function as its schema. One that is still there, letter for letter, is the
+    function; a text among the tools names one of `variables`, and so does one as a type.
+    """
+    before = draft.fields.get(name)
+    if name in ("tools", "functions") and isinstance(value, list):
+        known = [one for one in before if not is_json(one)] if isinstance(before, list) else []
+        data = [_described(name, [one])[0] for one in known]
+        found = dict(zip(map(_key, data), known, strict=True))
+        return [_function(entry, found, variables) for entry in value]
+    if name == "response_format":
+        if before is not None and not is_json(before) and _described(name, before) == value:
+            return before
+        named = variables.get(value) if isinstance(value, str) else None
+        return value if named is None else named
+    return value
+
+
+def _function(entry: Any, known: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
+    named = variables.get(entry) if isinstance(entry, str) else None
+    return named if callable(named) else known.get(_key(entry), entry)
+
+
+def _described(name: str, value: Any) -> Any:
+    return describe(Draft(fields={name: value})).fields[name]
+
+
+def _key(value: Any) -> str:
+    return msgspec.json.encode(value, order="sorted").decode()
 
 
 def key_in(draft: Draft) -> str:

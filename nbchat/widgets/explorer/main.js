@@ -114,6 +114,7 @@ function render({ model, el }) {
 
   // left
   const fields = opening.controls;
+  const questions = questionView(panel);
   const messages = messageEditor(panel);
   const form = parameterForm(panel, fields.filter((field) => field.name !== "model"), new Set(opening.open));
   const modelProblem = h("p", { class: "nbx-problem", role: "alert", hidden: true });
@@ -152,7 +153,7 @@ function render({ model, el }) {
     for (const lane of reply.lanes()) if (lane.pinned !== wanted) panel.send({ do: "pin", id: lane.id });
   }
   const isPinned = () => reply.lanes().length > 0 && reply.lanes().every((lane) => lane.pinned);
-  const right = h("div", { class: "nbx-right" }, tablist, ...tabs.map((each) => each.page),
+  const right = h("div", { class: "nbx-right" }, tablist, questions.el, ...tabs.map((each) => each.page),
     h("div", { class: "nbx-foot" }, facts, pin, varying.button, varying.el));
 
   const line = h("div", { class: "nbx-status", role: "status", "aria-live": "polite" });
@@ -263,6 +264,7 @@ function render({ model, el }) {
       counts();
       if (tab === "compare") post({ do: "compare" });
     },
+    questions: (message) => { questions.take(message.questions); },
     models: (message) => { names = message.names; modelBox.offer(names); },
     compare: compare.take,
     tokens: tokens.take,

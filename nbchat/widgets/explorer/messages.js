@@ -36,6 +36,8 @@ function messageEditor(panel) {
   const wrong = new Map();
   /** @type {unknown[]} */
   let messages = [];
+  /** @type {Record<string, AttachmentFacts>} */
+  let known = {};
   /** @type {Set<number>} */
   let asJson = new Set();
 
@@ -69,7 +71,9 @@ function messageEditor(panel) {
    * @param {number} place
    */
   function row(message, place) {
-    const isText = isPlain(message) && !asJson.has(place);
+    const media = hasAttachments(message, known) && !asJson.has(place) ? message.content : null;
+    const isText = (isPlain(message) || media !== null) && !asJson.has(place);
+    const text = media ? textOf(media) : isPlain(message) ? message.content : "";
     const now = roleOf(message);
     const roles = ROLE_NAMES.includes(now) ? ROLE_NAMES : [...ROLE_NAMES, now];
     const role = h("select", {
@@ -79,10 +83,15 @@ function messageEditor(panel) {
     const area = h("textarea", {
       class: `nbx-input${isText ? "" : " nbx-json"}`, rows: 1, "aria-label": `text of message ${place + 1}${isText ? "" : ", JSON"}`,
       placeholder: now === "user" ? "Ask something…" : now === "system" ? "How the model is to answer…" : "",
-      value: isText ? message.content : JSON.stringify(message, null, 2), spellcheck: isText ? "true" : "false",
+      value: isText ? text : JSON.stringify(message, null, 2), spellcheck: isText ? "true" : "false",
       oninput: () => {
         grow(area);
-        if (isText) { tell(replaced(place, { ...asMapping(messages[place]), content: area.value })); return; }
+        if (isText) {
+          const now = asMapping(messages[place]);
+          const content = Array.isArray(now.content) ? withText(now.content, area.value) : area.value;
+          tell(replaced(place, { ...now, content }));
+          return;
+        }
         try {
           const read = JSON.parse(area.value);
           wrong.delete(place);
@@ -95,18 +104,23 @@ function messageEditor(panel) {
     });
     const el = h("li", { class: "nbx-message" },
       h("div", { class: "nbx-messagehead" }, role, h("span", { class: "nbx-tools" },
+        now === "user" ? attachButton(panel, place) : null,
         iconButton("braces", isText ? "this message as JSON" : "this message as text", () => {
           if (isText) asJson.add(place); else asJson.delete(place);
           draw();
           list.children[place].querySelector("textarea")?.focus();
-        }, { disabled: !isText && !isPlain(message) }),
+        }, { disabled: !isText && !isPlain(message) && !hasAttachments(message, known) }),
         iconButton("up", "move up", () => moved(place, place - 1), { disabled: place === 0 }),
         iconButton("down", "move down", () => moved(place, place + 1), { disabled: place === messages.length - 1 }),
         iconButton("close", "remove this message", () => {
           asJson = new Set();
           wrong.clear();
           tell(messages.filter((_, other) => other !== place), Math.max(0, place - 1));
-        }))), area);
+        }))), area, media ? attachmentRow(media, known, (part) => {
+      const rest = media.filter((other) => other !== part);
+      const isBare = rest.every((other) => asMapping(other).type === "text");
+      tell(replaced(place, { ...asMapping(messages[place]), content: isBare ? textOf(rest) : rest }), place);
+    }) : null);
     requestAnimationFrame(() => grow(area));
     return el;
   }
@@ -130,6 +144,7 @@ function messageEditor(panel) {
      * @param {{ hasValues?: boolean }} [how]
      */
     update(state, { hasValues = true } = {}) {
+      known = state.attachments;
       if (hasValues && !same(state.messages, messages)) {
         messages = state.messages;
         asJson = new Set();

@@ -12,13 +12,15 @@ import traitlets
 
 from nbchat import session
 from nbchat.api.fields import FIELDS
-from nbchat.api.json_values import plain
 from nbchat.client import profiles as known
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of
-from nbchat.code.draft import copied
 from nbchat.errors import CheckError, NbchatError
+from nbchat.request.describe import attached
+from nbchat.request.draft import copied, value_copied
 from nbchat.run import Run
+from nbchat.session.pool import AT_ONCE, checked_at_once
 from nbchat.widgets.controls import controls, groups
+from nbchat.widgets.explorer.attached import Attachments
 from nbchat.widgets.explorer.entries import Entry, sentence_of
 from nbchat.widgets.explorer.form import (
     NO_PROMPT,
@@ -27,10 +29,12 @@ from nbchat.widgets.explorer.form import (
     form_of,
     is_empty,
     refuse_keys,
+    shown_fields,
 )
 from nbchat.widgets.explorer.picture import picture
 from nbchat.widgets.explorer.pinned_comparison import comparison
 from nbchat.widgets.explorer.probabilities import alternatives_record, tokens_record
+from nbchat.widgets.explorer.questions import Questions
 from nbchat.widgets.explorer.running import Runner
 from nbchat.widgets.explorer.screen import Screen
 from nbchat.widgets.stand_in import Panel, joined
@@ -41,7 +45,8 @@ if TYPE_CHECKING:
     from nbchat.client import Profile
 
 _PARTS = (
-    "dom", "temper", "controls", "form", "messages", "reply", "vary", "tokens", "records", "main",
+    "dom", "temper", "controls", "form", "attached", "messages", "calls", "reply", "vary", "tokens",
+    "records", "main",
 )  # fmt: skip
 _MOST_VALUES = 24
 _CODE: Mapping[str, Callable[[Draft], str]] = {
@@ -75,11 +80,15 @@ class Explorer(Panel):
         self._draft = draft
         self._profiles = {**(profiles or {})}
         self._base: str | None = None
+        self._attachments = Attachments()
         # Jupyter hands messages over in threads of its own (subshells)
         self._lock = threading.RLock()
         super().__init__(opening=self._opening())
         self._screen = Screen(self.send)
-        self._runner = Runner(self._screen.want, self.refresh_stand_in, self._profiles)
+        self._questions = Questions(self.send)
+        self._runner = Runner(
+            self._screen.want, self.refresh_stand_in, self._profiles, self._questions
+        )
         self.on_msg(self._take)
 
     @property
@@ -96,7 +105,7 @@ class Explorer(Panel):
 
         What names no profile is for the panel's own. Raise what `nbchat.code.draft_of` raises.
         """
-        found = copied(draft_of(source, notebook_variables()))
+        found = copied(attached(draft_of(source, notebook_variables())))
         with self._lock:
             if found.profile is None and not isinstance(source, Draft):
                 found = msgspec.structs.replace(found, profile=self._draft.profile)
@@ -114,8 +123,8 @@ class Explorer(Panel):
         if sentence:
             raise CheckError(sentence)
 
-    def vary(self, name: str, values: Iterable[Any]) -> None:
-        """Send the request once for each value of one field, at most four at once.
+    def vary(self, name: str, values: Iterable[Any], *, at_once: int = AT_ONCE) -> None:
+        """Send the request once for each value of one field, `at_once` of them together.
 
         Raise `CheckError` where a value breaks a rule; then nothing is sent.
         """
@@ -123,7 +132,8 @@ class Explorer(Panel):
             raise CheckError(
                 f"{name} varies over a list of values, not over {values!r}.", field=name
             )
-        sentence = self._vary(name, [plain(value, name) for value in values])
+        given = [value_copied(value, name) for value in values]
+        sentence = self._vary(name, given, checked_at_once(at_once))
         if sentence:
             raise CheckError(sentence, field=name)
 
@@ -199,7 +209,8 @@ class Explorer(Panel):
         }
 
     def _form(self) -> dict[str, Any]:
-        found = form_of(self._draft, default_model(self._draft, self._profiles))
+        model = default_model(self._draft, self._profiles)
+        found = form_of(self._draft, model, self._attachments)
         if self._draft.profile in self._profiles:
             found["problems"].pop("profile", None)
         return found
@@ -233,37 +244,40 @@ class Explorer(Panel):
     def _why_not(self, draft: Draft) -> str:
         if is_empty(draft):
             return NO_PROMPT
-        form = form_of(draft, default_model(draft, self._profiles))
+        form = form_of(draft, default_model(draft, self._profiles), self._attachments)
         if draft.profile in self._profiles:
             form["problems"].pop("profile", None)
         return next(iter(form["problems"].values()), "")
 
-    def _start(self, entries: list[Entry], *, varies: bool = False) -> str:
+    def _start(self, entries: list[Entry], *, varies: bool = False, at_once: int = AT_ONCE) -> str:
         try:
-            self._runner.start(entries)
+            self._runner.start(entries, at_once=at_once)
         except NbchatError as error:
             return sentence_of(error)
         self._screen.entries.extend(entries)
         self._screen.open(entries, varies=varies)
         return ""
 
-    def _vary(self, name: str, values: list[Any]) -> str:
+    def _vary(self, name: str, values: list[Any], at_once: int = AT_ONCE) -> str:
         """Start the draft at each value; give the sentence that says why it waits, else ""."""
         if name not in FIELDS():
             return f"{name} is not a field of the request."
         if not 0 < len(values) <= _MOST_VALUES:
             return f"{name} takes 1 to {_MOST_VALUES} values at a time, not {len(values)}."
         with self._lock:
-            drafts = [edited(self._draft, {"fields": {name: value}})[0] for value in values]
+            drafts = [
+                edited(self._draft, {"fields": {name: value}}, notebook_variables())[0]
+                for value in values
+            ]
             sentences = [sentence for draft in drafts if (sentence := self._why_not(draft))]
             if sentences:
                 return sentences[0]
             first = self._next_number()
             entries = [
-                Entry(draft, first + k, f"{name} {_shown(draft.fields.get(name))}")
+                Entry(draft, first + k, f"{name} {_shown(shown_fields(draft).get(name))}")
                 for k, draft in enumerate(drafts)
             ]
-            return self._start(entries, varies=True)
+            return self._start(entries, varies=True, at_once=at_once)
 
     def _take(self, _panel: Any, content: Any, _buffers: Any) -> None:
         """Do what a page asks for. Jupyter calls it, with JSON that the page has sent."""
@@ -280,12 +294,25 @@ class Explorer(Panel):
     def _do_hello(self, content: dict[str, Any]) -> None:
         self.send({"on": "form", "form": self._form(), "by": content["view"], "seq": 0})
         self._screen.tell_all(content["view"])
+        self._questions.tell_all()
         self._offer_models()
 
     def _do_edit(self, content: dict[str, Any]) -> None:
-        draft, note = edited(self._draft, content)
+        if "messages" in content:
+            content = {**content, "messages": self._attachments.from_page(content["messages"])}
+        draft, note = edited(self._draft, content, notebook_variables())
         about = {"by": content["view"], "seq": content.get("seq", 0), "note": note}
         self._set_draft(draft, **about)
+
+    def _do_attach(self, content: dict[str, Any]) -> None:
+        part = self._attachments.part_of(content["kind"], content["name"], content["data"])
+        messages = [*self._draft.messages] or [{"role": "user", "content": ""}]
+        message = messages[content["place"]]
+        said = message.get("content")
+        own = [{"type": "text", "text": said}] if isinstance(said, str) and said.strip() else said
+        messages[content["place"]] = {**message, "content": [*(own or ()), part]}
+        draft = msgspec.structs.replace(self._draft, messages=messages)
+        self._set_draft(draft, note=f"{content['name']} is attached.")
 
     def _do_reset(self, _content: dict[str, Any]) -> None:
         model = {name: v for name, v in self._draft.fields.items() if name == "model"}
@@ -299,6 +326,9 @@ class Explorer(Panel):
 
     def _do_stop(self, _content: dict[str, Any]) -> None:
         self.stop()
+
+    def _do_answer(self, content: dict[str, Any]) -> None:
+        self._questions.answer(content["id"], is_wanted=content["yes"] is True)
 
     def _do_vary(self, content: dict[str, Any]) -> None:
         sentence = self._vary(content["name"], content["values"])

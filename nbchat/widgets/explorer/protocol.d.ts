@@ -16,6 +16,15 @@ interface Edit {
   profile?: string;
 }
 
+interface Attach {
+  do: "attach";
+  view: string;
+  place: number;
+  kind: "audio" | "file" | "image";
+  name: string;
+  data: string;
+}
+
 interface Reset {
   do: "reset";
   view: string;
@@ -25,6 +34,13 @@ interface Send {
   do: "run";
   view: string;
   auto: boolean;
+}
+
+interface Answer {
+  do: "answer";
+  view: string;
+  id: string;
+  yes: boolean;
 }
 
 interface Stop {
@@ -94,12 +110,18 @@ interface FormNews {
 interface Form {
   profile: string | null;
   messages: Array<unknown>;
+  attachments: Record<string, AttachmentFacts>;
   fields: Record<string, unknown>;
   extra: Record<string, unknown>;
   problems: Record<string, string>;
   refusals: Record<string, string>;
   model: string | null;
   in_force: string;
+}
+
+interface AttachmentFacts {
+  facts: string;
+  thumbnail: string;
 }
 
 interface Refused {
@@ -125,6 +147,7 @@ interface Lane {
   error: string;
   facts: string;
   pinned: boolean;
+  rounds: string;
   choices: Array<ChoiceDelta>;
 }
 
@@ -156,6 +179,7 @@ interface LaneDelta {
   error?: string;
   facts?: string;
   pinned?: boolean;
+  rounds?: string;
   choices?: Array<ChoiceDelta>;
 }
 
@@ -177,6 +201,16 @@ interface Row {
   error: string;
   tokens: number | null;
   time: string;
+}
+
+interface Questions {
+  on: "questions";
+  questions: Array<OpenQuestion>;
+}
+
+interface OpenQuestion {
+  id: string;
+  text: string;
 }
 
 interface Models {
@@ -267,8 +301,10 @@ interface Control {
 type FromPage =
   | Hello
   | Edit
+  | Attach
   | Reset
   | Send
+  | Answer
   | Stop
   | Vary
   | Show
@@ -285,6 +321,7 @@ type FromKernel =
   | Lanes
   | Frame
   | Rows
+  | Questions
   | Models
   | Comparison
   | Tokens

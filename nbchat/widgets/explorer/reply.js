@@ -30,14 +30,15 @@ function replyView(panel) {
   function made(lane, isAlone) {
     /** @type {Map<number, ReturnType<typeof columnOf>>} */
     const columns = new Map();
+    const rounds = h("div", { class: "nbx-rounds", hidden: true });
     const choices = h("div", { class: "nbx-choices" });
     const problem = h("p", { class: "nbx-error", role: "alert", hidden: true });
     const facts = h("span", { class: "nbx-facts" });
     const pin = iconButton("pin", `pin ${lane.label || "this reply"}`, () => panel.send({ do: "pin", id: lane.id }), { "aria-pressed": "false" });
     const head = h("header", { class: "nbx-lanehead" }, h("span", { class: "nbx-lanelabel" }, lane.label), pin);
     const status = h("p", { class: "nbx-waiting" });
-    const box = h("article", { class: "nbx-lane", "aria-label": lane.label || "reply", "aria-busy": "true" }, isAlone ? null : head, choices, status, problem, isAlone ? null : h("footer", {}, facts));
-    return { el: box, choices, problem, facts, status, pin, columns, info: { ...lane } };
+    const box = h("article", { class: "nbx-lane", "aria-label": lane.label || "reply", "aria-busy": "true" }, isAlone ? null : head, rounds, choices, status, problem, isAlone ? null : h("footer", {}, facts));
+    return { el: box, rounds, choices, problem, facts, status, pin, columns, info: { ...lane } };
   }
 
   /** @param {Lane[]} found */
@@ -58,6 +59,12 @@ function replyView(panel) {
       const lane = lanes.get(part.id);
       if (!lane) continue;
       Object.assign(lane.info, part);
+      if (part.rounds !== undefined) {
+        const open = [...lane.rounds.querySelectorAll("details")].map((each) => each.open);
+        lane.rounds.innerHTML = part.rounds; // made by nbchat.display.tool_calls, where all is escaped
+        lane.rounds.querySelectorAll("details").forEach((each, k) => { each.open = open[k] ?? each.open; });
+        lane.rounds.hidden = part.rounds === "";
+      }
       for (const delta of part.choices ?? []) column(lane, delta.index).take(delta);
       const isRunning = !IS_OVER.has(lane.info.state);
       lane.el.setAttribute("aria-busy", String(isRunning));

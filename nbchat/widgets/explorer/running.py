@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from nbchat import session
-from nbchat.api.check import check
+from nbchat.session.pool import AT_ONCE, Pool
 from nbchat.widgets.explorer.entries import Entry, sentence_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from nbchat.client import Profile
     from nbchat.run import Run
-    from nbchat.session import Playing
+    from nbchat.widgets.explorer.questions import Questions
 
-AT_ONCE = 4
-_LEAVE_WITHIN_S = 2.0
 _LOOK_EVERY_S = 0.02
+_STOPPED = "It was stopped before it was sent."
 
 
 class Runner:
     """Plays the entries of one panel; starting others stops those that go on.
 
     `changed` is called, from the threads, when there is something to paint; `ended` when an
-    entry is over. `profiles` maps names to profiles that the user gave as objects.
+    entry is over. `profiles` maps names to profiles that the user gave as objects; `questions`
+    asks where calls have to be confirmed.
     """
 
     def __init__(
@@ -33,34 +36,42 @@ class Runner:
         changed: Callable[[], None],
         ended: Callable[[], None],
         profiles: Mapping[str, Profile],
+        questions: Questions,
     ):
         self._changed = changed
         self._ended = ended
         self._profiles = profiles
-        self._batch: _Batch | None = None
+        self._questions = questions
+        self._entries: Sequence[Entry] = ()
+        self._pool: Pool[_Played] = self._new_pool(AT_ONCE)
 
     @property
     def is_running(self) -> bool:
         """Whether an entry is not over."""
-        return self._batch is not None and self._batch.is_running
+        return any(not entry.is_over for entry in self._entries)
 
-    def start(self, entries: Sequence[Entry]) -> None:
-        """Play entries, at most four at once. What went on before is stopped."""
+    def start(self, entries: Sequence[Entry], *, at_once: int = AT_ONCE) -> None:
+        """Play entries, some at once. What went on before is stopped.
+
+        Raise what `nbchat.session.prepare` raises; then nothing was stopped or sent.
+        """
+        played = [_Played(entry, self._execution(entry)) for entry in entries]
+        pool = self._new_pool(at_once)
         self.stop()
-        played = [_Played(entry, self._playing(entry)) for entry in entries]
-        self._batch = _Batch(played, self._changed, self._ended)
-        self._batch.start()
+        self._entries, self._pool = entries, pool
+        pool.add(played)
 
     def stop(self) -> None:
         """Close the connections at once. What has come is kept, as interrupted."""
-        if self._batch is not None:
-            self._batch.stop()
+        self._pool.stop()
+        self._questions.decline_all()
+        self._changed()
 
     def wait(self) -> None:
         """Wait until all is over; an interrupt stops it."""
-        batch = self._batch
         try:
-            while batch is not None and batch.is_running:
+            while self.is_running:
+                self._questions.ask_in_the_cell()
                 time.sleep(_LOOK_EVERY_S)
         except KeyboardInterrupt:
             self.stop()
@@ -68,24 +79,62 @@ class Runner:
 
     def close(self) -> None:
         """Stop, and wait a moment for the threads to end."""
-        if self._batch is not None:
-            self._batch.stop()
-            self._batch.join(_LEAVE_WITHIN_S)
+        self._pool.stop()
+        self._questions.decline_all()
+        self._pool.leave()
 
-    def _playing(self, entry: Entry) -> Playing:
+    def _new_pool(self, at_once: int) -> Pool[_Played]:
+        return Pool(
+            at_once=at_once,
+            on_begin=self._begun,
+            on_end=self._over,
+            on_skip=self._skipped,
+            name="nbchat-explore",
+        )
+
+    def _execution(self, entry: Entry) -> session.Execution:
         draft = entry.draft
-        params = check(draft.fields, extra=draft.extra or None)
         name = draft.profile
-        profile = self._profiles.get(name, name) if name is not None else None
-        prepared = session.prepare(draft.messages, params, profile=profile)
+        profile = self._profiles.get(name, name) if isinstance(name, str) else name
+        confirm = self._questions.ask if draft.confirm is True else draft.confirm
+        draft = msgspec.structs.replace(draft, profile=profile, confirm=confirm, thread=None)
         watcher = _Watcher(entry, self._changed)
-        return session.Playing(prepared, profile, watcher, None, None)
+        return session.Execution(session.prepare(draft, say=watcher.status), watcher=watcher)
+
+    def _begun(self, played: _Played) -> None:
+        played.entry.run = played.execution.run
+        played.entry.state = "running"
+        self._changed()
+
+    def _over(self, played: _Played, error: BaseException | None) -> None:
+        entry, run = played.entry, played.execution.run
+        if error is not None:
+            run.error = run.error or error
+            entry.problem = sentence_of(error)
+        entry.state = "interrupted" if run.status == "running" else run.status
+        self._changed()
+        self._ended()
+
+    def _skipped(self, played: _Played, error: BaseException | None) -> None:
+        entry = played.entry
+        entry.problem = _STOPPED if error is None else f"It was not sent: {sentence_of(error)}"
+        entry.state = "interrupted" if error is None else "error"
+        self._changed()
+        self._ended()
 
 
 class _Played:
-    def __init__(self, entry: Entry, playing: Playing):
+    """An entry that is played: a job of the pool."""
+
+    def __init__(self, entry: Entry, execution: session.Execution):
         self.entry = entry
-        self.playing = playing
+        self.execution = execution
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.execution)
+
+    def cancel(self) -> None:
+        self.execution.cancel()
 
 
 class _Watcher:
@@ -103,69 +152,3 @@ class _Watcher:
         self._changed()
 
     def finish(self, run: Run) -> None: ...
-
-
-class _Batch:
-    def __init__(
-        self, played: list[_Played], changed: Callable[[], None], ended: Callable[[], None]
-    ):
-        self._played = played
-        self._waiting = iter(played)
-        self._changed = changed
-        self._ended = ended
-        self._lock = threading.Lock()
-        self._is_stopped = False
-        # daemons: a server that is silent must not hold back the end of the kernel
-        self._workers = [
-            threading.Thread(target=self._work, name=f"nbchat-explore-{number}", daemon=True)
-            for number in range(min(AT_ONCE, len(played)))
-        ]
-
-    @property
-    def is_running(self) -> bool:
-        return any(not one.entry.is_over for one in self._played)
-
-    def start(self) -> None:
-        for worker in self._workers:
-            worker.start()
-
-    def stop(self) -> None:
-        with self._lock:
-            self._is_stopped = True
-        for one in self._played:
-            if one.entry.state == "waiting":
-                one.entry.problem = "It was stopped before it was sent."
-                one.entry.state = "interrupted"
-            elif one.entry.state == "running":
-                one.playing.cancel()
-        self._changed()
-
-    def join(self, within_s: float) -> None:
-        leave_at = time.monotonic() + within_s
-        for worker in self._workers:
-            worker.join(max(0.0, leave_at - time.monotonic()))
-
-    def _work(self) -> None:
-        while (one := self._next()) is not None:
-            entry = one.entry
-            try:
-                for _ in one.playing:
-                    pass
-            except BaseException as error:  # noqa: BLE001 - it is shown, and is the run's
-                if one.playing.run.error is None:
-                    one.playing.run.error = error
-                entry.problem = sentence_of(error)
-            status = one.playing.run.status
-            entry.state = "interrupted" if status == "running" else status
-            self._changed()
-            self._ended()
-
-    def _next(self) -> _Played | None:
-        with self._lock:
-            one = None if self._is_stopped else next(self._waiting, None)
-            if one is not None:
-                one.entry.run = one.playing.run
-                one.entry.state = "running"
-        if one is not None:
-            self._changed()
-        return one

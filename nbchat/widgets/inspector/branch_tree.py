@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from nbchat.errors import NbchatError
 from nbchat.frames.branches import branches
 from nbchat.frames.token_texts import visible
+from nbchat.session.pool import Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -124,7 +125,7 @@ class Started(Protocol):
 
 
 class Writing:
-    """The branches that are being written, each in a thread of its own: the kernel stays free.
+    """The branches that are being written, in the threads of a pool: the kernel stays free.
 
     `tell` is called when that changes: with "busy", a bool, and "sentence", what went wrong with
     the last one, "" for nothing.
@@ -132,55 +133,52 @@ class Writing:
 
     def __init__(self, tell: Callable[[dict[str, Any]], None]):
         self._tell = tell
+        self._pool: Pool[_Task] = Pool(on_end=self._over, on_skip=self._over, name="nbchat-branch")
         self._lock = threading.Lock()
-        self._tasks: dict[threading.Thread, _Task] = {}
+        self._n_open = 0
 
     @property
     def is_busy(self) -> bool:
-        return bool(self._tasks)
+        return self._n_open > 0
 
     def begin(self, start: Callable[[], Started], end: Callable[[Any], None]) -> None:
         """Start and play a branch; `end` is given what `play` gave."""
-        task = _Task(start, end)
-        thread = threading.Thread(target=self._work, args=(task,), daemon=True, name="branch")
         with self._lock:
-            self._tasks[thread] = task
+            self._n_open += 1
         self._tell({"busy": True, "sentence": ""})
-        thread.start()
+        self._pool.add([_Task(start, end)])
 
     def stop(self) -> None:
         """Stop all of them. What has come is kept."""
-        for task in list(self._tasks.values()):
-            task.stop()
+        self._pool.stop()
 
-    def _work(self, task: _Task) -> None:
+    def _over(self, task: _Task, error: BaseException | None) -> None:
         sentence = ""
-        try:
-            task.run()
-        except NbchatError as error:
-            sentence = str(error)
-        except Exception as error:  # noqa: BLE001 - there is no cell to show it in: the page does
-            sentence = f"{type(error).__name__}: {error}"
+        if error is not None and not task.is_stopped:
+            is_ours = isinstance(error, NbchatError)
+            sentence = str(error) if is_ours else f"{type(error).__name__}: {error}"
         with self._lock:
-            del self._tasks[threading.current_thread()]
-            is_busy = bool(self._tasks)
-        self._tell({"busy": is_busy, "sentence": "" if task.is_stopped else sentence})
+            self._n_open -= 1
+        self._tell({"busy": self.is_busy, "sentence": sentence})
 
 
 class _Task:
+    """A branch from its beginning to its end: a job of the pool."""
+
     def __init__(self, start: Callable[[], Started], end: Callable[[Any], None]):
         self.is_stopped = False
         self._start = start
         self._end = end
         self._started: Started | None = None
 
-    def run(self) -> None:
+    def __iter__(self) -> Iterator[None]:
         self._started = started = self._start()
         if self.is_stopped:
             started.cancel()
         self._end(started.play())
+        yield
 
-    def stop(self) -> None:
+    def cancel(self) -> None:
         self.is_stopped = True
         if self._started is not None:
             self._started.cancel()

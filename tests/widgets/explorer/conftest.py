@@ -20,12 +20,6 @@ BESIDE: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as server:
-        yield server
-
-
 class Page:
     """What a page of the panel sends and hears, without a browser."""
 
@@ -34,6 +28,7 @@ class Page:
         self.heard: list[dict[str, Any]] = []
         panel.send = self._hear
         panel._screen._send = self._hear
+        panel._questions._tell = self._hear
 
     def _hear(self, content: dict[str, Any], buffers: Any = None) -> None:
         read(content, EXPLORER.kernel)

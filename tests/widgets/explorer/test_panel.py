@@ -395,7 +395,8 @@ def test_drafts_that_json_cannot_carry_are_refused_at_the_door() -> None:
     ("fields", "sentence"),
     [
         ({"temprature": 9}, "Did you mean temperature?"),
-        ({"images": "a.png"}, "images is not a field of the request"),
+        ({"images": "a.png"}, "images names a.png: there is no such file"),
+        ({"thread": "main"}, "explore() takes no thread"),
         ({"extra": 5}, "extra is 5, but it must be a mapping of fields"),
         ({"tools": [lambda *many: 1]}, "tools"),
     ],
@@ -421,9 +422,11 @@ def test_functions_and_types_are_what_would_be_sent_for_them() -> None:
         """Add."""
         return a + b
 
-    fields = nbchat.explore("Hi", tools=[add], response_format=list[int]).draft.fields
+    panel = nbchat.explore("Hi", tools=[add], response_format=list[int])
+    fields = panel.opening["form"]["fields"]
     assert fields["tools"][0]["function"]["name"] == "add"
     assert fields["response_format"]["type"] == "json_schema"
+    assert panel.draft.fields["tools"] == [add]
 
 
 def test_values_to_vary_over_can_be_numpys_and_must_be_several(server: ScriptedServer) -> None:

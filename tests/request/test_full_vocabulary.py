@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,9 @@ import numpy as np
 import pytest
 
 import nbchat
-from nbchat import session
+from nbchat import local, session
 from nbchat.errors import CheckError
-from nbchat.session import full_vocabulary, server_kind
+from nbchat.request import full_vocabulary
 from tests.scripted import Reply, ScriptedServer, chunk, logprob_entry, sse
 
 ASKED: dict[str, Any] = {"model": "m", "logprobs": True, "top_logprobs": "all"}
@@ -22,16 +21,9 @@ def models(owner: str, **meta: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+def answering() -> Any:
     told = {"content": [logprob_entry("a", -0.5, [("a", -0.5), ("b", -1.0)])]}
-    with ScriptedServer(
-        default=Reply(sse(chunk("a", logprobs=told), chunk(finish_reason="stop")))
-    ) as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
-        server_kind._kinds.clear()
-        server_kind.vocabulary_sizes.clear()
+    return Reply(sse(chunk("a", logprobs=told), chunk(finish_reason="stop")))
 
 
 def test_all_is_the_size_of_the_vocabulary_on_the_wire(server: ScriptedServer) -> None:
@@ -87,9 +79,10 @@ def test_rows_that_would_eat_the_memory_are_refused(
 
 
 def test_nothing_is_started_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(full_vocabulary, "_embedded_runs", lambda: False)
+    monkeypatch.setattr(local, "status_if_used", lambda: None)
+    messages = [{"role": "user", "content": "Hi"}]
     with pytest.raises(CheckError, match="needs the embedded model to run"):
-        full_vocabulary.with_whole_rows(ASKED, {}, "local")
+        session.prepare(nbchat.Draft(messages=messages, fields=ASKED, profile="local"))
 
 
 @pytest.mark.local

@@ -1,4 +1,4 @@
-"""A request that is being put together: what was set so far, right or wrong."""
+"""Whatever describes a request, as a draft."""
 
 from __future__ import annotations
 
@@ -13,30 +13,18 @@ from nbchat.api.params import ChatParams
 from nbchat.api.rules import unstreamable
 from nbchat.client import profiles
 from nbchat.client.client import dressed
+from nbchat.options import OPTIONS
+from nbchat.request.describe import as_data
+from nbchat.request.draft import Draft, value_copied
+from nbchat.request.prepare import Prepared
 from nbchat.run import Run
-from nbchat.session import Prepared, current_profile
+from nbchat.session import current_profile
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
 
 #: what the client puts into a body by itself: it is no part of what was asked
 _ADDED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
-
-
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that is being put together. Nothing in it is checked: see `problems`.
-
-    - `messages`: list of dict, as the reference has them
-    - `fields`: the declared fields that are set, as JSON would have them; None is null, and
-      a field that is not there is unset
-    - `extra`: fields that the reference does not have, or declared ones to be sent unchecked
-    - `profile`: a name or a base URL; None is the profile that is in force
-    """
-
-    messages: list[dict[str, Any]] = []
-    fields: dict[str, Any] = {}
-    extra: dict[str, Any] = {}
-    profile: str | None = None
 
 
 def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> Draft:
@@ -64,7 +52,7 @@ def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> 
         return source
     if isinstance(source, Run):
         profile = _name(source.profile, source.base_url) if source.profile else None
-        return _of_params(source.params, source.messages, profile)
+        return _of_params(source.params, source.messages, profile, source.options)
     if isinstance(source, Prepared):
         profile = _name(source.profile.name, source.profile.base_url)
         return _of_params(source.params, source.messages, profile)
@@ -82,24 +70,17 @@ def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> 
     )
 
 
-def copied(draft: Draft) -> Draft:
-    """Give a draft that shares nothing with this one that can be changed."""
-    return Draft(
-        messages=plain(draft.messages, "messages"),
-        fields=plain(draft.fields, ""),
-        extra=plain(draft.extra, "extra"),
-        profile=draft.profile,
-    )
-
-
 def _of_params(
-    params: ChatParams, messages: list[dict[str, Any]], profile: str | None = None
+    params: ChatParams,
+    messages: list[dict[str, Any]],
+    profile: str | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Draft:
     return Draft(
         messages=plain(messages, "messages"),
         fields=params.given(),
         extra=plain(params.extra, "extra"),
-        profile=profile,
+        **{**(options or {}), "profile": profile},
     )
 
 
@@ -120,6 +101,11 @@ def _of_mapping(mapping: Mapping[str, Any]) -> Draft:
     given: dict[str, Any] = {
         name: value for name, value in mapping.items() if value is not msgspec.UNSET
     }
+    options = {
+        name: given.pop(name)
+        for name, option in OPTIONS().items()
+        if name in given and not option.no_argument
+    }
     extra = plain(given.pop("extra", None) or {}, "extra")
     if "messages" in given:
         messages = plain(given.pop("messages"), "messages")
@@ -127,11 +113,12 @@ def _of_mapping(mapping: Mapping[str, Any]) -> Draft:
     else:
         messages = []
     messages = _listed(messages)
-    values: dict[str, Any] = {name: plain(value, name) for name, value in given.items()}
+    values: dict[str, Any] = {name: value_copied(value, name) for name, value in given.items()}
     return Draft(
         messages=messages,
         fields={name: value for name, value in values.items() if name in FIELDS()},
         extra={**{n: v for n, v in values.items() if n not in FIELDS()}, **extra},
+        **options,
     )
 
 
@@ -153,9 +140,10 @@ def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:
     """Give the body that a draft would be sent as, checked or not.
 
     `profile` stands in the place of the draft's own. Raise ProfileError where that one is
-    not known.
+    not known, CheckError for a function or type that cannot be described.
     """
     found = profile_of(draft) if profile is None else profile
+    draft = as_data(draft)
     fields = dict(draft.fields)
     model = {"model": fields.pop("model")} if "model" in fields else {}
     body = model | {"messages": draft.messages} | fields | draft.extra

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,9 +8,11 @@ from typing import Any
 import pytest
 
 import nbchat
-from nbchat import session
+from nbchat import local, session
+from nbchat.code.flags import read_line
+from nbchat.code.line_draft import draft_of_line
 from nbchat.errors import CheckError
-from nbchat.session import logit_bias
+from nbchat.request import logit_bias
 from tests.scripted import Reply, Request, ScriptedServer, speaking
 
 IDS = {
@@ -30,11 +31,8 @@ def llama_cpp(request: Request) -> Any:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    with ScriptedServer(default=llama_cpp) as scripted:
-        session.runs.clear()
-        monkeypatch.setattr(session.settings, "profile", scripted.url)
-        yield scripted
+def answering() -> Any:
+    return llama_cpp
 
 
 class Codec:
@@ -118,8 +116,7 @@ def test_a_provider_is_not_asked_for_tokens(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_models_of_openai_are_asked_of_tiktoken(
     tiktoken: list[str], model: str, name: str
 ) -> None:
-    fields = {"model": model, "logit_bias": {" A": 1}}
-    found = logit_bias.with_token_ids(fields, "openai")
+    found = prepared({" A": 1}, model=model, profile="openai")
     assert found["logit_bias"] == {"65": 1}
     assert tiktoken == [name]
 
@@ -129,35 +126,47 @@ def test_without_tiktoken_the_sentence_says_what_to_install(
 ) -> None:
     monkeypatch.setattr(logit_bias.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(CheckError, match="install tiktoken, or give token ids"):
-        logit_bias.with_token_ids({"model": "gpt-4o", "logit_bias": {" A": 1}}, "openai")
+        prepared({" A": 1}, model="gpt-4o", profile="openai")
 
 
 @pytest.mark.parametrize(
     ("written", "ids"),
     [
         ('{" Paris": -100}', {"7042": -100}),
-        (" Paris=-100", {"7042": "-100"}),
-        ([" Paris=-100", "12=3"], {"7042": "-100", "12": "3"}),
-        ("a=b=1", {"5": "1"}),
+        ("' Paris=-100'", {"7042": -100}),
+        ("' Paris=-100' --logit-bias 12=3", {"7042": -100, "12": 3}),
+        ("a=b=1", {"5": 1}),
     ],
 )
 def test_what_stands_behind_a_flag_keeps_the_blanks_of_its_text(
-    server: ScriptedServer, written: Any, ids: dict[str, Any]
+    server: ScriptedServer, written: str, ids: dict[str, Any]
 ) -> None:
-    fields = {"model": "m", "logit_bias": written}
-    assert logit_bias.with_token_ids(fields, server.url)["logit_bias"] == ids
+    flags = read_line(f"--model m --logit-bias {written}", takes_text=False)
+    draft = draft_of_line(flags, "Hi", {}, str)
+    assert session.prepare(draft).params.given()["logit_bias"] == ids
 
 
 @pytest.mark.parametrize("written", ["null", "12=3", "{broken", "nonsense", None, 7])
 def test_what_holds_no_text_is_left_to_the_check(written: Any) -> None:
-    fields = {"logit_bias": written}
-    assert logit_bias.with_token_ids(fields, "local") is fields
+    assert not logit_bias.is_asked({"logit_bias": written})
 
 
 def test_nothing_is_started_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logit_bias, "_embedded_runs", lambda: False)
+    monkeypatch.setattr(local, "status_if_used", lambda: None)
     with pytest.raises(CheckError, match="needs the embedded model to run"):
-        logit_bias.with_token_ids({"logit_bias": {" Paris": 1}}, "local")
+        prepared({" Paris": 1}, profile="local")
+
+
+def test_what_else_is_wrong_is_said_before_a_tokenizer_is_asked(server: ScriptedServer) -> None:
+    with pytest.raises(CheckError, match="temperature"):
+        nbchat.chat("Hi", model="m", temperature=3, logit_bias={" Paris": -100})
+    assert server.requests == []
+
+
+def prepared(bias: dict[str, Any], *, profile: str, **fields: Any) -> dict[str, Any]:
+    messages = [{"role": "user", "content": "Hi"}]
+    draft = nbchat.Draft(messages=messages, fields={**fields, "logit_bias": bias}, profile=profile)
+    return session.prepare(draft).params.given()
 
 
 @pytest.mark.local

@@ -6,14 +6,13 @@ the vocabulary, which others refuse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from nbchat.client.profiles import LOCAL, Profile
 from nbchat.errors import CheckError
-from nbchat.session.server_kind import vocabulary_size_of
-from nbchat.session.settings import current_profile, resolved
+from nbchat.request.servers import Say, Servers
 
+FIELD = "top_logprobs"
 ALL = "all"
 #: alternatives of one run at most. Each takes 12 bytes for as long as the run is kept, and ten
 #: times as much while a frame is made of it
@@ -21,18 +20,14 @@ MOST_ALTERNATIVES = 20_000_000
 _BYTES = 12
 
 
-def is_all(fields: Mapping[str, Any]) -> bool:
+def is_asked(fields: Mapping[str, Any]) -> bool:
     """Tell whether a request asks for whole rows."""
-    wanted = fields.get("top_logprobs")
+    wanted = fields.get(FIELD)
     return isinstance(wanted, str) and wanted.strip().lower() == ALL
 
 
-def with_whole_rows(
-    fields: dict[str, Any],
-    extra: Mapping[str, Any] | None,
-    profile: str | Profile | None = None,
-    *,
-    say: Callable[[str], None] | None = None,
+def resolved(
+    fields: dict[str, Any], extra: dict[str, Any], named: Any, servers: Servers, say: Say
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give fields and extra with the size of the vocabulary for the word "all".
 
@@ -42,37 +37,22 @@ def with_whole_rows(
     """
     if fields.get("logprobs") not in (True, "true"):
         raise _refusal("needs logprobs: true")
-    size = vocabulary_size_of(_ready(profile, say))
+    profile = servers.profile(named)
+    if say is None and not servers.is_running(profile):
+        raise _refusal("needs the embedded model to run; ask it something first")
+    profile = servers.profile(named, say) if say is not None else profile
+    size = servers.vocabulary_size(profile)
     if size is None:
         rule = "is for the embedded model and other servers of llama.cpp: elsewhere 20 is the most"
         raise _refusal(rule)
-    _check_memory(fields, size, profile)
-    kept = {name: value for name, value in fields.items() if name != "top_logprobs"}
-    return kept, {**(extra or {}), "top_logprobs": size}
+    _check_memory(fields, size, servers.most_tokens(profile))
+    kept = {name: value for name, value in fields.items() if name != FIELD}
+    return kept, {**extra, FIELD: size}
 
 
-def _ready(profile: str | Profile | None, say: Callable[[str], None] | None) -> Profile:
-    found = current_profile(profile)
-    if say is None:
-        if found.name == LOCAL and not _embedded_runs():
-            raise _refusal("needs the embedded model to run; ask it something first")
-        return found
-    return resolved(profile, say)
-
-
-def _embedded_runs() -> bool:
-    from nbchat import local
-
-    status = local.status_if_used()
-    return status is not None and status.running
-
-
-def _check_memory(fields: Mapping[str, Any], size: int, profile: str | Profile | None) -> None:
+def _check_memory(fields: Mapping[str, Any], size: int, most_tokens: int | None) -> None:
     limit = _whole(fields.get("max_completion_tokens")) or _whole(fields.get("max_tokens"))
-    if limit is None and current_profile(profile).name == LOCAL:
-        from nbchat import local
-
-        limit = local.ensure().max_tokens
+    limit = most_tokens if limit is None else limit
     n = _whole(fields.get("n")) or 1
     most = max(MOST_ALTERNATIVES // (size * n), 1)
     if limit is not None and limit <= most:

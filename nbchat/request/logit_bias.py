@@ -14,55 +14,45 @@ from nbchat.api.support import encoding
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.errors import ApiError, CheckError, TransportError
-from nbchat.session.settings import client_of, current_profile, resolved
+from nbchat.request.servers import Say, Servers
 
+FIELD = "logit_bias"
 Tokens = list[tuple[int, str]]
 
 
-def with_token_ids(
-    fields: dict[str, Any],
-    profile: str | Profile | None = None,
-    *,
-    say: Callable[[str], None] | None = None,
-) -> dict[str, Any]:
-    """Give the fields of a request with the texts in `logit_bias` as token ids.
+def is_asked(fields: Mapping[str, Any]) -> bool:
+    """Tell whether there are texts among the keys, for which ids have to be found."""
+    bias = as_mapping(fields.get(FIELD))
+    return bias is not None and any(_is_text(key) for key in bias)
+
+
+def resolved(
+    fields: dict[str, Any], extra: dict[str, Any], named: Any, servers: Servers, say: Say
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give fields and extra with the texts in `logit_bias` as token ids.
 
     Keys that are whole numbers are ids and stay. Without `say` nothing is started: then the
     embedded model must run already. Raise CheckError for a text that is not one token (its
     pieces are in the sentence), and where no tokenizer is known.
     """
-    bias = _as_mapping(fields.get("logit_bias"))
-    if bias is None or not any(_is_text(key) for key in bias):
-        return fields
-    found = _ready(profile, say)
-    model = fields.get("model") or found.model or ""
-    tokens_of = _tokenizer(found, model if isinstance(model, str) else "")
+    bias = as_mapping(fields.get(FIELD)) or {}
+    profile = servers.profile(named)  # asks for no key: a tokenizer needs none
+    if profile.name == LOCAL:
+        if say is None and not servers.is_running(profile):
+            rule = "by text needs the embedded model to run; give token ids, or ask it something"
+            raise _refusal(None, f"{rule} first")
+        profile = servers.profile(named, say or (lambda _: None))
+    model = fields.get("model") or profile.model or ""
+    tokens_of = _tokenizer(profile, model if isinstance(model, str) else "", servers)
     by_id: dict[str, Any] = {}
     for key, amount in bias.items():
         token_id = str(_only_id(key, tokens_of(key), model) if _is_text(key) else key)
         if by_id.setdefault(token_id, amount) != amount:
             raise _refusal(key, f"is token {token_id}, which has another amount already")
-    return {**fields, "logit_bias": by_id}
+    return {**fields, FIELD: by_id}, extra
 
 
-def _ready(profile: str | Profile | None, say: Callable[[str], None] | None) -> Profile:
-    found = current_profile(profile)  # asks for no key: a tokenizer needs none
-    if found.name != LOCAL:
-        return found
-    if say is None and not _embedded_runs():
-        rule = "by text needs the embedded model to run; give token ids, or ask it something first"
-        raise _refusal(None, rule)
-    return resolved(profile, say or (lambda _: None))
-
-
-def _embedded_runs() -> bool:
-    from nbchat import local
-
-    status = local.status_if_used()
-    return status is not None and status.running
-
-
-def _as_mapping(bias: Any) -> Mapping[Any, Any] | None:
+def as_mapping(bias: Any) -> Mapping[Any, Any] | None:
     """Read what stands behind --logit-bias: JSON, or pairs whose texts keep their blanks."""
     if isinstance(bias, Mapping):
         return bias
@@ -95,7 +85,7 @@ def _only_id(text: str, tokens: Tokens, model: Any) -> int:
     raise _refusal(text, rule)
 
 
-def _tokenizer(profile: Profile, model: str) -> Callable[[str], Tokens]:
+def _tokenizer(profile: Profile, model: str, servers: Servers) -> Callable[[str], Tokens]:
     """Choose who knows the tokens of a model: the server where it can be asked, else tiktoken."""
     name = encoding(model)
     if name is not None and not _is_llama_cpp(profile):
@@ -103,7 +93,7 @@ def _tokenizer(profile: Profile, model: str) -> Callable[[str], Tokens]:
     preset = profiles.PRESETS.get(profile.name)
     if not _is_llama_cpp(profile) and preset is not None and preset.base_url == profile.base_url:
         raise _unknown(profile, model)
-    client = client_of(profile)
+    client = servers.client(profile)
 
     def ask(text: str) -> Tokens:
         try:

@@ -1,0 +1,97 @@
+"""The arguments of a call as a draft, and the signature that the declarations imply."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from nbchat.api.params import ChatParams
+from nbchat.errors import CheckError
+from nbchat.options import OPTIONS
+from nbchat.request.draft import Draft
+
+_ATTACHED = ("images", "audio_in", "files")
+
+
+def draft_of_arguments(
+    prompt: Any, messages: Any, arguments: Mapping[str, Any], *, by: str = "chat"
+) -> Draft:
+    """Give the draft of what `nbchat.chat` and its like were called with.
+
+    `prompt` is a text, a message or a list of messages, `messages` the same by the API's name.
+    `by` names the function. Raise CheckError where neither or both are given; nothing else is
+    checked.
+    """
+    declared = OPTIONS()
+    options = {
+        name: value
+        for name, value in arguments.items()
+        if name in declared and not declared[name].no_argument and value is not None
+    }
+    fields = {name: value for name, value in arguments.items() if name not in options}
+    for name in declared:  # None leaves an option out, where it would be null in a field
+        if name in fields and fields[name] is None:
+            del fields[name]
+    extra = fields.pop("extra", None)
+    has_media = any(options.get(name) is not None for name in _ATTACHED)
+    if prompt is None and messages is None and not has_media:
+        raise CheckError(f"{by}() needs a prompt, or messages=[…].", field="messages")
+    if prompt is not None and messages is not None:
+        raise CheckError(f"{by}() takes a prompt or messages=[…], not both.", field="messages")
+    return Draft(
+        messages=as_messages(messages if prompt is None else prompt),
+        fields={name: value for name, value in fields.items() if value is not msgspec.UNSET},
+        extra={} if extra is None else extra,
+        **options,
+    )
+
+
+def as_messages(prompt: Any) -> Any:
+    """Read a text or a message as a list of messages; all else is for the check to refuse."""
+    if prompt is None:
+        return []
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": prompt}]
+    return [prompt] if isinstance(prompt, Mapping) else prompt
+
+
+def with_fields(function: Any, *, more: Mapping[str, Any] | None = None) -> None:
+    """Give a function the signature and the docstring that the declarations imply.
+
+    `more` are arguments of its own, with their defaults. In its docstring the line ``{options}``
+    becomes the list of nbchat's own options.
+    """
+    parameter = inspect.Parameter
+    options = [option for option in OPTIONS().values() if not option.no_argument]
+    declared = [
+        parameter(name, parameter.KEYWORD_ONLY, default=msgspec.UNSET)
+        for name in ChatParams.__struct_fields__
+        if name != "extra"
+    ]
+    own = {"messages": None, **{option.name: None for option in options}, **(more or {})}
+    signature = inspect.signature(function)
+    prompt = signature.parameters["prompt"]
+    function.__signature__ = signature.replace(
+        parameters=[
+            prompt,
+            *(parameter(name, parameter.KEYWORD_ONLY, default=own[name]) for name in own),
+            *declared,
+            parameter("extra", parameter.KEYWORD_ONLY, default=None),
+        ]
+    )
+    lines = [
+        textwrap.fill(
+            f"- `{option.name}`: {option.about}",
+            96,
+            initial_indent="    ",
+            subsequent_indent="      ",
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        for option in options
+    ]
+    function.__doc__ = (function.__doc__ or "").replace("    {options}", "\n".join(lines))

@@ -1,0 +1,86 @@
+"""What this process remembers: one object, and all of it can be forgotten at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbchat.client.profiles import Profile
+from nbchat.prices import OwnPrice
+from nbchat.session.repair import Memory
+
+if TYPE_CHECKING:
+    from nbchat.client.client import Client
+    from nbchat.client.native import Kind
+    from nbchat.client.stream import Timeouts
+    from nbchat.run import LogprobBasis, Run
+
+
+class Settings(msgspec.Struct):
+    """What `configure` sets; None leaves a thing to its default."""
+
+    profile: str | Profile | None = None
+    timeout: float | Timeouts | None = None
+    max_retries: int = 4
+    repair: bool = True
+    max_message_bytes: int | None = None
+    prices: tuple[OwnPrice, ...] = ()
+
+
+class State:
+    """All that holds for this process, from its first request on.
+
+    - `settings`: what `configure` set
+    - `runs`: every run, in the order of their start; `threads`: the conversations by name;
+      `forks`: the fork that a cell made of a conversation
+    - `clients`, `listings`: connections, and what servers said of their models
+    - `asked_keys`: keys that the user typed, by their variable
+    - `kinds`, `vocabulary_sizes`: base URL -> whose server it is, and how large its vocabulary
+    - `logprob_bases`: (endpoint, model) -> what `nbchat.probe` found of its log probabilities;
+      `probes`, `continuations`: the same key -> all that it found
+    - `refusals`: what servers have refused
+    """
+
+    def __init__(self) -> None:
+        self.settings = Settings()
+        self.lock = threading.Lock()
+        self.runs: list[Run] = []
+        self.threads: dict[str, Any] = {}
+        self.forks: dict[Hashable, Any] = {}
+        self.clients: dict[Hashable, Client] = {}
+        self.listings: dict[Hashable, Any] = {}
+        self.asked_keys: dict[str, str] = {}
+        self.kinds: dict[str, Kind] = {}
+        self.vocabulary_sizes: dict[str, int] = {}
+        self.logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
+        self.probes: dict[tuple[str, str], Any] = {}
+        self.continuations: dict[tuple[str, str], Any] = {}
+        self.refusals = Memory()
+
+    def reset(self) -> None:
+        """Forget everything, in place: as in a process that has just begun."""
+        fresh = State()
+        for name, value in vars(self).items():
+            if isinstance(value, (dict, list)):
+                value.clear()
+            elif isinstance(value, Settings):
+                for field in Settings.__struct_fields__:
+                    setattr(value, field, getattr(fresh.settings, field))
+            else:
+                setattr(self, name, getattr(fresh, name))
+
+    def begin_anew_after_fork(self) -> None:
+        """Leave the parent's connections to the parent: two readers would mix up their answers."""
+        self.lock = threading.Lock()  # the old one may be held for ever
+        self.clients.clear()
+        self.listings.clear()
+
+
+STATE = State()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=STATE.begin_anew_after_fork)
