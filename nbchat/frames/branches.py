@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.assembly import assemble
+from nbchat.frames.columns import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,19 +1,16 @@
 """What the columns of the frames are: frame, name, dtype, unit, meaning; each declared once.
 
 Missing is NA in every dtype; in float64 that is NaN. Definitions behind the numbers:
-`nbchat.measures`.
+`nbchat.measures`. A figure that a page in the browser shows has its formula here too, and how
+the page is given it: the page is told, and repeats nothing of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-
-import pandas as pd
+from math import log
+from typing import Any, Literal, NamedTuple
 
 from nbchat.api.fields import FIELDS
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 FrameName = Literal[
     "runs",
@@ -28,14 +25,43 @@ FrameName = Literal[
 ]
 
 
+class Figure(NamedTuple):
+    """How a page shows a column: `factor` times the packed column `of`, or exp of that.
+
+    - `label`, `formula`: what a reader is told; the formula names columns, l is the logprob
+    - `type`: numpy's name of what the column is packed as; "" where it comes of another one, `of`
+    - `unit`: that of what is shown, None where it is the column's own
+    - `missing`: the number that is packed for NA where the type has none
+    """
+
+    label: str
+    formula: str
+    type: str = ""
+    of: str = ""
+    factor: float = 1.0
+    is_exp: bool = False
+    unit: str | None = None
+    missing: float | None = None
+
+
+class Flag(NamedTuple):
+    """A column of truth values that a page is given as this bit of its flags."""
+
+    bit: int
+
+
 class Column(NamedTuple):
-    """One column of a frame. `unit` is "" for what is not a quantity."""
+    """One column of a frame. `unit` is "" for what is not a quantity.
+
+    `page`: how a page in the browser has it, None where it does not.
+    """
 
     frame: FrameName
     name: str
     dtype: str
     unit: str
     meaning: str
+    page: Figure | Flag | None = None
 
 
 _RUN = ("run_id", "category", "", "the run's id; sorts by time")
@@ -53,7 +79,17 @@ _DISPLAY = (
     "to be looked at: space ␣, newline ⏎, tab ⇥, nothing ∅, stray bytes \\xNN, invisible \\uNNNN",
 )
 
-_DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
+_BITS = 1 / log(2)  # in a nat
+_PROB = Figure("probability", "exp(l)", of="logprob", is_exp=True)
+
+
+def _entropy(which: str, rest: str) -> Figure:
+    """Give an entropy as a page shows it: in bits, as surprisal is."""
+    formula = f"-sum of p log2 p over the list; {rest}"
+    return Figure(f"entropy, {which}", formula, "float32", factor=_BITS, unit="bits")
+
+
+_DECLARED: dict[FrameName, tuple[tuple[Any, ...], ...]] = {
     "tokens": (
         *_TOKEN_KEY,
         ("token_id", "Int64", "", "number in the tokenizer; NA where the server sent none"),
@@ -70,33 +106,82 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         ("byte_end", "int64", "bytes", "where it ends"),
         ("char_start", "int64", "characters", "where `text` begins in the text"),
         ("char_end", "int64", "characters", "where it ends: the text from start to end is `text`"),
-        ("logprob", "float64", "nats", "as sent; NA for a sentinel"),
-        ("prob", "float64", "", "exp(logprob)"),
-        ("surprisal_bits", "float64", "bits", "-logprob / ln 2"),
-        ("rank", "Int64", "", "1 + alternatives with a larger logprob; NA outside the list"),
+        (
+            "logprob",
+            "float64",
+            "nats",
+            "as sent; NA for a sentinel",
+            Figure("log probability", "l", "float64"),
+        ),
+        ("prob", "float64", "", "exp(logprob)", _PROB),
+        (
+            "surprisal_bits",
+            "float64",
+            "bits",
+            "-logprob / ln 2",
+            Figure("surprisal", "-l / ln 2", of="logprob", factor=-_BITS),
+        ),
+        (
+            "rank",
+            "Int64",
+            "",
+            "1 + alternatives with a larger logprob; NA outside the list",
+            Figure("rank", "1 + alternatives with a larger l", "int32", missing=0),
+        ),
         ("rank_min", "int64", "", "the least rank possible: `rank`, else top_k + 1"),
-        ("top_k", "int64", "", "K, the alternatives returned, doubles removed"),
-        ("in_top", "bool", "", "whether the token is among them"),
+        (
+            "top_k",
+            "int64",
+            "",
+            "K, the alternatives returned, doubles removed",
+            Figure("alternatives listed", "K", "int32"),
+        ),
+        ("in_top", "bool", "", "whether the token is among them", Flag(3)),
         ("top_mass", "float64", "", "m, the sum of their probabilities, as sent; NA of none"),
-        ("tail_mass", "float64", "", "the mass outside the list: 1 - m, at least 0; NA of no list"),
-        ("margin", "float64", "", "p1 - p2 of the two most likely; NA of fewer than two"),
+        (
+            "tail_mass",
+            "float64",
+            "",
+            "the mass outside the list: 1 - m, at least 0; NA of no list",
+            Figure("unseen mass", "1 - sum of p over the list", "float32"),
+        ),
+        (
+            "margin",
+            "float64",
+            "",
+            "p1 - p2 of the two most likely; NA of fewer than two",
+            Figure("margin", "p1 - p2 of the two most likely", "float32"),
+        ),
         ("log_margin", "float64", "nats", "l1 - l2 of the same"),
         (
             "entropy_lo",
             "float64",
             "nats",
             "lower bound of the entropy; the sampled token joins the list",
+            _entropy("at least", "unseen mass in pieces of the least listed p"),
         ),
-        ("entropy_hi", "float64", "nats", "upper bound; NA where the vocabulary's size is unknown"),
+        (
+            "entropy_hi",
+            "float64",
+            "nats",
+            "upper bound; NA where the vocabulary's size is unknown",
+            _entropy("at most", "unseen mass spread evenly over V - K tokens"),
+        ),
         (
             "entropy_top",
             "float64",
             "nats",
             "-sum of p ln p over the list alone, not renormalised: no estimate of the entropy",
         ),
-        ("is_special", "bool", "", "a control token, as the end token: no part of the text"),
-        ("is_partial_utf8", "bool", "", "the token's bytes are not whole characters"),
-        ("censored", "bool", "", "the server sent no usable logprob (a sentinel)"),
+        (
+            "is_special",
+            "bool",
+            "",
+            "a control token, as the end token: no part of the text",
+            Flag(0),
+        ),
+        ("is_partial_utf8", "bool", "", "the token's bytes are not whole characters", Flag(1)),
+        ("censored", "bool", "", "the server sent no usable logprob (a sentinel)", Flag(2)),
         ("arrival_s", "float64", "s", "from sending the request to the token's chunk"),
     ),
     "alternatives": (
@@ -106,11 +191,23 @@ _DECLARED: dict[FrameName, tuple[tuple[str, str, str, str], ...]] = {
         ("token", "category", "", "as sent"),
         ("bytes", "category", "", "UTF-8 bytes as sent; NA where the server sent none"),
         _DISPLAY,
-        ("logprob", "float64", "nats", "as sent; NA for a sentinel"),
-        ("prob", "float64", "", "exp(logprob)"),
+        (
+            "logprob",
+            "float64",
+            "nats",
+            "as sent; NA for a sentinel",
+            Figure("log probability", "l", "float64"),
+        ),
+        ("prob", "float64", "", "exp(logprob)", _PROB),
         ("cum_prob", "float64", "", "sum of prob up to and with this alternative"),
-        ("is_sampled", "bool", "", "the token that stands at this position"),
-        ("is_listed", "bool", "", "false for a sampled token that the list does not have"),
+        ("is_sampled", "bool", "", "the token that stands at this position", Flag(0)),
+        (
+            "is_listed",
+            "bool",
+            "",
+            "false for a sampled token that the list does not have",
+            Flag(1),
+        ),
         ("censored", "bool", "", "the server sent no usable logprob (a sentinel)"),
     ),
     "choices": (
@@ -313,66 +410,3 @@ def _param_columns() -> list[Column]:
         Column("runs", f.name, _DTYPE_OF_KIND.get(f.kind, "object"), "", f.description)
         for f in FIELDS().values()
     ]
-
-
-def assemble(frame: FrameName, values: Mapping[str, Any]) -> pd.DataFrame:
-    """Make a frame of one array or list for each declared column.
-
-    What has the declared dtype is taken as it is, without a copy.
-    """
-    columns = columns_of(frame)
-    return pd.DataFrame(
-        {column.name: _as_declared(values[column.name], column.dtype) for column in columns},
-        copy=False,
-    )
-
-
-def empty(frame: FrameName) -> pd.DataFrame:
-    """Give a frame with no rows, all its columns and their dtypes."""
-    return assemble(frame, {column.name: [] for column in columns_of(frame)})
-
-
-def _as_declared(values: Any, dtype: Any) -> Any:
-    if isinstance(values, pd.Categorical):
-        return values
-    if dtype == "object":
-        return pd.Series(values, dtype=object).array
-    try:
-        if dtype == "category":
-            return category_of(values)
-        return pd.array(values, dtype=dtype, copy=False)
-    except (TypeError, ValueError, OverflowError):
-        # one odd value, of a server or of a field sent unchecked, must not take away the others
-        fitting = [_fitting(value, dtype) for value in values]
-        return category_of(fitting) if dtype == "category" else pd.array(fitting, dtype=dtype)
-
-
-def _fitting(value: Any, dtype: Any) -> Any:
-    """Give a value that its column can hold, NA in the place of one that it cannot."""
-    if dtype == "category":
-        return value if value is None or isinstance(value, str) else str(value)
-    missing = float("nan") if dtype == "float64" else pd.NA
-    if not pd.api.types.is_scalar(value):
-        return missing
-    try:
-        return pd.array([value], dtype=dtype)[0]
-    except (TypeError, ValueError, OverflowError):
-        return missing
-
-
-def with_na(values: list[Any], dtype: str) -> list[Any]:
-    """Give values with NA for None, where the dtype would not take None for missing."""
-    if dtype in ("float64", "category"):
-        return values
-    return [pd.NA if value is None else value for value in values]
-
-
-def category_of(values: list[str | None]) -> pd.Categorical:
-    """Make a categorical of strings, with their categories in the order of appearance.
-
-    Raise TypeError for what is neither a string nor None.
-    """
-    seen = dict.fromkeys(value for value in values if value is not None)
-    if not all(isinstance(value, str) for value in seen):
-        raise TypeError("categories are strings")
-    return pd.Categorical(values, categories=pd.Index(list(seen), dtype="string"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
-from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.token_alignment import paired
 from nbchat.frames.token_arrays import positions_of
@@ -63,8 +63,7 @@ def comparison(a: RunLike, b: RunLike, choice: int = 0) -> pd.DataFrame:
         _row(pair, left, right) | _bounds(partners, lists, words)
         for pair, partners in _with_prefixes(paired(left.tokens, right.tokens), left, right)
     ]
-    names = [column.name for column in columns_of("comparison")]
-    return assemble("comparison", {name: [row.get(name) for row in rows] for name in names})
+    return assemble_rows("comparison", rows)
 
 
 @dataclass(frozen=True)

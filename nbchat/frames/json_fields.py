@@ -11,7 +11,7 @@ import numpy as np
 from nbchat.errors import NoObjectError
 from nbchat.frames.allowed_probability import Row, allowed_share
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
-from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.json_spans import spans_of
 from nbchat.frames.per_choice import choices
@@ -88,8 +88,7 @@ def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.
         }
         for span in spans
     ]
-    names = [column.name for column in columns_of("fields")]
-    return assemble("fields", {name: [row.get(name) for row in rows] for name in names})
+    return assemble_rows("fields", rows)
 
 
 def _choice(run: RunLike, choice: int) -> Choice:

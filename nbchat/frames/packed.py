@@ -12,6 +12,7 @@ import numpy as np
 
 from nbchat.api.logprobs import VOCABULARY
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
+from nbchat.frames.page_columns import figures_of, flags_of, little_endian, types_of
 from nbchat.frames.per_alternative import alternatives_at
 from nbchat.frames.per_token import tokens_at
 from nbchat.frames.token_arrays import CHANNELS, Positions, positions_of
@@ -24,23 +25,13 @@ if TYPE_CHECKING:
 
     from nbchat.frames.source import RunLike
 
-#: name and little-endian type of each column of the tokens; NaN and rank 0 are unknown
-TOKEN_COLUMNS = {
-    "code": "<i4",
-    "logprob": "<f8",
-    "entropy_lo": "<f4",
-    "entropy_hi": "<f4",
-    "margin": "<f4",
-    "tail_mass": "<f4",
-    "rank": "<i4",
-    "top_k": "<i4",
-    "flags": "u1",
-}
-#: what the bits of a token's flags say
-TOKEN_FLAGS = ("is_special", "is_partial_utf8", "censored", "in_top")
+#: name and type of each column of the tokens
+TOKEN_COLUMNS = little_endian(types_of("tokens"))
+TOKEN_FLAGS = flags_of("tokens")
 #: the same of the alternatives; "offsets" has one more than there are positions
-ALTERNATIVE_COLUMNS = {"offsets": "<u4", "code": "<i4", "logprob": "<f8", "flags": "u1"}
-IS_SAMPLED, IS_LISTED = 1, 2
+ALTERNATIVE_COLUMNS = little_endian(types_of("alternatives"))
+ALTERNATIVE_FLAGS = flags_of("alternatives")
+_MISSING = {f.of: f.missing for f in figures_of("tokens") if f.missing is not None}
 #: of a longer token only the beginning is written
 MOST_CHARS = 400
 
@@ -78,12 +69,11 @@ class Table:
 
     def _as_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
         frame = self.frame
-        flags = sum(frame[name].to_numpy("u1") << bit for bit, name in enumerate(TOKEN_FLAGS))
         values: dict[str, Any] = {
             **{name: frame[name] for name in TOKEN_COLUMNS if name in frame},
+            **{name: frame[name].fillna(number) for name, number in _MISSING.items()},
             "code": self._positions.codes,
-            "rank": frame["rank"].fillna(0),
-            "flags": flags,
+            "flags": sum(frame[name].to_numpy("u1") * n for name, n in TOKEN_FLAGS.items()),
         }
         return {
             name: np.asarray(values[name]).astype(dtype) for name, dtype in TOKEN_COLUMNS.items()
@@ -122,7 +112,7 @@ class Table:
             "offsets": np.concatenate([[0], np.cumsum(kept)])[lists.offsets],
             "code": codes,
             "logprob": lists.logprobs[kept],
-            "flags": lists.is_sampled[kept] * IS_SAMPLED + lists.is_listed[kept] * IS_LISTED,
+            "flags": sum(getattr(lists, name)[kept] * n for name, n in ALTERNATIVE_FLAGS.items()),
         }
         return Stretch(
             {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
-from nbchat.frames.columns import assemble
+from nbchat.frames.assembly import assemble
 from nbchat.frames.per_token import key_columns
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import positions_of

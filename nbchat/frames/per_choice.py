@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import positions_of
@@ -57,8 +57,7 @@ def choices(source: Source) -> pd.DataFrame:
                     **({} if stretch is None else _numbers(positions, texts, stretch)),
                 }
             )
-    names = [column.name for column in columns_of("choices")]
-    return assemble("choices", {name: [row.get(name) for row in found] for name in names})
+    return assemble_rows("choices", found)
 
 
 def _stretches(positions: Positions) -> dict[tuple[int, int], slice]:

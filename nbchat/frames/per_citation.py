@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.api.citations import citations_of
-from nbchat.frames.columns import assemble, columns_of
+from nbchat.frames.assembly import assemble
+from nbchat.frames.columns import columns_of
 from nbchat.frames.source import runs_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nbchat.frames.columns import assemble, columns_of, with_na
+from nbchat.api.fields import FIELDS
+from nbchat.frames.assembly import assemble, with_na
+from nbchat.frames.columns import columns_of
 from nbchat.frames.source import runs_of
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ def runs(source: Source) -> pd.DataFrame:
     """
     found = runs_of(source)
     sent = [run.params.given() for run in found]
+    fields = FIELDS()
     values: dict[str, list[Any]] = {
         "run_id": [run.id for run in found],
         "created_at": [run.created_at for run in found],
@@ -58,7 +61,7 @@ def runs(source: Source) -> pd.DataFrame:
         "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in found],
     }
     for column in columns_of("runs"):
-        if column.name not in values:
+        if column.name in fields:  # any other column is filled above, or assemble misses it
             given = [params.get(column.name) for params in sent]
             values[column.name] = with_na(given, column.dtype)
     return assemble("runs", values)

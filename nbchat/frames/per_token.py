@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nbchat.frames.alternatives_lists import lists_of
-from nbchat.frames.columns import assemble
+from nbchat.frames.assembly import assemble
 from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import CHANNELS, Positions, positions_of

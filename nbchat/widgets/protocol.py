@@ -21,9 +21,16 @@ State = Literal["waiting", "running", "complete", "interrupted", "error"]
 Mark = Literal["same", "added", "removed"]
 #: those of `nbchat.frames.packed`
 TokenColumn = Literal[
-    "code", "logprob", "entropy_lo", "entropy_hi", "margin", "tail_mass", "rank", "top_k", "flags"
+    "code", "logprob", "rank", "top_k", "tail_mass", "margin", "entropy_lo", "entropy_hi", "flags"
 ]  # fmt: skip
 AlternativesColumn = Literal["offsets", "code", "logprob", "flags"]
+TokenFlag = Literal["in_top", "is_special", "is_partial_utf8", "censored"]
+AlternativesFlag = Literal["is_sampled", "is_listed"]
+FigureName = Literal[
+    "logprob", "prob", "surprisal_bits", "rank", "top_k", "tail_mass", "margin",
+    "entropy_lo_bits", "entropy_hi_bits",
+]  # fmt: skip
+NumberType = Literal["float64", "float32", "int32", "uint32", "uint8"]
 
 
 class Record(msgspec.Struct, forbid_unknown_fields=True):
@@ -405,10 +412,37 @@ EXPLORER = Protocol(
 # the inspector: parts
 
 
-class Scale(Record):
-    """What tokens can be coloured by (see `scales.Measure`)."""
+class Figure(Record):
+    """A figure of a token, x · factor of a column or exp of that (see `frames.page_columns`)."""
 
-    name: str
+    name: FigureName
+    label: str
+    unit: str
+    formula: str
+    of: TokenColumn
+    factor: float
+    is_exp: bool
+    missing: float | None
+
+
+class Types(Record):
+    """The type of each column's numbers."""
+
+    tokens: dict[TokenColumn, NumberType]
+    alternatives: dict[AlternativesColumn, NumberType]
+
+
+class Flags(Record):
+    """Flag -> the number that has its bit alone."""
+
+    tokens: dict[TokenFlag, int]
+    alternatives: dict[AlternativesFlag, int]
+
+
+class Scale(Record):
+    """What tokens can be coloured by: a figure, by name (see `scales.Measure`)."""
+
+    name: FigureName
     label: str
     unit: str
     floors: list[float]
@@ -492,6 +526,9 @@ class Branch(Record):
 class Whole(Record):
     """All that a page of the inspector begins with."""
 
+    figures: list[Figure]
+    types: Types
+    flags: Flags
     scales: list[Scale]
     runs: list[RunFacts]
     tables: list[WholeTable]

@@ -5,7 +5,9 @@ import pytest
 
 from nbchat import frames
 from nbchat.api.fields import FIELDS
-from nbchat.frames.columns import _as_declared, columns_of, empty
+from nbchat.frames import columns
+from nbchat.frames.assembly import _as_declared, assemble, assemble_rows, empty
+from nbchat.frames.columns import columns_of
 from tests.frames.made import choice, entry, run_of
 
 NAMES = ["runs", "choices", "tokens", "alternatives", "usage", "citations"]
@@ -65,6 +67,27 @@ def test_dtypes_are_the_declared_ones_however_many_rows(name, source):
 def test_an_empty_frame_is_that_of_no_runs(name):
     pd.testing.assert_frame_equal(empty(name), getattr(frames, name)([]))
     assert len(empty(name)) == 0
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_column_that_nothing_fills_is_an_error_and_not_all_na(name, monkeypatch):
+    monkeypatch.setitem(
+        columns._DECLARED, name, (*columns._DECLARED[name], ("new", "float64", "", "of a test"))
+    )
+    values = {column.name: [] for column in columns_of(name) if column.name != "new"}
+    with pytest.raises(ValueError, match=f"fills these columns of the {name} frame: .'new'."):
+        assemble(name, values)
+    with pytest.raises(ValueError, match=r"declares no such columns.*'odd'"):
+        assemble(name, {**values, "new": [], "odd": []})
+    with pytest.raises(ValueError, match=r"declares no such columns.*'odd'"):
+        assemble_rows(name, [{"odd": 1}])
+
+
+def test_a_new_column_of_runs_is_taken_for_no_param(monkeypatch):
+    declared = (*columns._DECLARED["runs"], ("sweep", "string", "", "of a test"))
+    monkeypatch.setitem(columns._DECLARED, "runs", declared)
+    with pytest.raises(ValueError, match="sweep"):
+        frames.runs([a_run()])
 
 
 def test_the_fields_frame_has_the_declared_dtypes():

@@ -17,14 +17,16 @@ import pytest
 import nbchat
 from nbchat import frames
 from nbchat.api.logprobs import TokenTable
+from nbchat.frames.columns import columns_of
 from nbchat.frames.packed import (
     ALTERNATIVE_COLUMNS,
-    IS_LISTED,
-    IS_SAMPLED,
+    ALTERNATIVE_FLAGS,
     TOKEN_COLUMNS,
+    TOKEN_FLAGS,
     entries_of,
     tables_of,
 )
+from nbchat.frames.page_columns import declared
 from nbchat.plots.heatmap import luminance
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.inspector.page_messages import AT_ONCE, BLOCK, MOST, Page
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SMILE = "😄".encode()
+IS_SAMPLED, IS_LISTED = ALTERNATIVE_FLAGS["is_sampled"], ALTERNATIVE_FLAGS["is_listed"]
 
 
 def a_run(**facts: Any) -> Any:
@@ -53,7 +56,7 @@ def a_run(**facts: Any) -> Any:
     )
 
 
-def read(stretch: Any, types: dict[str, str] = TOKEN_COLUMNS) -> dict[str, Any]:
+def read(stretch: Any, types: dict[str, Any] = TOKEN_COLUMNS) -> dict[str, Any]:
     return {name: np.frombuffer(data, types[name]) for name, data in stretch.columns.items()}
 
 
@@ -92,8 +95,40 @@ def test_columns_are_those_of_the_frame() -> None:
     np.testing.assert_allclose(columns["tail_mass"], own["tail_mass"], rtol=1e-6)
     assert columns["rank"].tolist() == [1, 0, 0]
     assert columns["top_k"].tolist() == [2, 1, 0]
-    assert (columns["flags"] & 4 > 0).tolist() == [False, False, True]  # censored
-    assert (columns["flags"] & 8 > 0).tolist() == [True, False, False]  # in the list
+    for name, bit in TOKEN_FLAGS.items():
+        assert (columns["flags"] & bit > 0).tolist() == own[name].tolist(), name
+
+
+def test_a_page_that_goes_by_what_it_is_told_has_the_figures_of_the_frame() -> None:
+    run = a_run(vocab_size=1000)
+    told_it = json.loads(json.dumps(declared()))
+    types = {name: np.dtype(type_) for name, type_ in told_it["types"]["tokens"].items()}
+    columns = read(tables_of(run)[0].tokens(), types)
+    frame = frames.tokens(run)
+    own = frame[frame["choice"] == 0]
+    in_nats = {"entropy_lo_bits": "entropy_lo", "entropy_hi_bits": "entropy_hi"}
+    for figure in told_it["figures"]:
+        values = columns[figure["of"]].astype(float)
+        values[values == figure["missing"]] = np.nan
+        values *= figure["factor"]
+        shown = np.exp(values) if figure["is_exp"] else values
+        name = in_nats.get(figure["name"], figure["name"])
+        wanted = own[name].to_numpy("float64", na_value=np.nan)
+        if name != figure["name"]:
+            wanted = wanted / math.log(2)
+        np.testing.assert_allclose(shown, wanted, rtol=1e-6, atol=1e-7)
+    units = {c.name: c.unit for c in columns_of("tokens")}
+    for figure in told_it["figures"]:
+        assert figure["unit"] == units.get(figure["name"], "bits")
+        assert figure["formula"]
+        assert figure["label"]
+
+
+def test_what_colours_the_tokens_is_a_figure_that_is_told() -> None:
+    page = Page([a_run()]).whole()
+    figures = {figure["name"]: figure for figure in page["figures"]}
+    for scale in page["scales"]:
+        assert all(scale[key] == figures[scale["name"]][key] for key in ("label", "unit"))
 
 
 def test_alternatives_are_those_of_the_frame() -> None:
@@ -445,10 +480,10 @@ def test_each_colour_has_a_legible_ink_and_a_number(scale: dict[str, Any]) -> No
 
 
 def test_the_legend_says_where_each_colour_begins_and_ends() -> None:
-    words = {measure.name: words_of(measure) for measure in MEASURES}
+    words = {measure.figure.name: words_of(measure) for measure in MEASURES}
     assert words["prob"][:2] == ["below 0.01", "0.01–0.05"]
     assert words["prob"][-1] == "0.95–1"
-    assert words["surprisal"][-1] == "8 or more"
+    assert words["surprisal_bits"][-1] == "8 or more"
     assert words["rank"] == ["1", "2", "3", "4–5", "6–10", "11–20", "21 or more"]
 
 

@@ -13,7 +13,13 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from nbchat.frames.packed import ALTERNATIVE_COLUMNS, TOKEN_COLUMNS
+from nbchat.frames.packed import (
+    ALTERNATIVE_COLUMNS,
+    ALTERNATIVE_FLAGS,
+    TOKEN_COLUMNS,
+    TOKEN_FLAGS,
+)
+from nbchat.frames.page_columns import figures_of, types_of
 from nbchat.widgets import protocol
 from nbchat.widgets.explorer.panel import _DOES, Explorer
 from nbchat.widgets.inspector import Inspector
@@ -149,6 +155,14 @@ def test_the_state_of_an_explorer_is_as_declared(open_page: Callable[..., Page])
 def test_the_columns_are_those_that_are_packed() -> None:
     assert get_args(protocol.TokenColumn) == tuple(TOKEN_COLUMNS)
     assert get_args(protocol.AlternativesColumn) == tuple(ALTERNATIVE_COLUMNS)
+
+
+def test_the_figures_types_and_flags_are_those_of_the_frames() -> None:
+    assert get_args(protocol.FigureName) == tuple(f.name for f in figures_of("tokens"))
+    assert get_args(protocol.TokenFlag) == tuple(TOKEN_FLAGS)
+    assert get_args(protocol.AlternativesFlag) == tuple(ALTERNATIVE_FLAGS)
+    told_types = {*types_of("tokens").values(), *types_of("alternatives").values()}
+    assert told_types == set(get_args(protocol.NumberType))
 
 
 def read_as_one_of(value: Any, types: tuple[Any, ...]) -> None:

@@ -15,9 +15,9 @@ function figuresOf(table, position) {
   return {
     logprob,
     prob: Math.exp(logprob),
-    surprisal: 0 - logprob / LN2,
-    entropy_lo: columns.entropy_lo[position] / LN2,
-    entropy_hi: columns.entropy_hi[position] / LN2,
+    surprisal_bits: 0 - logprob / LN2,
+    entropy_lo_bits: columns.entropy_lo[position] / LN2,
+    entropy_hi_bits: columns.entropy_hi[position] / LN2,
     margin: columns.margin[position],
     rank: columns.rank[position] || NaN,
     top_k: columns.top_k[position],
@@ -91,7 +91,7 @@ function shortWords(name, figures) {
   const value = figureIn(figures, name);
   if (Number.isNaN(value)) return "?";
   if (name === "rank") return String(value);
-  if (name === "surprisal" || name === "entropy_lo") return value.toFixed(1);
+  if (name === "surprisal_bits" || name === "entropy_lo_bits") return value.toFixed(1);
   if (value < 0.0005) return value === 0 ? "0" : value.toExponential(0);
   return value >= 0.9995 ? "1.00" : value.toFixed(value < 0.1 ? 3 : 2).replace(/^0/, "");
 }
@@ -105,10 +105,10 @@ function shortWords(name, figures) {
 function facts(figures) {
   return [
     ["probability", probWords(figures.prob)],
-    ["surprisal, bits", numberWords(figures.surprisal)],
+    ["surprisal, bits", numberWords(figures.surprisal_bits)],
     ["logprob, nats", numberWords(figures.logprob, 3)],
     ["rank", rankWords(figures)],
-    ["entropy, bits", intervalWords(figures.entropy_lo, figures.entropy_hi)],
+    ["entropy, bits", intervalWords(figures.entropy_lo_bits, figures.entropy_hi_bits)],
     ["margin", probWords(figures.margin)],
   ];
 }

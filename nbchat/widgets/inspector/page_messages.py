@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbchat.frames.integrity import integrity
 from nbchat.frames.packed import Table, entries_of, tables_of
+from nbchat.frames.page_columns import declared
 from nbchat.plots.heatmap import why_none
 from nbchat.widgets.inspector.branch_tree import Tree
 from nbchat.widgets.inspector.run_names import labels_of
@@ -131,6 +132,7 @@ class Page:
                 tables.append(shown)
             self._codes = codes
             return {
+                **declared(),
                 "scales": scales(),
                 "runs": [self._run(number) for number in range(len(self.runs))],
                 "tables": tables,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
-from nbchat.frames.columns import empty
+from nbchat.frames.assembly import empty
 from nbchat.frames.source import runs_of
 from nbchat.widgets.inspector.branch_tree import Writing
 from nbchat.widgets.inspector.following import follow

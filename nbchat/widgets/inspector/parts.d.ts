@@ -61,16 +61,7 @@ interface Look {
 
 /** What is shown of a token; NaN is unknown. */
 type Figures = Record<FigureName, number>;
-type FigureName =
-  | "logprob"
-  | "prob"
-  | "surprisal"
-  | "entropy_lo"
-  | "entropy_hi"
-  | "margin"
-  | "rank"
-  | "top_k"
-  | "tail_mass";
+type FigureName = Scale["name"];
 
 /** Fonts and lengths that tokens are laid out with; `figure`: the words below a token. */
 interface Measures {

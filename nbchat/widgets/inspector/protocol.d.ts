@@ -81,6 +81,9 @@ interface Branch {
 }
 
 interface Whole {
+  figures: Array<Figure>;
+  types: Types;
+  flags: Flags;
   scales: Array<Scale>;
   runs: Array<RunFacts>;
   tables: Array<WholeTable>;
@@ -88,8 +91,29 @@ interface Whole {
   branches: Array<Branch>;
 }
 
+interface Figure {
+  name: "entropy_hi_bits" | "entropy_lo_bits" | "logprob" | "margin" | "prob" | "rank" | "surprisal_bits" | "tail_mass" | "top_k";
+  label: string;
+  unit: string;
+  formula: string;
+  of: "code" | "entropy_hi" | "entropy_lo" | "flags" | "logprob" | "margin" | "rank" | "tail_mass" | "top_k";
+  factor: number;
+  is_exp: boolean;
+  missing: number | null;
+}
+
+interface Types {
+  tokens: Record<"code" | "entropy_hi" | "entropy_lo" | "flags" | "logprob" | "margin" | "rank" | "tail_mass" | "top_k", "float32" | "float64" | "int32" | "uint32" | "uint8">;
+  alternatives: Record<"code" | "flags" | "logprob" | "offsets", "float32" | "float64" | "int32" | "uint32" | "uint8">;
+}
+
+interface Flags {
+  tokens: Record<"censored" | "in_top" | "is_partial_utf8" | "is_special", number>;
+  alternatives: Record<"is_listed" | "is_sampled", number>;
+}
+
 interface Scale {
-  name: string;
+  name: "entropy_hi_bits" | "entropy_lo_bits" | "logprob" | "margin" | "prob" | "rank" | "surprisal_bits" | "tail_mass" | "top_k";
   label: string;
   unit: string;
   floors: Array<number>;

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from nbchat.frames.page_columns import PageFigure, figures_of
 from nbchat.plots.heatmap import SCALE, ink
 
 # pale where the model was sure, dark where it was not: in every measure, as in the heat map
@@ -19,9 +20,7 @@ class Measure(NamedTuple):
     `unknown` is what the legend calls a token without the figure.
     """
 
-    name: str
-    label: str
-    unit: str
+    figure: PageFigure
     floors: tuple[float, ...]
     colours: tuple[str, ...]
     unknown: str = "not known"
@@ -29,20 +28,19 @@ class Measure(NamedTuple):
     highest: float | None = None
 
 
+_FIGURES = {figure.name: figure for figure in figures_of("tokens")}
 MEASURES = (
-    Measure("prob", "probability", "", _SHARES, _DARK_TO_PALE, highest=1),
-    Measure("surprisal", "surprisal", "bits", (0, 0.1, 0.5, 1, 2, 4, 8), _PALE_TO_DARK),
-    Measure("entropy_lo", "entropy, at least", "bits", (0, 0.1, 0.5, 1, 2, 4, 6), _PALE_TO_DARK),
+    Measure(_FIGURES["prob"], _SHARES, _DARK_TO_PALE, highest=1),
+    Measure(_FIGURES["surprisal_bits"], (0, 0.1, 0.5, 1, 2, 4, 8), _PALE_TO_DARK),
+    Measure(_FIGURES["entropy_lo_bits"], (0, 0.1, 0.5, 1, 2, 4, 6), _PALE_TO_DARK),
     Measure(
-        "rank",
-        "rank",
-        "",
+        _FIGURES["rank"],
         (1, 2, 3, 4, 6, 11, 21),
         _PALE_TO_DARK,
         unknown="not in the list",
         whole=True,
     ),
-    Measure("margin", "margin", "", _SHARES, _DARK_TO_PALE, highest=1),
+    Measure(_FIGURES["margin"], _SHARES, _DARK_TO_PALE, highest=1),
 )
 
 
@@ -50,9 +48,9 @@ def scales() -> list[dict[str, Any]]:
     """Give the measures as plain JSON: with the ink of each colour and the legend's words."""
     return [
         {
-            "name": m.name,
-            "label": m.label,
-            "unit": m.unit,
+            "name": m.figure.name,
+            "label": m.figure.label,
+            "unit": m.figure.unit,
             "floors": list(m.floors),
             "colours": list(m.colours),
             "inks": [ink(colour) for colour in m.colours],
