@@ -11,6 +11,7 @@ import numpy as np
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
 from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
+from nbchat.frames.per_token import most_unseen
 from nbchat.frames.token_alignment import paired
 from nbchat.frames.token_arrays import positions_of
 from nbchat.frames.token_texts import REPLACEMENT, Words, visible
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from nbchat.frames.token_alignment import Pair
     from nbchat.frames.token_arrays import Positions
 
-_BOUNDS = ("kl_lo", "jsd_lo", "tv_lo")
+_BOUNDS = ("kl_lo", "jsd_lo", "tv_lo", "jsd_hi", "tv_hi")
 
 
 def comparison(a: RunLike, b: RunLike, choice: int = 0) -> pd.DataFrame:
@@ -38,18 +39,20 @@ def comparison(a: RunLike, b: RunLike, choice: int = 0) -> pd.DataFrame:
     columns. Texts are put side by side by the bytes of their tokens; where the two were cut at
     different places a row has several tokens, and the surprisal is their sum.
 
-    The divergences are lower bounds of those of the two distributions from which the next
-    token was drawn (`nbchat.measures.divergence_bounds`). They are given where both are
-    those after the same reply so far (`has_same_prefix`) and both have alternatives, also at
-    the first token in which the replies differ; from there on two distributions are of
-    different texts and tell nothing of prompts, params or models.
+    The divergences are lower (`_lo`) and upper bounds (`_hi`) of those of the two distributions
+    from which the next token was drawn (`nbchat.measures.divergence_bounds`). They are
+    given where both are those after the same reply so far (`has_same_prefix`) and both have
+    alternatives, also at the first token in which the replies differ; from there on two
+    distributions are of different texts and tell nothing of prompts, params or models.
 
     Raise ValueError where one of them has no token probabilities in that choice.
     """
     positions = positions_of([a, b])
     words = Words(positions.codes, positions.alternative_codes)
     texts = texts_of(positions, words)
-    lists = with_unlisted(lists_of(positions, words), positions, words)
+    listed = lists_of(positions, words)
+    caps = np.exp(most_unseen(positions, listed, listed.in_top))
+    lists = with_unlisted(listed, positions, words)
     sides = []
     for number, run in enumerate((a, b)):
         own = _own(positions, number, run, choice)
@@ -60,7 +63,7 @@ def comparison(a: RunLike, b: RunLike, choice: int = 0) -> pd.DataFrame:
         sides.append(_Side(own.start, tokens, data, starts, positions.logprobs[own]))
     left, right = sides
     rows = [
-        _row(pair, left, right) | _bounds(partners, lists, words)
+        _row(pair, left, right) | _bounds(partners, lists, words, caps)
         for pair, partners in _with_prefixes(paired(left.tokens, right.tokens), left, right)
     ]
     return assemble_rows("comparison", rows)
@@ -134,13 +137,27 @@ def _row(found: tuple[Pair, bool], a: _Side, b: _Side) -> dict[str, Any]:
     return row | {"delta_bits": row["surprisal_bits_b"] - row["surprisal_bits_a"]}
 
 
-def _bounds(partners: _Partners, lists: Lists, words: Words) -> dict[str, float]:
+def _bounds(
+    partners: _Partners, lists: Lists, words: Words, caps: NDArray[np.float64]
+) -> dict[str, float]:
     if partners is None:
         return {}
     p, q = (_distribution(position, lists, words) for position in partners)
     if not p or not q:
         return {}
-    return dict(zip(_BOUNDS, divergence_bounds(p, q), strict=True))
+    most = [_cap(position, lists, words, float(caps[position])) for position in partners]
+    found = divergence_bounds(p, q, most_unseen=(most[0], most[1]))
+    return dict(zip(_BOUNDS, found, strict=True))
+
+
+def _cap(position: int, lists: Lists, words: Words, cap: float) -> float:
+    """Give what no token has that is not told by its bytes: one that lost them may be listed."""
+    rows = slice(lists.offsets[position], lists.offsets[position + 1])
+    return cap if all(map(_is_told, (words.data[n] for n in lists.places[rows]))) else 1.0
+
+
+def _is_told(data: bytes) -> bool:
+    return bool(data) and REPLACEMENT not in data
 
 
 def _distribution(position: int, lists: Lists, words: Words) -> dict[bytes, float]:
@@ -157,7 +174,7 @@ def _distribution(position: int, lists: Lists, words: Words) -> dict[bytes, floa
     for place, logprob, is_listed in zip(*(c.tolist() for c in columns), strict=True):
         data = words.data[place]
         # where bytes were lost nothing tells two tokens apart: they stay in the rest
-        is_told = bool(data) and REPLACEMENT not in data and not isnan(logprob)
+        is_told = _is_told(data) and not isnan(logprob)
         if is_told and (is_listed or data not in found):
             found[data] = found.get(data, 0.0) + exp(logprob)
     return found

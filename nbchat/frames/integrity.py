@@ -139,8 +139,9 @@ def _run_findings(run: RunLike, *, has_tokens: bool) -> Iterator[Finding]:
         why = "a stop string" if stops else "parts of characters, or a fence that was cut off"
         words = f"the usage counts more tokens than there are rows ({why}): sums lack them"
         yield _of_run("missing tokens", int(counts["n_missing"]), words, is_off=not stops)
-    elif counts["is_aligned"] is not pd.NA and not counts["is_aligned"]:
-        yield _of_run("more rows", 1, "there are more rows than the usage counts tokens")
+    elif counts["n_missing"] is not pd.NA and counts["n_missing"] < 0:
+        words = "there are more rows than the usage counts tokens"
+        yield _of_run("more rows", -int(counts["n_missing"]), words)
     if run.logprob_basis == "unknown":
         words = (
             "whether log probabilities are from before or after temperature is not known; "

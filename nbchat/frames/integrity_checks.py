@@ -44,7 +44,11 @@ class Facts:
 
 
 def _is_censored(facts: Facts) -> Bools:
-    return np.isnan(facts.positions.logprobs)
+    return np.isnan(facts.positions.logprobs) & ~facts.positions.is_merged
+
+
+def _is_merged(facts: Facts) -> Bools:
+    return facts.positions.is_merged
 
 
 def _is_positive(facts: Facts) -> Bools:
@@ -122,6 +126,10 @@ def _is_replaced(facts: Facts) -> Bools:
 #: check -> the function that marks the positions where it finds something, and what that means
 CHECKS: Mapping[str, tuple[Callable[[Facts], Bools], str]] = {
     "censored": (_is_censored, "no usable log probability: sums leave it out and are bounds"),
+    "merged": (
+        _is_merged,
+        "a row for a character of several tokens has no probability of its own: sums are bounds",
+    ),
     "above 0": (_is_positive, "a log probability above 0: no probability is above 1"),
     "mass above 1": (_is_heavy, "the probabilities of the list sum to more than 1"),
     "near zero": (_is_near_zero, "even the likeliest token listed is next to impossible"),

@@ -108,6 +108,7 @@ class _Written:
     """The tokens of a text that are known to stand in it, and where: one entry for each.
 
     - `at`: the position in the lists; `tokens`: its own bytes; `logprobs`: nats
+    - `is_merged`: its list is of the last piece of a character
     - `start`, `end`: int64, bytes of the text
     - `covered`: for each byte of the text, how many before it have a token
     - `n_given`: the bytes at the text's beginning that the request gave
@@ -118,6 +119,7 @@ class _Written:
     start: NDArray[np.int64]
     end: NDArray[np.int64]
     logprobs: NDArray[np.float64]
+    is_merged: NDArray[np.bool_]
     covered: NDArray[np.int64]
     n_given: int
     lists: Lists
@@ -126,6 +128,8 @@ class _Written:
 
     def row(self, i: int) -> Row:
         """Give what is known of a position's tokens, for `allowed_share`."""
+        if self.is_merged[i]:
+            return Row(self.tokens[i], nan, (), 1.0)
         offsets = self.lists.offsets
         rows = np.arange(offsets[self.at[i]], offsets[self.at[i] + 1])
         probs = np.exp(self.lists.logprobs[rows])
@@ -175,6 +179,7 @@ def _written(run: RunLike, choice: int, data: bytes) -> _Written | None:
         start=starts,
         end=ends,
         logprobs=positions.logprobs[own],
+        is_merged=positions.is_merged[own],
         covered=np.concatenate([[0], np.cumsum(np.cumsum(borders)[:-1])]),
         n_given=len(prefix) if data.startswith(prefix) and data != joined else 0,
         lists=with_unlisted(lists_of(positions, words), positions, words),
@@ -203,8 +208,10 @@ def _figures(
         is_own &= (firsts < end - 1) & (lasts > start + 1)
     own = logprobs[is_own]
     is_ended = told == end or bool(len(lasts) and (lasts[-1] > end or firsts[-1] == len(data)))
-    is_censored, is_own_censored = np.isnan(logprobs).any(), np.isnan(own).any()
-    is_fewer = has_fewer and not data[start:end].isascii()
+    is_merged = written.is_merged[among]
+    is_lacking, is_own_lacking = np.isnan(logprobs).any(), np.isnan(own).any()
+    is_censored = (np.isnan(logprobs) & ~is_merged).any()
+    is_fewer = is_merged.any() or (has_fewer and not data[start:end].isascii())
     share = _allowed_share(span, data, written, among.start, allowed)
     return {
         "n_tokens": len(own),
@@ -212,7 +219,7 @@ def _figures(
         **_summed("_with_boundary", logprobs if is_ended else own[:0]),
         "min_prob": nan if np.isnan(own).all() else float(np.exp(np.nanmin(own))),
         "is_censored": bool(is_censored),
-        "is_bound": bool(is_own_censored or is_censored or is_fewer),
+        "is_bound": bool(is_own_lacking or is_lacking or is_fewer),
         "prob_allowed_lo": share[0],
         "prob_allowed_hi": share[1],
         "note": _CENSORED if is_censored else _FEWER if is_fewer else None,

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
+from nbchat.frames.merged import lacking_rows
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import positions_of
 from nbchat.frames.token_texts import Words
-from nbchat.measures import bits_per_byte, perplexity
+from nbchat.measures import bits_per_byte, mean_nll, perplexity
 
 if TYPE_CHECKING:
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from nbchat.api.response import Choice, Completion, Usage
+    from nbchat.api.response import Choice
     from nbchat.frames.decoded_text import Texts
+    from nbchat.frames.merged import Lacking
     from nbchat.frames.source import Source
     from nbchat.frames.token_arrays import Positions
-
-# the finish reasons of a reply that the model ended by a token
-_OF_ITSELF = ("stop", "tool_calls", "function_call")
 
 
 def choices(source: Source) -> pd.DataFrame:
@@ -44,17 +42,20 @@ def choices(source: Source) -> pd.DataFrame:
         completion = run.completion
         if completion is None:
             continue
-        own = [stretches.get((number, c.index)) for c in completion.choices]
-        n_ends = 0 if run.params.given().get("stop") else _unlisted_ends(completion, own, texts)
-        alignment = _alignment(own, completion.usage, run.n_begun, n_ends)
+        own = [at for key, at in stretches.items() if key[0] == number]
+        n_merged = sum(int(positions.is_merged[stretch].sum()) for stretch in own)
+        lacking = lacking_rows(run, positions, n_merged)
+        n_missing = None if lacking is None else lacking.n
+        lost = _Lost.of(lacking, n_merged, has_stop=bool(run.params.given().get("stop")))
         for choice in sorted(completion.choices, key=lambda c: c.index):
             stretch = stretches.get((number, choice.index))
             found.append(
                 {
                     "run_id": run.id,
                     **_facts(choice),
-                    **alignment,
-                    **({} if stretch is None else _numbers(positions, texts, stretch)),
+                    "n_missing": n_missing,
+                    "is_aligned": None if n_missing is None else n_missing == 0,
+                    **({} if stretch is None else _numbers(positions, texts, stretch, lost)),
                 }
             )
     return assemble_rows("choices", found)
@@ -79,54 +80,46 @@ def _facts(choice: Choice) -> dict[str, Any]:
     }
 
 
-def _unlisted_ends(completion: Completion, own: list[slice | None], texts: Texts) -> int:
-    """Count the choices that ended of themselves and have no row for the token that did it."""
-    return sum(
-        choice.finish_reason in _OF_ITSELF
-        and stretch is not None
-        and not texts.is_end[stretch].any()
-        for choice, stretch in zip(completion.choices, own, strict=True)
-    )
+class _Lost(NamedTuple):
+    """What the sums over a run's rows lack: tokens without a row, None where uncounted."""
+
+    counted: int | None
+    is_some: bool
+
+    @classmethod
+    def of(cls, lacking: Lacking | None, n_merged: int, *, has_stop: bool) -> _Lost:
+        # with stop strings the tokens of one can be what is missing, and no part of the text
+        counted = 0 if lacking is None else lacking.n
+        is_some = n_merged > 0 or (counted > 0 and not has_stop)
+        return cls(lacking.at_most if lacking and counted > 0 else None, is_some)
+
+    def at_most(self, n_bytes: int) -> int:
+        """Give how many tokens can be missing, of merged rows with so many bytes in all."""
+        if not self.is_some:
+            return 0
+        return self.counted if self.counted is not None else n_bytes
 
 
-def _alignment(
-    stretches: list[slice | None], usage: Usage | None, n_begun: int, n_ends: int
-) -> dict[str, Any]:
-    """Compare rows and usage. The usage counts all choices of a run together."""
-    known = [stretch for stretch in stretches if stretch is not None]
-    if not known or usage is None or usage.completion_tokens is None:
-        return {}
-    # the beginning of a branch was in its prompt
-    n_rows = sum(stretch.stop - stretch.start for stretch in known) - n_begun
-    n_missing = usage.completion_tokens - n_rows
-    # servers differ in whether the tokens of reasoning have logprobs
-    hidden = usage.reasoning_tokens or 0
-    if n_missing >= hidden:
-        n_missing -= hidden
-    if n_missing == n_ends:  # llama.cpp counts the end token, and has no row for it in a stream
-        n_missing = 0
-    return {"n_missing": max(0, n_missing), "is_aligned": n_missing == 0}
-
-
-def _numbers(positions: Positions, texts: Texts, stretch: slice) -> dict[str, Any]:
-    logprobs = positions.logprobs[stretch]
+def _numbers(positions: Positions, texts: Texts, stretch: slice, lost: _Lost) -> dict[str, Any]:
+    logprobs, is_merged = positions.logprobs[stretch], positions.is_merged[stretch]
     is_end = texts.is_end[stretch]
-    written = logprobs[~is_end]
-    n_censored = int(np.isnan(logprobs).sum())
-    known = written[~np.isnan(written)]
+    n_bytes = texts.n_bytes[stretch]
+    is_known = ~np.isnan(logprobs)
+    known = logprobs[is_known & ~is_end]
+    # what has no log probability may have been certain: then it only adds to T
+    n_without = int(is_merged.sum()) + lost.at_most(int((n_bytes - 1)[is_merged].sum()))
+    certain = np.zeros(n_without)
+    written = np.concatenate([known, certain]) if len(known) else known
+    with_end = np.concatenate([logprobs[is_known], certain])
+    n_censored = int((~is_known & ~is_merged).sum())
     return {
         "n_tokens": len(logprobs),
         "sum_logprob": known.sum() if len(known) else np.nan,
-        "mean_nll": 0.0 - known.mean() if len(known) else np.nan,
+        "mean_nll": mean_nll(written),
         "perplexity": perplexity(written),
-        "perplexity_with_eos": _with_end(logprobs, is_end),
-        "bits_per_byte": bits_per_byte(written, int(texts.n_bytes[stretch].sum())),
+        "perplexity_with_eos": perplexity(with_end) if (is_known & is_end).any() else np.nan,
+        "bits_per_byte": bits_per_byte(known, int(n_bytes.sum())),
         "min_prob": np.exp(known.min()) if len(known) else np.nan,
         "n_censored": n_censored,
-        "perplexity_is_bound": n_censored > 0,
+        "perplexity_is_bound": n_censored > 0 or n_without > 0,
     }
-
-
-def _with_end(logprobs: NDArray[np.float64], is_end: NDArray[np.bool_]) -> float:
-    has_end = bool((is_end & ~np.isnan(logprobs)).any())
-    return perplexity(logprobs) if has_end else float("nan")

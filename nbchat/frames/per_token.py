@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import CHANNELS, Positions, positions_of
 from nbchat.frames.token_texts import Words, categorical
 from nbchat.measures import top_k_arrays
+from nbchat.measures.rounding import rounding_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +62,8 @@ def tokens_at(positions: Positions) -> pd.DataFrame:
             **_list_columns(positions, lists_of(positions, words)),
             "is_special": texts.is_special,
             "is_partial_utf8": texts.is_partial,
-            "censored": np.isnan(positions.logprobs),
+            "is_merged": positions.is_merged,
+            "censored": np.isnan(positions.logprobs) & ~positions.is_merged,
             "arrival_s": positions.arrivals,
         },
     )
@@ -95,8 +98,10 @@ def _list_columns(positions: Positions, lists: Lists) -> dict[str, Any]:
     first, second = top_k_arrays.first_two(logprobs, offsets)
     lower, upper = _entropy_bounds(positions, lists, mass, entropy, in_top)
     listed = top_k > 0
-    has_rank = ~np.isnan(rank)
-    least = 1 + np.where(in_top, top_k_arrays.known_counts(logprobs, offsets), top_k)
+    # a merged row has the rank of a piece, and none of its own
+    has_rank = ~np.isnan(rank) & ~positions.is_merged
+    likelier = np.where(in_top, top_k_arrays.known_counts(logprobs, offsets), top_k)
+    least = 1 + np.where(positions.is_merged, 0, likelier)
     return {
         "rank": pd.arrays.IntegerArray(np.where(has_rank, rank, 0).astype(np.int64), ~has_rank),
         "rank_min": np.where(has_rank, rank, least).astype(np.int64),
@@ -112,7 +117,7 @@ def _list_columns(positions: Positions, lists: Lists) -> dict[str, Any]:
     }
 
 
-def _most_unseen(
+def most_unseen(
     positions: Positions, lists: Lists, in_top: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Give the log probability that no unlisted token exceeds: the smallest of each list.
@@ -156,6 +161,14 @@ def _entropy_bounds(
     return top_k_arrays.entropy_intervals(
         mass + joined,
         entropy - joined * own,
-        _most_unseen(positions, lists, in_top),
+        most_unseen(positions, lists, in_top),
         np.repeat(vocab_size, positions.lengths) - n_seen,
+        np.repeat(_roundings(positions, lists), positions.lengths),
     )
+
+
+def _roundings(positions: Positions, lists: Lists) -> NDArray[np.float64]:
+    """Give for each table how far the masses of its lists can be off."""
+    borders = lists.offsets[positions.borders]
+    tables = pairwise(borders.tolist())
+    return np.array([rounding_of(lists.logprobs[start:stop]) for start, stop in tables])

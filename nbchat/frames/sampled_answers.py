@@ -45,7 +45,7 @@ def samples(runs: Sequence[RunLike]) -> Samples:
         frame = choices(runs)
     firsts = frame.drop_duplicates("run_id").set_index("run_id")
     firsts = firsts.reindex([run.id for run in runs])
-    is_known = (firsts["n_censored"] == 0).fillna(value=False).to_numpy(dtype=bool)
+    is_known = (~firsts["perplexity_is_bound"]).fillna(value=False).to_numpy(dtype=bool)
     return Samples(
         texts=[answer_of(run) for run in runs],
         logprobs=np.where(is_known, firsts["sum_logprob"].to_numpy(), np.nan),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from nbchat.frames.merged import merged
 from nbchat.measures.sentinels import without_sentinels
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Positions:
 
     - `owners`: one for each table; `borders`: int64, table i holds the positions
       borders[i] to borders[i + 1]
-    - `codes` (int32, of the vocabulary), `logprobs` (nats, NaN for sentinels), `arrivals`
-      (seconds): one for each position
+    - `codes` (int32, of the vocabulary), `logprobs` (nats, NaN for sentinels and where merged),
+      `arrivals` (seconds), `is_merged` (bool, see `nbchat.frames.merged`): one for each position
     - `offsets` (int64): position i has the alternatives offsets[i] to offsets[i + 1] of
       `alternative_codes` and `alternative_logprobs`, still as sent in order and number
     """
@@ -52,6 +53,7 @@ class Positions:
     offsets: NDArray[np.int64]
     alternative_codes: NDArray[np.int32]
     alternative_logprobs: NDArray[np.float64]
+    is_merged: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -75,6 +77,7 @@ class Positions:
             codes=self.codes[start:stop],
             logprobs=self.logprobs[start:stop],
             arrivals=self.arrivals[start:stop],
+            is_merged=self.is_merged[start:stop],
             offsets=self.offsets[start : stop + 1] - first,
             alternative_codes=self.alternative_codes[first:last],
             alternative_logprobs=self.alternative_logprobs[first:last],
@@ -97,7 +100,7 @@ def positions_of(runs: Sequence[RunLike]) -> Positions:
     counts = [0, *(len(t.codes) for t in tables)]
     listed = np.cumsum([0, *(len(t.alternative_codes) for t in tables)])
     offsets = [t.offsets[1:] + start for t, start in zip(tables, listed, strict=False)]
-    return Positions(
+    found = Positions(
         runs=runs,
         owners=owners,
         borders=np.cumsum(counts, dtype=np.int64),
@@ -109,7 +112,13 @@ def positions_of(runs: Sequence[RunLike]) -> Positions:
         alternative_logprobs=without_sentinels(
             _joined([t.alternative_logprobs for t in tables], np.float64)
         ),
+        is_merged=np.zeros(sum(counts), dtype=bool),
     )
+    is_merged = merged(found)
+    if not is_merged.any():
+        return found
+    own = np.where(is_merged, np.nan, found.logprobs)
+    return replace(found, is_merged=is_merged, logprobs=own)
 
 
 def _tables(run: RunLike) -> Iterator[tuple[Choice, int, TokenTable]]:

@@ -113,7 +113,7 @@ def search(
     )
     with _reading() as connection:
         if connection is None:
-            from nbchat.frames.columns import empty
+            from nbchat.frames.assembly import empty
 
             return empty("runs")
         return frame_of(connection, where, values)

@@ -102,7 +102,8 @@ def _contents(connection: sqlite3.Connection) -> Callable[[str], Any]:
 
 def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> pd.DataFrame:
     """Give the runs frame of the rows that `where` (SQL) chooses, without their bodies."""
-    from nbchat.frames.columns import assemble, columns_of, with_na
+    from nbchat.frames.assembly import assemble, with_na
+    from nbchat.frames.columns import columns_of
 
     rows = connection.execute(
         "SELECT id, created_at, nullif(profile, ''), status, text, error, is_replayed, params "  # noqa: S608

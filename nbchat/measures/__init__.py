@@ -7,14 +7,10 @@ sum and mean.
 
 from __future__ import annotations
 
-from nbchat.measures.bounds import (
-    DivergenceBounds,
-    divergence_bounds,
-    entropy_bounds,
-    temper,
-)
+from nbchat.measures.bounds import entropy_bounds, temper
 from nbchat.measures.calibration import Calibration, calibration, calibration_band
 from nbchat.measures.class_probabilities import ClassProbabilities, class_probabilities
+from nbchat.measures.divergence import DivergenceBounds, divergence_bounds
 from nbchat.measures.selective_prediction import RiskCoverage, risk_coverage
 from nbchat.measures.self_consistency import Consistency, normalised, self_consistency
 from nbchat.measures.semantic_entropy import predictive_entropy, semantic_entropy

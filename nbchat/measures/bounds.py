@@ -8,22 +8,19 @@ as a bound that is named so.
 from __future__ import annotations
 
 from math import exp, inf, isnan, log, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nbchat.measures.rounding import rounding_of
 from nbchat.measures.sentinels import is_known, log_sum_exp
 from nbchat.measures.top_k_arrays import entropy_intervals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
 
-# how far a row's mass can be off: 32-bit sums over a vocabulary (llama.cpp's rows add up to 1.0003)
-ROUNDING_OF_ROWS = 1e-3
 # what a sum of doubles leaves of a whole distribution
 _DOUBLE_ROUNDING = 1e-12
 # probabilities come with few digits: less than this is no mass at all
@@ -31,7 +28,11 @@ _ROUNDING = 1e-9
 
 
 def entropy_bounds(
-    logprobs: ArrayLike, vocab_size: int | None = None, sampled: float | None = None
+    logprobs: ArrayLike,
+    vocab_size: int | None = None,
+    sampled: float | None = None,
+    *,
+    rounding: float | None = None,
 ) -> tuple[float, float | None]:
     """Give the least and the greatest entropy that the whole distribution can have, in nats.
 
@@ -43,6 +44,14 @@ def entropy_bounds(
     and q = r - n·p_K it is H_K - n·p_K ln p_K - q ln q. Upper: r spread evenly over the
     V - K tokens that remain, H_K + r ln((V - K) / r); None where V is unknown. A sampled
     token joins the list in H_K, m and K, while p_K stays.
+
+    `rounding` is e, how far the row's mass can be off, and then r is anything from max(0, r - e)
+    to min(1, r + e), and the bounds hold for the row as sent and divided by its mass. None: what
+    the numbers tell (`nbchat.measures.rounding`): 3e-4 where they came in 32 bits, else 0.
+
+    Of a whole row (V of them) both are H_K of the row as sent. That is exact up to what its mass
+    M is off: divided by M the row has H_K / M + ln M, so that with e = 3e-4 the two differ by
+    at most 3.1e-4 · max(1, H_K) nats.
 
     Sentinels count as not returned. Of an empty list: 0 and ln V. Raise ValueError where
     V is smaller than the number of tokens given.
@@ -59,6 +68,7 @@ def entropy_bounds(
         np.array([0.0 - (probs * seen).sum()]),
         np.array([values.min() if values.size else 0.0]),
         np.array([n_unseen]),
+        np.array([rounding_of(values) if rounding is None else rounding]),
     )
     return float(lower[0]), None if vocab_size is None else float(upper[0])
 
@@ -69,58 +79,6 @@ def _unseen_count(vocab_size: int | None, n_seen: int) -> float:
     if vocab_size < n_seen:
         raise ValueError(f"a vocabulary of {vocab_size} cannot have {n_seen} tokens listed")
     return float(vocab_size - n_seen)
-
-
-class DivergenceBounds(NamedTuple):
-    """Lower bounds: `kl` and `jsd` in nats (`jsd` at most ln 2), `tv` from 0 to 1."""
-
-    kl: float
-    jsd: float
-    tv: float
-
-
-def divergence_bounds(p: Mapping[Any, float], q: Mapping[Any, float]) -> DivergenceBounds:
-    """Give lower bounds of the divergences of two truncated distributions.
-
-    `p` and `q` map tokens to probabilities. Both are put on one partition: the tokens
-    listed in both, and one lump for all the rest. KL = sum of p ln(p / q) (infinite where
-    q has 0 and p has not), JSD = half KL(p‖mean) + half KL(q‖mean), total variation =
-    half the sum of abs(p - q). By the data-processing inequality none is larger than that
-    of the whole distributions. Where q's mass is above 1 the server has rounded, and the
-    rest can be more than the 0 that it seems: in KL it then counts as 0.001.
-
-    A NaN counts as not listed. Raise ValueError for a negative number: it is a log
-    probability.
-    """
-    common = sorted(
-        (t for t in p if t in q and not isnan(p[t]) and not isnan(q[t])),
-        key=lambda t: (-max(p[t], q[t]), repr(t)),  # the same sum in whatever order they came
-    )
-    left = _with_rest([p[token] for token in common])
-    right = _with_rest([q[token] for token in common])
-    mean = (left + right) / 2
-    is_rounded = right.sum() > 1 + _DOUBLE_ROUNDING
-    least = ROUNDING_OF_ROWS if is_rounded else 0.0
-    return DivergenceBounds(
-        kl=_kl(left, np.append(right[:-1], max(float(right[-1]), least))),
-        jsd=(_kl(left, mean) + _kl(right, mean)) / 2,
-        tv=float(np.abs(left - right).sum() / 2),
-    )
-
-
-def _with_rest(listed: list[float]) -> Floats:
-    values = np.array(listed, dtype=np.float64)
-    if (values < 0).any():
-        raise ValueError("a probability cannot be negative: these look like log probabilities")
-    return np.append(values, max(0.0, 1.0 - float(values.sum())))
-
-
-def _kl(p: Floats, q: Floats) -> float:
-    counted = p > 0
-    counted[-1] = p[-1] > _ROUNDING  # a rest that is rounding would make it infinite
-    with np.errstate(divide="ignore"):
-        terms = p[counted] * np.log(p[counted] / q[counted])
-    return max(0.0, float(terms.sum()))
 
 
 def temper(

@@ -62,28 +62,50 @@ def smallest(logprobs: Floats, offsets: Integers) -> Floats:
 
 
 def entropy_intervals(
-    mass: Floats, entropy: Floats, smallest_logprob: Floats, n_unseen: Floats
+    mass: Floats,
+    entropy: Floats,
+    smallest_logprob: Floats,
+    n_unseen: Floats,
+    rounding: Floats | float = 0.0,
 ) -> tuple[Floats, Floats]:
     """Give the lower and the upper bound of each distribution's entropy, in nats.
 
     `mass` and `entropy` are those of all tokens whose probability is known,
     `smallest_logprob` that of the list (no unseen token has more), `n_unseen` how many
     tokens of the vocabulary remain: NaN where unknown, and then the upper bound is NaN.
+    `rounding` is e, how far a whole row's mass can be off.
 
-    With r = max(0, 1 - m): the least entropy packs r into pieces of p_K, the greatest
-    spreads it evenly. With n_unseen = 0, r is rounding and counts for nothing.
+    With r = max(0, 1 - m), off by at most e: the least entropy packs r into pieces of p_K, the
+    greatest spreads it evenly. With n_unseen = 0, r is rounding and counts for nothing. Where e
+    is not 0, the bounds hold for the row as sent and for the row divided by its mass, too.
     """
-    unseen = np.where(n_unseen == 0, 0.0, np.maximum(0.0, 1.0 - mass))
+    e = np.where(n_unseen == 0, 0.0, rounding)
+    seeming = np.where(n_unseen == 0, 0.0, np.maximum(0.0, 1.0 - mass))
+    least, most = np.maximum(0.0, seeming - e), np.minimum(1.0, seeming + e)
     piece = np.exp(smallest_logprob)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rest = np.where(piece > 0, np.fmod(unseen, piece), 0.0)
-        of_rest = np.where(rest > 0, rest * np.log(rest), 0.0)
-        lower = entropy - (unseen - rest) * smallest_logprob - of_rest
-        spread = np.where(unseen > 0, unseen * np.log(n_unseen / unseen), n_unseen * 0.0)
-    upper = np.where(n_unseen < 0, np.nan, entropy + spread)
+        # entropy is no rising function of the mass inside a large piece: its ends decide
+        ends = (least, most, np.minimum(most, np.ceil(least / piece) * piece))
+        packed = [_packed(unseen, piece, smallest_logprob) for unseen in ends]
+        widest = np.clip(n_unseen / np.e, least, most)
+        spread = np.where(widest > 0, widest * np.log(n_unseen / widest), n_unseen * 0.0)
+        lower = entropy + np.fmin.reduce(packed)
+        upper = np.where(n_unseen < 0, np.nan, entropy + spread)
+        # divided by its mass M, a row with the entropy H has H / M + ln M, the least at M = H
+        at = np.clip(lower, 1 - e, 1 + e)
+        lower = np.fmin(lower, lower / at + np.log(at))
+        upper = np.maximum(upper, np.maximum(*(upper / m + np.log(m) for m in (1 - e, 1 + e))))
     # where the list leaves more mass than its smallest entry allows, the row contradicts
     # itself (or r is rounding): never hand out an interval upside down
     return np.fmin(lower, upper), upper
+
+
+def _packed(unseen: Floats, piece: Floats, logprob: Floats) -> Floats:
+    """Give the entropy of a mass in pieces that are as large as they can be, and a rest."""
+    rest = np.where(piece > 0, np.fmod(unseen, piece), 0.0)
+    of_rest = np.where(rest > 0, rest * np.log(rest), 0.0)
+    found: Floats = -(unseen - rest) * logprob - of_rest
+    return found
 
 
 def ranks(logprobs: Floats, offsets: Integers, own: Floats) -> Floats:

@@ -72,7 +72,7 @@ def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
     shown = shown.assign(rank=shown["rank"].to_numpy("float64", na_value=nan))
     count = f"{len(rows):,} token{'' if len(rows) == 1 else 's'}"
     note = "" if len(shown) == len(rows) else f", of which the first {len(shown):,} are shown"
-    parts = [_legend(bool(shown["censored"].any()), f"{count}{note}")]
+    parts = [_legend(bool(shown["prob"].isna().any()), f"{count}{note}")]
     if off := _off(run_or_tokens, choice):
         parts.append(f'<div style="color:#7f7f7f;font-size:smaller">{escape(off)}</div>')
     for channel, tokens in shown.groupby("channel", observed=True, sort=True):
@@ -117,12 +117,14 @@ def _token(row: dict[Any, Any]) -> str:
 
 def _figures(row: dict[Any, Any]) -> str:
     facts = ["end token" if row["is_special"] else f"“{row['display']}”", _probability(row["prob"])]
-    if not row["censored"]:
+    if row["is_merged"]:
+        facts.append("a character of several tokens, of which the server sent the last one's")
+    elif not row["censored"]:
         facts.append(f"logprob {row['logprob']:.3f} nats")
         facts.append(f"surprisal {row['surprisal_bits']:.2f} bits")
     if row["in_top"] and not isnan(row["rank"]):
         facts.append(f"rank {row['rank']:.0f} of {row['top_k']}")
-    elif row["top_k"]:
+    elif row["top_k"] and not row["in_top"]:
         facts.append(f"not among the {row['top_k']} listed")
     return " · ".join(facts)
 

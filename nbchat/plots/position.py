@@ -98,7 +98,7 @@ def temperatures(
     import numpy as np
 
     from nbchat.measures import temper
-    from nbchat.measures.bounds import ROUNDING_OF_ROWS
+    from nbchat.measures.rounding import ROUNDING_OF_ROWS
 
     frame = one_channel(of_choice(frame_of("alternatives", run), choice))
     position, rows = at_position(frame, position)

@@ -26,14 +26,15 @@ def surprisal(run: RunLike | pd.DataFrame, ax: Axes | None = None, *, choice: in
 
     `run` is a run or a tokens frame of one. Where there is room each token is written
     under its bar, else the most surprising ones above theirs. A token without a usable
-    log probability has a hatched bar as high as the figure. Raise ValueError where there
-    are no token probabilities, several runs or no such choice.
+    log probability, or a character of several tokens in one row, has a hatched bar as high as
+    the figure. Raise ValueError where there are no token probabilities, several runs or no
+    such choice.
     """
     tokens = one_channel(of_choice(frame_of("tokens", run), choice))
     count = len(tokens)
     ax = ax if ax is not None else _axes_along(count)
     bits = tokens["surprisal_bits"]
-    censored = tokens["censored"].tolist()
+    unknown = bits.isna().tolist()
     known = bits.dropna()
     highest = max(float(known.max()) if len(known) else 0.0, 1.0)
     width = _bar_width(ax, count)
@@ -41,9 +42,10 @@ def surprisal(run: RunLike | pd.DataFrame, ax: Axes | None = None, *, choice: in
         ax.vlines(range(count), 0.0, bits.fillna(0.0), linewidth=max(0.3, step_of(ax, count)))
     else:
         ax.bar(range(count), bits.fillna(0.0), width=width)
-    if any(censored):
-        where = [i for i in range(count) if censored[i]]
-        hatched(ax.bar(where, highest, width=width, label="not known (outside the list)"))
+    if any(unknown):
+        where = [i for i in range(count) if unknown[i]]
+        why = "outside the list" if not tokens["is_merged"].any() else "several tokens in one row"
+        hatched(ax.bar(where, highest, width=width, label=f"not known ({why})"))
     written = tokens.loc[~tokens["is_special"], "surprisal_bits"].dropna()
     if len(written):
         mean = float(written.mean())

@@ -24,7 +24,7 @@ TokenColumn = Literal[
     "code", "logprob", "rank", "top_k", "tail_mass", "margin", "entropy_lo", "entropy_hi", "flags"
 ]  # fmt: skip
 AlternativesColumn = Literal["offsets", "code", "logprob", "flags"]
-TokenFlag = Literal["in_top", "is_special", "is_partial_utf8", "censored"]
+TokenFlag = Literal["in_top", "is_special", "is_partial_utf8", "is_merged", "censored"]
 AlternativesFlag = Literal["is_sampled", "is_listed"]
 FigureName = Literal[
     "logprob", "prob", "surprisal_bits", "rank", "top_k", "tail_mass", "margin",

@@ -16,7 +16,7 @@ EXPECTED = {
     "branches": "branch_id parent_id run_id position token display prob logprob method depth text",
     "tokens": f"{KEY} token_id token bytes text display byte_start byte_end char_start char_end "
     "logprob prob surprisal_bits rank rank_min top_k in_top top_mass tail_mass margin log_margin "
-    "entropy_lo entropy_hi entropy_top is_special is_partial_utf8 censored arrival_s",
+    "entropy_lo entropy_hi entropy_top is_special is_partial_utf8 is_merged censored arrival_s",
     "alternatives": f"{KEY} alternative token_id token bytes display logprob prob cum_prob "
     "is_sampled is_listed censored",
     "choices": "run_id choice finish_reason text refusal n_tokens n_missing is_aligned sum_logprob "

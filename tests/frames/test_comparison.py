@@ -146,6 +146,8 @@ def test_divergences_are_bounds_where_the_reply_before_is_the_same():
     assert shared["kl_lo"].tolist() == pytest.approx([expected.kl] * len(shared))
     assert shared["jsd_lo"].tolist() == pytest.approx([expected.jsd] * len(shared))
     assert shared["tv_lo"].tolist() == pytest.approx([expected.tv] * len(shared))
+    assert shared["jsd_hi"].tolist() == pytest.approx([expected.jsd_hi] * len(shared))
+    assert shared["tv_hi"].tolist() == pytest.approx([expected.tv_hi] * len(shared))
     later = frame[~frame["has_same_prefix"]]
     assert later[["kl_lo", "jsd_lo", "tv_lo"]].isna().all(axis=None)
     assert len(later)
@@ -170,7 +172,7 @@ def test_a_reply_against_itself_changes_nothing():
 def test_ids_of_different_tokenizers_are_not_taken_for_one_token():
     a = entry("x", LOG(0.5), {"token": "x", "logprob": LOG(0.5), "bytes": [120], "id": 7})
     b = entry("y", LOG(0.5), {"token": "y", "logprob": LOG(0.5), "bytes": [121], "id": 7})
-    assert compared([a], [b])["tv_lo"].tolist() == [0, 0]  # nothing in common: no bound
+    assert compared([a], [b])["tv_lo"].tolist() == [0, 0]  # the rest can be the other's token
     same = entry("x", LOG(0.1), {"token": "x", "logprob": LOG(0.1), "bytes": [120], "id": 9})
     assert compared([a], [same])["tv_lo"].tolist() == pytest.approx([0.4])
 

@@ -59,11 +59,12 @@ def test_a_choice_with_nothing_but_censored_tokens_has_no_numbers():
     ("counted", "details", "n_missing", "is_aligned"),
     [
         (2, {}, 0, True),
-        (5, {}, 3, False),
-        (1, {}, 0, False),
+        (5, {}, 2, False),  # the end token is none of those that are missing
+        (1, {}, -1, False),
         (7, {"reasoning_tokens": 5}, 0, True),
         (3, {}, 0, True),  # its end token is counted and not listed
-        (9, {"reasoning_tokens": 5}, 2, False),
+        (9, {"reasoning_tokens": 5}, 1, False),
+        (6, {"rejected_prediction_tokens": 4}, 0, True),
         (2, {"reasoning_tokens": 1}, 0, True),
     ],
 )
@@ -81,6 +82,12 @@ def test_one_token_fewer_is_missing_where_it_is_not_the_end_token(facts):
     own = choice(entry("a", -1.0), *end, finish=facts.pop("finish", "stop"))
     row = only(own, usage=usage(2 + len(end)), **facts)
     assert (row["n_missing"], row["is_aligned"]) == (1, False)
+
+
+def test_an_end_token_that_has_a_row_and_is_not_counted_is_no_row_too_many():
+    own = choice(entry("a", -1.0), entry("", -0.1, ("", -0.1), data=b""))
+    row = only(own, usage=usage(1))
+    assert (row["n_missing"], row["is_aligned"]) == (0, True)
 
 
 def test_the_usage_counts_all_choices_of_a_run():

@@ -99,21 +99,53 @@ class TestEntropy:
         assert entropy_bounds([sentinel, *values, sentinel], 99) == entropy_bounds(values, 99)
 
 
+def kl_of(p, q):
+    there = p > 1e-9
+    with np.errstate(divide="ignore"):
+        return float((p[there] * np.log(p[there] / q[there])).sum())
+
+
+def jsd_of(p, q):
+    return (kl_of(p, (p + q) / 2) + kl_of(q, (p + q) / 2)) / 2
+
+
+def tv_of(p, q):
+    return float(np.abs(p - q).sum()) / 2
+
+
+DIVERGENCES = (kl_of, jsd_of, tv_of)
+
+
 class TestDivergence:
     def test_by_hand(self):
         bounds = divergence_bounds({"a": 0.5, "b": 0.3}, {"a": 0.2, "c": 0.6})
-        # one partition: a, and all the rest
-        assert bounds.tv == pytest.approx(0.3)
-        assert bounds.kl == pytest.approx(0.5 * math.log(0.5 / 0.2) + 0.5 * math.log(0.5 / 0.8))
-        half = [
-            x * math.log(x / m) + (1 - x) * math.log((1 - x) / (1 - m))
-            for x, m in [(0.5, 0.35), (0.2, 0.35)]
-        ]
-        assert bounds.jsd == pytest.approx(sum(half) / 2)
+        # q has at most 0.2 of b, p at most 0.2 of c; then nothing is left for the rest
+        p, q = np.array([0.5, 0.3, 0.2]), np.array([0.2, 0.2, 0.6])
+        mean = (p + q) / 2
+        assert bounds.tv == pytest.approx(np.abs(p - q).sum() / 2)
+        assert bounds.kl == pytest.approx((p * np.log(p / q)).sum())
+        jsd = ((p * np.log(p / mean)).sum() + (q * np.log(q / mean)).sum()) / 2
+        assert bounds.jsd == pytest.approx(jsd)
+        # the other ends: b, c and the two rests are four places with nothing in common
+        assert bounds.tv_hi == pytest.approx((0.3 + 0.3 + 0.6 + 0.2 + 0.2) / 2)
+        of_a = 0.5 * math.log(0.5 / 0.35) + 0.2 * math.log(0.2 / 0.35)
+        assert bounds.jsd_hi == pytest.approx((of_a + 1.3 * math.log(2)) / 2)
 
-    def test_nothing_in_common_says_nothing(self):
-        assert divergence_bounds({"a": 0.9}, {"b": 0.9}) == (0, 0, 0)
-        assert divergence_bounds({}, {}) == (0, 0, 0)
+    def test_a_token_that_is_nearly_all_of_one_side_is_little_of_the_other(self):
+        bounds = divergence_bounds({"a": 0.99}, {"b": 0.99})
+        assert bounds.tv == pytest.approx(0.98)
+        assert bounds.kl == pytest.approx(0.98 * math.log(99))
+        assert bounds.jsd == pytest.approx(0.99 * math.log(1.98) + 0.01 * math.log(0.02))
+        assert (bounds.jsd_hi, bounds.tv_hi) == (math.log(2), 1)
+
+    def test_what_is_not_known_can_be_anything(self):
+        assert divergence_bounds({}, {}) == (0, 0, 0, math.log(2), 1)
+        # nothing says which other tokens have the rest
+        assert divergence_bounds({"a": 0.3}, {"b": 0.3})[:3] == (0, 0, 0)
+
+    def test_a_sampled_token_behind_the_list_caps_nothing(self):
+        p, q = {"a": 0.5, "z": 1e-9}, {"b": 0.4, "c": 0.3}
+        assert divergence_bounds(p, q).tv > divergence_bounds(p, q, most_unseen=(0.5, None)).tv
 
     def test_what_the_other_side_excludes_is_infinitely_far(self):
         bounds = divergence_bounds({"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 0.0})
@@ -129,13 +161,17 @@ class TestDivergence:
 
     def test_a_rest_lost_in_rounding_does_not(self):
         bounds = divergence_bounds({"a": 0.4, "b": 0.4}, {"a": 0.5, "b": 0.5001})
+        assert bounds.kl == math.inf
+        # where the numbers are from 32-bit sums, q can have what it seems to lack
+        bounds = divergence_bounds({"a": 0.4, "b": 0.4}, {"a": 0.5, "b": 0.5001}, rounding=3e-4)
         expected = 0.4 * math.log(0.4 / 0.5) + 0.4 * math.log(0.4 / 0.5001)
-        assert bounds.kl == pytest.approx(expected + 0.2 * math.log(0.2 / 0.001))
+        expected += (0.2 - 3e-4) * math.log((0.2 - 3e-4) / 3e-4)
+        assert bounds.kl == pytest.approx(expected, abs=1e-3)
 
-    def test_whole_rows_rounded_to_32_bits_are_not_infinitely_far(self):
+    def test_whole_rows_of_32_bits_are_not_infinitely_far(self):
         whole = np.random.default_rng(0).dirichlet(np.full(5000, 0.1))
-        p = dict(enumerate(whole * (1 - 3e-4)))
-        q = dict(enumerate(whole[::-1] * (1 + 3e-4)))
+        logs = [np.log(whole * (1 - 3e-4)), np.log(whole[::-1] * (1 + 3e-4))]
+        p, q = (dict(enumerate(np.exp(x.astype(np.float32).astype(float)))) for x in logs)
         assert math.isfinite(divergence_bounds(p, q).kl)
         assert divergence_bounds(p, q).jsd < math.log(2)
 
@@ -150,10 +186,11 @@ class TestDivergence:
     @given(distributions(), st.sampled_from(KEPT))
     def test_of_itself_is_zero(self, p, k):
         row = dict(enumerate(p[:k]))
-        assert divergence_bounds(row, row) == (0, 0, 0)
+        assert max(divergence_bounds(row, row)[:3]) < 1e-15
+        assert divergence_bounds(row, row).tv_hi == pytest.approx(max(0, 1 - p[:k].sum()))
 
     @given(st.data(), st.integers(2, 30), st.sampled_from(KEPT), st.sampled_from(KEPT))
-    def test_bounds_are_below_the_exact_values(self, data, size, k_p, k_q):
+    def test_the_exact_values_lie_between_the_bounds(self, data, size, k_p, k_q):
         weights = st.lists(st.floats(1e-6, 1.0), min_size=size, max_size=size)
         p, q = (np.array(data.draw(weights)) for _ in range(2))
         p, q = p / p.sum(), q / q.sum()
@@ -167,6 +204,14 @@ class TestDivergence:
         assert 0 <= bounds.kl <= kl + 1e-9
         assert 0 <= bounds.jsd <= jsd + 1e-9
         assert 0 <= bounds.tv <= tv + 1e-9
+        assert jsd - 1e-9 <= bounds.jsd_hi <= math.log(2)
+        assert tv - 1e-9 <= bounds.tv_hi <= 1
+        coarse = [0.0, 0.0, 0.0]
+        for i, f in enumerate(DIVERGENCES):
+            in_both = sorted(listed_p.keys() & listed_q.keys())
+            rest = [max(0.0, 1 - side[in_both].sum()) for side in (p, q)]
+            coarse[i] = f(np.append(p[in_both], rest[0]), np.append(q[in_both], rest[1]))
+        assert (np.array(bounds[:3]) >= np.array(coarse) - 1e-9).all()
         backwards = divergence_bounds(listed_q, listed_p)
         assert (backwards.jsd, backwards.tv) == pytest.approx((bounds.jsd, bounds.tv), abs=1e-12)
 

@@ -108,7 +108,7 @@ interface Types {
 }
 
 interface Flags {
-  tokens: Record<"censored" | "in_top" | "is_partial_utf8" | "is_special", number>;
+  tokens: Record<"censored" | "in_top" | "is_merged" | "is_partial_utf8" | "is_special", number>;
   alternatives: Record<"is_listed" | "is_sampled", number>;
 }
 

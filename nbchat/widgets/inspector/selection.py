@@ -17,7 +17,7 @@ KEY = ("run_id", "choice", "channel")
 FIGURES = (
     *("token", "token_id", "display", "logprob", "prob", "surprisal_bits", "rank", "rank_min"),
     *("top_k", "in_top", "tail_mass", "margin", "entropy_lo", "entropy_hi", "is_special"),
-    *("is_partial_utf8", "censored"),
+    *("is_partial_utf8", "is_merged", "censored"),
 )
 
 
