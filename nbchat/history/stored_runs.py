@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbchat.api.fields import FIELDS
 from nbchat.errors import RunNotFoundError
 from nbchat.history.contents import whole
 from nbchat.history.record import with_tables
@@ -122,9 +123,9 @@ def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) 
     found: dict[str, Any] = dict(zip(_FACTS, map(list, columns), strict=False))
     found["created_at"] = [datetime.fromisoformat(text) for text in columns[1]]
     found["is_replayed"] = [bool(value) for value in columns[6]]
-    nothing = [None] * len(rows)
+    nothing, fields = [None] * len(rows), FIELDS()
     for column in columns_of("runs"):
-        if column.name not in found:
+        if column.name in fields:  # any other is in the rows, or assemble misses it
             is_given = column.name in given
             values_ = [each.get(column.name) for each in params] if is_given else nothing
             found[column.name] = with_na(values_, column.dtype)
