@@ -255,19 +255,10 @@ class Client:
             except FAILED as error:
                 waited_s = time.perf_counter() - started
                 failure = transport_error(error, self.profile, waited_s, timeout)
-                if is_last or not self._is_stale(error, request, waited_s):
+                is_stale = http_answers.is_stale_connection(error, waited_s)
+                if is_last or not is_stale or waiting.is_cut():
                     break
         raise failure  # outside of what was caught, on which the request and its key hang
-
-    def _is_stale(
-        self, error: Exception, request: requests.PreparedRequest, waited_s: float
-    ) -> bool:
-        if waiting.is_cut() or not isinstance(error, requests.ConnectionError):
-            return False
-        pool = self._adapter.get_connection_with_tls_context(
-            request, self._verify, self._proxies, self._cert
-        )
-        return http_answers.is_stale_connection(error, pool, waited_s)
 
 
 def checked_size(max_message_bytes: int) -> int:

@@ -16,7 +16,7 @@ from nbchat.api.error_objects import ErrorFields, read_error
 from nbchat.client.incoming import SlowHeadError, incoming_of
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.client.retry import RETRIED_STATUS
-from nbchat.client.waiting import SlowHandshakeError
+from nbchat.client.waiting import SlowHandshakeError, was_reused
 from nbchat.errors import (
     AnswerTooLongError,
     ApiError,
@@ -236,24 +236,18 @@ def is_timeout(error: Exception) -> bool:
     ) or "Read timed out" in str(error)
 
 
-def is_stale_connection(
-    error: Exception, pool: urllib3.connectionpool.ConnectionPool, waited_s: float
-) -> bool:
+def is_stale_connection(error: Exception, waited_s: float) -> bool:
     """Tell whether a kept-alive connection was found closed before any answer.
 
     The server had closed it while it was idle, which shows only when it is used again, and
     then at once. That is no failed request, so it is sent again at once on a new connection.
-    One that was cut after `waited_s` seconds of work may have cost something, and is a failed
-    request like any other.
+    One that was cut after `waited_s` seconds of work, or that was new, may have cost something,
+    and is a failed request like any other.
     """
-    if waited_s > _STALE_WITHIN_S:
+    if waited_s > _STALE_WITHIN_S or not isinstance(error, requests.ConnectionError):
         return False
     reason = error.args[0] if error.args else None
-    is_broken = isinstance(reason, urllib3.exceptions.ProtocolError)
-    is_reused = (
-        isinstance(pool, urllib3.HTTPConnectionPool) and pool.num_requests > pool.num_connections
-    )
-    return is_broken and is_reused
+    return isinstance(reason, urllib3.exceptions.ProtocolError) and was_reused()
 
 
 def transport_error(

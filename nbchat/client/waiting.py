@@ -60,6 +60,8 @@ class Pending:
 
 class _Thread(threading.local):
     pending: Pending | None = None
+    #: whether the last request of this thread went out on a connection that had answered before
+    reuses: bool = False
 
 
 _thread = _Thread()
@@ -70,25 +72,37 @@ def is_cut() -> bool:
     return _thread.pending is not None and _thread.pending._is_cut  # noqa: SLF001 - of this module
 
 
+def was_reused() -> bool:
+    """Tell whether this thread's last request went out on a connection kept from another one."""
+    return _thread.reuses
+
+
 def _shut(sock: socket.socket | None) -> None:
     if sock is not None:
         with contextlib.suppress(OSError, ValueError):  # it has just ended by itself
             sock.shutdown(socket.SHUT_RDWR)
 
 
-def _answer_of(connection: HTTPConnection, answer: Any) -> Any:
-    pending = _thread.pending
-    if pending is None:
-        return answer()
-    pending._begin(connection.sock)  # noqa: SLF001 - of this module
+def _answer_of(connection: _Plain | _Secure, answer: Any) -> Any:
+    pending, sock = _thread.pending, connection.sock
+    if pending is not None:
+        pending._begin(sock)  # noqa: SLF001 - of this module
     try:
-        return answer()
+        found = answer()
     finally:
-        pending._end()  # noqa: SLF001
+        if pending is not None:
+            pending._end()  # noqa: SLF001
+    connection.answered_on = sock
+    return found
 
 
 class _Plain(HTTPConnection):
     response_class = Answer
+    answered_on: object = None
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        _thread.reuses = self.sock is not None and self.sock is self.answered_on
+        super().request(*arguments, **options)
 
     def getresponse(self) -> Any:
         return _answer_of(self, super().getresponse)
@@ -96,6 +110,7 @@ class _Plain(HTTPConnection):
 
 class _Secure(HTTPSConnection):
     response_class = Answer
+    answered_on: object = None
 
     def connect(self) -> None:
         try:
@@ -103,6 +118,10 @@ class _Secure(HTTPSConnection):
         except TimeoutError as error:
             # of a connection that never came urllib3 has an error of its own
             raise SlowHandshakeError(str(error)) from None
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        _thread.reuses = self.sock is not None and self.sock is self.answered_on
+        super().request(*arguments, **options)
 
     def getresponse(self) -> Any:
         return _answer_of(self, super().getresponse)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -147,6 +148,21 @@ def test_a_stale_connection_is_replaced_without_a_word(server: ScriptedServer) -
         server.reply(Reply(framing="raw", body=[CUT]))
         assert client.complete("Hi").choices
     assert waits == []
+    assert len(server.requests) == 3
+
+
+def test_a_new_connection_that_is_cut_is_not_taken_for_a_stale_one(
+    server: ScriptedServer,
+) -> None:
+    whole = json.dumps(completion("a")).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(whole)
+    with client_of(server, max_retries=0) as client:
+        client.complete("Hi")
+        # the server says nothing of it and closes: the next request gets a connection of its own
+        server.reply(Reply(framing="raw", body=[head + whole]), Reply(framing="raw", body=[CUT]))
+        client.complete("Hi")
+        with pytest.raises(ConnectError):
+            client.complete("Hi")
     assert len(server.requests) == 3
 
 
