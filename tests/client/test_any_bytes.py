@@ -74,7 +74,7 @@ def _bend(draw: st.DrawFn, event: Any) -> None:
     holder, key = draw(st.sampled_from(spots))
     change = draw(st.sampled_from(["replace", "remove", "copy", "text", "list"]))
     if change == "replace":
-        holder[key] = draw(ODD)
+        holder[key] = json.loads(json.dumps(draw(ODD)))
     elif change == "remove":
         del holder[key]
     elif change == "copy":
