@@ -35,6 +35,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "choices": ("nbchat.frames", "choices"),
     "tokens": ("nbchat.frames", "tokens"),
     "alternatives": ("nbchat.frames", "alternatives"),
+    "words": ("nbchat.frames", "words"),
     "usage": ("nbchat.frames", "usage"),
     "inspect": ("nbchat.widgets.inspector", "inspect"),
     "load": ("nbchat.history.saved_file", "load"),
@@ -90,6 +91,7 @@ __all__ = [
     "tools",
     "uncertainty",
     "usage",
+    "words",
 ]
 
 
@@ -165,7 +167,7 @@ if TYPE_CHECKING:
     from nbchat.analysis.uncertainty import uncertainty
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
-    from nbchat.frames import alternatives, choices, tokens, usage
+    from nbchat.frames import alternatives, choices, tokens, usage, words
     from nbchat.frames.parameters import parameters
     from nbchat.history.saved_file import load, save
     from nbchat.request.draft import Draft

@@ -313,6 +313,12 @@ class Run:
 
         return frames.alternatives(self)
 
+    def words(self, by: Literal["space", "unicode"] = "space") -> pd.DataFrame:
+        """Give one row for each word with its surprisal (see `nbchat.words`)."""
+        from nbchat import frames
+
+        return frames.words(self, by)
+
     def choices(self) -> pd.DataFrame:
         """Give one row for each choice (see `nbchat.choices`)."""
         from nbchat import frames

@@ -12,6 +12,7 @@ from nbchat.frames.per_choice import choices
 from nbchat.frames.per_citation import citations
 from nbchat.frames.per_run import runs, usage
 from nbchat.frames.per_token import tokens
+from nbchat.frames.per_word import words
 from nbchat.frames.source import MissingLogprobsWarning
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "runs",
     "tokens",
     "usage",
+    "words",
 ]
 
 

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from nbchat.measures.bounds import entropy_bounds, temper
 from nbchat.measures.calibration import Calibration, calibration, calibration_band
+from nbchat.measures.calibration_interval import CalibrationInterval, calibration_interval
 from nbchat.measures.class_probabilities import ClassProbabilities, class_probabilities
+from nbchat.measures.discrimination import auroc
 from nbchat.measures.divergence import DivergenceBounds, divergence_bounds
+from nbchat.measures.proportions import wilson
 from nbchat.measures.selective_prediction import RiskCoverage, risk_coverage
 from nbchat.measures.self_consistency import Consistency, normalised, self_consistency
 from nbchat.measures.semantic_entropy import predictive_entropy, semantic_entropy
@@ -22,22 +25,33 @@ from nbchat.measures.sequences import (
     sequence_logprob,
     surprisal,
 )
+from nbchat.measures.temperature_scaling import (
+    TemperatureFit,
+    at_temperature,
+    fit_temperature,
+)
 from nbchat.measures.top_k import Rank, entropy_top, log_margin, margin, rank, top_mass
 
 __all__ = [
     "Calibration",
+    "CalibrationInterval",
     "ClassProbabilities",
     "Consistency",
     "DivergenceBounds",
     "Rank",
     "RiskCoverage",
+    "TemperatureFit",
+    "at_temperature",
+    "auroc",
     "bits_per_byte",
     "calibration",
     "calibration_band",
+    "calibration_interval",
     "class_probabilities",
     "divergence_bounds",
     "entropy_bounds",
     "entropy_top",
+    "fit_temperature",
     "length_normalised_probability",
     "log_margin",
     "margin",
@@ -53,6 +67,7 @@ __all__ = [
     "surprisal",
     "temper",
     "top_mass",
+    "wilson",
 ]
 
 

@@ -10,7 +10,7 @@ from nbchat.frames.assembly import _as_declared, assemble, assemble_rows, empty
 from nbchat.frames.columns import columns_of
 from tests.frames.made import choice, entry, run_of
 
-NAMES = ["runs", "choices", "tokens", "alternatives", "usage", "citations"]
+NAMES = ["words", "runs", "choices", "tokens", "alternatives", "usage", "citations"]
 KEY = "run_id choice channel position"
 EXPECTED = {
     "branches": "branch_id parent_id run_id position token display prob logprob method depth text",
@@ -19,6 +19,8 @@ EXPECTED = {
     "entropy_lo entropy_hi entropy_top is_special is_partial_utf8 is_merged censored arrival_s",
     "alternatives": f"{KEY} alternative token_id token bytes display logprob prob cum_prob "
     "is_sampled is_listed censored",
+    "words": "run_id choice word text byte_start byte_end n_tokens logprob surprisal_bits "
+    "surprisal_bits_corrected spans_border is_bound",
     "choices": "run_id choice finish_reason text refusal n_tokens n_missing is_aligned sum_logprob "
     "mean_nll perplexity perplexity_with_eos bits_per_byte min_prob n_censored "
     "perplexity_is_bound",
