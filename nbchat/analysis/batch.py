@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from nbchat.analysis.progress import Progress
 from nbchat.errors import CheckError
 from nbchat.session.execution import FROM_SERVER, Execution
 from nbchat.session.pool import AT_ONCE, play
@@ -19,9 +21,6 @@ if TYPE_CHECKING:
     from nbchat.request.prepare import Prepared
     from nbchat.run import Run
     from nbchat.session.sources import Source
-
-#: seconds after which the line that says how far it is is shown
-_SHOWN_AFTER_S = 2.0
 
 
 def with_defaults(fields: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
@@ -76,19 +75,16 @@ def answered(
     - `is_enough`: given the runs that have ended, tells whether no more are to be begun
     """
     ended: list[Run] = []
-
-    def note(execution: Execution) -> None:
-        ended.append(execution.run)
-        if bar is not None:
-            bar.update()
-
-    bar = _bar(len(executions), *progress) if progress is not None else None
     stops = None if is_enough is None else (lambda: is_enough(ended))
-    try:
+    with contextlib.ExitStack() as stack:
+        line = stack.enter_context(Progress(len(executions), *progress)) if progress else None
+
+        def note(execution: Execution) -> None:
+            ended.append(execution.run)
+            if line is not None:
+                line.step()
+
         play(executions, at_once=at_once, on_end=note, is_enough=stops)
-    finally:
-        if bar is not None:
-            bar.close()
     counted = [one.run for one in executions if one.was_begun or is_enough is None]
     return sorted_out(counted, needs=needs, warning=warning)
 
@@ -109,14 +105,6 @@ def sorted_out(
             stacklevel=_level_of_the_user(),
         )
     return good
-
-
-def _bar(total: int, what: str, unit: str) -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it may only draw with widgets or only without
-        from tqdm.auto import tqdm
-
-        return tqdm(total=total, desc=what, unit=unit, delay=_SHOWN_AFTER_S, leave=False)
 
 
 def _level_of_the_user() -> int:

@@ -248,9 +248,9 @@ def test_no_log_probabilities_are_an_error(server: ScriptedServer) -> None:
 def test_a_long_one_says_how_far_it_is(
     server: ScriptedServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nbchat.analysis import batch
+    from nbchat.analysis import progress
 
-    monkeypatch.setattr(batch, "_SHOWN_AFTER_S", 0.1)
+    monkeypatch.setattr(progress, "SHOWN_AFTER_S", 0.1)
     answer = answering([("Yes", log(0.5))])
 
     def slow(request: Request) -> Any:

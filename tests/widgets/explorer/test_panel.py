@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import nbchat
+from nbchat import session
 from nbchat.client import Profile, Secret
 from nbchat.code import Draft, draft_of
 from nbchat.errors import CheckError
@@ -467,7 +468,8 @@ def test_sources_stand_below_the_reply_and_in_the_picture(
 def test_texts_and_the_word_all_become_what_the_embedded_model_takes(weights: Path) -> None:
     bias = {" Paris": -100}
     draft = nbchat.explore("Hi", profile="local", logit_bias=bias).draft
-    ((token_id, amount),) = draft.fields["logit_bias"].items()
+    prepared = session.prepare(draft, say=lambda _: None)
+    ((token_id, amount),) = prepared.params.given()["logit_bias"].items()
     assert token_id.isdigit()
     assert amount == -100
     limits = {"logprobs": True, "max_completion_tokens": 2}
