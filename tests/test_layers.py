@@ -37,8 +37,8 @@ STANDS_ON: dict[str, set[str]] = {
     "stored_run": LOW | {"structured", "tools", "stored_error"},
     "run": SHOWN | {"client", "structured", "stored_run", "tools"},
     "prices": LOW,
-    "tools": LOW,
     "request": WITH_RUN | {"tools"},
+    "tools": LOW | {"structured"},  # what types are to a model is known there
     "history": WITH_RUN,
     "session": JOINED,
     "code": JOINED | {"session"},

@@ -6,17 +6,15 @@ is. What came stays as it came in the run.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from nbchat.api.inline_reasoning import parted
+
 if TYPE_CHECKING:
     from nbchat.api.response import Choice, ResponseMessage
-
-_OPENINGS = ("<think>", "<thinking>")
-_OPENING = re.compile(r"\s*<(think(?:ing)?)>")
 
 
 def without_inline_reasoning(
@@ -28,16 +26,6 @@ def without_inline_reasoning(
     """
     ordered = sorted(choices, key=lambda choice: choice.index)
     return [replace(c, message=_parted(c.message, is_growing=is_growing)) for c in ordered]
-
-
-def parted(text: str, *, is_growing: bool = False) -> tuple[str, str]:
-    """Give what is thought at the beginning of a text, and the rest of it."""
-    found = _OPENING.match(text)
-    if found is None:
-        is_undecided = is_growing and any(word.startswith(text.lstrip()) for word in _OPENINGS)
-        return "", "" if is_undecided else text
-    thought, _, rest = text[found.end() :].partition(f"</{found[1]}>")
-    return thought.strip(), rest.lstrip()
 
 
 def _parted(message: ResponseMessage, *, is_growing: bool) -> ResponseMessage:

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from copy import copy
 from typing import TYPE_CHECKING
 
+from nbchat.api.inline_reasoning import parted
 from nbchat.display.characters import visible
 from nbchat.display.fragments import grey_bundle
 from nbchat.display.grey_line import facts_bundle, grey_line
 from nbchat.display.growing import Show, Slot, WholeText
-from nbchat.display.inline_reasoning import parted, without_inline_reasoning
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.page import Page, PastRound, choices_of
 from nbchat.display.reasoning_and_sources import (
     reasoning_bundle,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from nbchat.api.inline_reasoning import parted
 from nbchat.display.attachments import attached_bundle
 from nbchat.display.blocks import MarkdownBlocks
 from nbchat.display.characters import visible
 from nbchat.display.fragments import as_it_is, grey_html
 from nbchat.display.grey_line import facts_bundle
-from nbchat.display.inline_reasoning import parted, without_inline_reasoning
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import reasoning_html, reasoning_plain
 from nbchat.display.reply import caption, has_something, player_bundle, reply_markdown, shown_text
 from nbchat.display.sanitise import as_html, is_harmless

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from nbchat.structured.json_schema import Node, followed, types_of
+from nbchat.structured.json_schema import Node, branches_of, list_at, object_at, types_of
 
 if TYPE_CHECKING:
     from nbchat.api.params import ChatParams
@@ -73,20 +73,11 @@ def _schema_of(fields: Mapping[str, Any]) -> Node | None:
     return schema if isinstance(schema, dict) else None
 
 
-def _branches(node: Any, root: Node, depth: int = 8) -> Iterator[Node | None]:
+def _branches(node: Any, root: Node) -> list[Node | None]:
     """Give what a node may be; None for what is not read."""
-    if not isinstance(node, dict) or depth == 0:  # a union may be of itself
-        yield None
-        return
-    node = followed(node, root)
-    unions = [*node.get("anyOf", []), *node.get("oneOf", [])]
-    if "allOf" in node or "not" in node or "$ref" in node:
-        yield None
-    elif unions:
-        for branch in unions:
-            yield from _branches(branch, root, depth - 1)
-    else:
-        yield node
+    found = branches_of(node, root)
+    unread = ("allOf", "not", "$ref")
+    return [b if isinstance(b, dict) and not any(k in b for k in unread) else None for b in found]
 
 
 def _inner(node: Any, step: str | int, root: Node) -> Any:
@@ -96,7 +87,7 @@ def _inner(node: Any, step: str | int, root: Node) -> Any:
     if found is None:
         return None
     if isinstance(step, str):
-        return found.get("properties", {}).get(step)
+        return object_at(found, "properties").get(step)
     return None if "prefixItems" in found else found.get("items")
 
 
@@ -108,13 +99,13 @@ def _values(node: Any, root: Node) -> list[Any] | None:
         if "const" in branch:
             found.append(branch["const"])
         elif "enum" in branch:
-            found += branch["enum"]
+            found += list_at(branch, "enum")
         else:
             kinds = types_of(branch)
             if not kinds or not all(kind in _WORDS for kind in kinds):
                 return None
             found += [value for kind in kinds for value in _WORDS[kind]]
-    return found
+    return found or None
 
 
 def _has_one_spelling(value: Any) -> bool:

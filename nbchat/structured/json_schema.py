@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from nbchat.errors import CheckError
+
 Node = dict[str, Any]
 DEFS = "#/$defs/"
-_TYPES = {"object", "array", "string", "number", "integer", "boolean", "null"}
+TYPES = {"object", "array", "string", "number", "integer", "boolean", "null"}
 _KEYWORDS = {"$ref", "$defs", "properties", "items", "anyOf", "oneOf", "allOf", "enum", "const"}
 #: keywords whose value is a schema, a list of schemas, or a mapping of names to schemas
 _ONE = ("items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames")
@@ -23,14 +25,14 @@ def is_schema(value: Any) -> bool:
     if kind is None:
         return any(keyword in value for keyword in _KEYWORDS)
     kinds = kind if isinstance(kind, (list, tuple)) else [kind]
-    return all(isinstance(one, str) and one in _TYPES for one in kinds)
+    return all(isinstance(one, str) and one in TYPES for one in kinds)
 
 
 def types_of(node: Node) -> list[str]:
     """Give the types that a node declares; those of its keywords where it declares none."""
     kind = node.get("type")
     if isinstance(kind, list):
-        return kind
+        return [one for one in kind if isinstance(one, str)]
     if isinstance(kind, str):
         return [kind]
     if "properties" in node:
@@ -53,6 +55,50 @@ def mapped(node: Any, change: Callable[[Node], Node]) -> Any:
     return change(copy)
 
 
+def lifted(schema: Node, field: str = "response_format") -> Node:
+    """Bring the definitions that stand inside up to the root, under ``$defs``.
+
+    Raise CheckError, which names the `field` of the request, where two differ under one name.
+    """
+    defs: dict[str, Any] = {}
+
+    def lift(node: Node) -> Node:
+        for keyword in ("$defs", "definitions"):
+            inner = node.pop(keyword, None)
+            if not isinstance(inner, dict):
+                continue
+            for name, definition in inner.items():
+                if defs.setdefault(name, definition) != definition:
+                    raise CheckError(
+                        f"{field}: the schema has two definitions named {name}.",
+                        field=field,
+                        rule="one definition for each name",
+                    )
+        ref = node.get("$ref")
+        if isinstance(ref, str) and ref.startswith("#/definitions/"):
+            node["$ref"] = DEFS + ref.removeprefix("#/definitions/")
+        return node
+
+    older = schema.get("definitions")
+    if isinstance(older, dict):
+        schema = {**schema, "$defs": {**older, **object_at(schema, "$defs")}}
+        del schema["definitions"]
+    root: Node = mapped(schema, lift)
+    return {**root, "$defs": defs} if defs else root
+
+
+def object_at(node: Any, keyword: str) -> Node:
+    """Give what stands under a keyword that names schemas; {} where it is none, as in ``null``."""
+    found = node.get(keyword) if isinstance(node, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def list_at(node: Any, *keywords: str) -> list[Any]:
+    """Give what stands under keywords that list schemas or values, in one list."""
+    found = [node.get(keyword) if isinstance(node, dict) else None for keyword in keywords]
+    return [part for parts in found if isinstance(parts, list) for part in parts]
+
+
 def refs_of(node: Any) -> Iterator[str]:
     """Give the references that stand in a node, definitions beside it left out."""
     found: list[str] = []
@@ -70,27 +116,52 @@ def followed(node: Node, root: Node) -> Node:
     """Give what a node refers to; the node itself where it refers to nothing that is there."""
     for _ in range(32):  # a reference to a reference to itself leads nowhere
         ref = node.get("$ref")
-        if ref == "#":
-            node = root
-        elif isinstance(ref, str) and ref.removeprefix(DEFS) in root.get("$defs", {}):
-            node = root["$defs"][ref.removeprefix(DEFS)]
-        else:
+        found = root if ref == "#" else object_at(root, "$defs").get(_name_in(ref) or "")
+        if not isinstance(found, dict):
             break
+        node = found
     return node
 
 
-def is_nullable(node: Any, root: Node, depth: int = 8) -> bool:
+def _name_in(ref: Any) -> str | None:
+    return ref.removeprefix(DEFS) if isinstance(ref, str) else None
+
+
+def branches_of(node: Any, root: Node) -> list[Any]:
+    """Give what a value may be: the node, or the branches of its unions, all references followed.
+
+    What stands in a union twice is given once; None for a union that was met before, perhaps
+    inside of itself.
+    """
+    found: list[Any] = []
+    waiting, seen = [node], set()
+    while waiting:
+        part = waiting.pop()
+        part = followed(part, root) if isinstance(part, dict) else part
+        is_narrowed = isinstance(part, dict) and ("allOf" in part or "not" in part)
+        inner = [] if is_narrowed else list_at(part, "anyOf", "oneOf")
+        if id(part) in seen:
+            found += [None] if inner else []
+            continue
+        seen.add(id(part))
+        waiting.extend(reversed(inner))
+        if not inner:
+            found.append(part)
+    return found
+
+
+def is_nullable(node: Any, root: Node) -> bool:
     """Tell whether null fits a node."""
+    return any(_takes_null(branch) for branch in branches_of(node, root))
+
+
+def _takes_null(node: Any) -> bool:
     if node is True or node == {}:
         return True
-    if not isinstance(node, dict) or depth == 0:
+    if not isinstance(node, dict):
         return False
-    node = followed(node, root)
-    branches = [*node.get("anyOf", []), *node.get("oneOf", [])]
-    if branches:
-        return any(is_nullable(branch, root, depth - 1) for branch in branches)
     if "enum" in node:
-        return None in node["enum"]
+        return None in list_at(node, "enum")
     if "const" in node:
         return node["const"] is None
     return "null" in types_of(node)

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.structured.json_schema import Node, followed, is_nullable
-from nbchat.structured.structure import is_foreign
+from nbchat.api.inline_reasoning import parted
+from nbchat.structured.python_types import read
+from nbchat.structured.values import with_whole_numbers, without_added_nulls
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice
     from nbchat.structured.structure import Structure
 
-_FENCED = re.compile(r"\s*```(?:json)?[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
+_FENCES = ("```", "~~~")
+_LANGUAGE = re.compile(r"[A-Za-z][\w+.-]*[ \t]*\r?\n|(?:json[c5l]?|JSON[C5L]?)(?=[\s\[{\"])")
 _FURTHER = re.compile(r"For further information visit \S+")  # what pydantic adds
 _NOT_ASKED = "No JSON was asked for (response_format)."
 
@@ -71,9 +73,8 @@ def _unfinished(choice: Choice | None, status: str) -> str:
 
 
 def _read(text: str, structure: Structure | None) -> Parsed:
-    fenced = _FENCED.match(text)
     try:
-        value = msgspec.json.decode(fenced[1] if fenced else text)
+        value = msgspec.json.decode(_json_in(text))
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         return Parsed(error=f"The reply is no JSON: {_one_line(error)}.")
     except RecursionError:
@@ -89,9 +90,25 @@ def _read(text: str, structure: Structure | None) -> Parsed:
         return Parsed(error=f"The reply does not fit what was asked: {_one_line(error)}.")
 
 
+def _json_in(text: str) -> str:
+    """Give the text without what is thought before it, and without the fence around it."""
+    _, said = parted(text)
+    before, end_of_thought, rest = said.partition("</think>")  # some templates begin it themselves
+    if end_of_thought and before.lstrip()[:1] not in ("{", "[", '"'):
+        said = rest
+    said = said.strip("\ufeff \t\r\n")
+    fence = said[:3]
+    if fence not in _FENCES or not said.endswith(fence):
+        return said
+    body = said.strip(fence[0])
+    language = _LANGUAGE.match(body)
+    return body[language.end() :] if language else body
+
+
 def _as_structure(value: Any, structure: Structure) -> Any:
     if structure.strict:
-        value = _without_added_nulls(value, structure.schema, structure.schema)
+        value = without_added_nulls(value, structure.schema, structure.schema)
+    value = with_whole_numbers(value, structure.schema, structure.schema)
     if structure.wrapped is not None:
         if not isinstance(value, dict) or structure.wrapped not in value:
             raise ValueError(f"its root has no {structure.wrapped!r}")
@@ -100,68 +117,7 @@ def _as_structure(value: Any, structure: Structure) -> Any:
         raise ValueError("its root is no object")
     if structure.type is None:
         return value
-    return msgspec.convert(value, structure.type, str_keys=True, dec_hook=_foreign_object)
-
-
-def _foreign_object(model: Any, value: Any) -> Any:
-    if isinstance(model, type) and is_foreign(model):
-        return model.model_validate_json(msgspec.json.encode(value))  # type: ignore[attr-defined]
-    raise NotImplementedError(f"{model} is not known to msgspec")
-
-
-def _without_added_nulls(value: Any, node: Any, root: Node) -> Any:
-    """Take out the nulls of properties that the strict schema alone made required."""
-    if not isinstance(node, dict):
-        return value
-    node = _branch_for(value, followed(node, root), root)
-    if isinstance(value, list):
-        return [_without_added_nulls(entry, node.get("items"), root) for entry in value]
-    if not isinstance(value, dict):
-        return value
-    properties, required = node.get("properties", {}), node.get("required", ())
-    return {
-        key: _without_added_nulls(entry, properties.get(key), root)
-        for key, entry in value.items()
-        if entry is not None
-        or key in required
-        or key not in properties
-        or is_nullable(properties[key], root)
-    }
-
-
-def _branch_for(value: Any, node: Node, root: Node) -> Node:
-    for _ in range(16):
-        branches = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
-        found = (followed(branch, root) for branch in branches if isinstance(branch, dict))
-        fitting = next((branch for branch in found if _may_fit(value, branch, root)), None)
-        if fitting is None:
-            break
-        node = fitting
-    return node
-
-
-def _may_fit(value: Any, node: Node, root: Node) -> bool:
-    if "anyOf" in node or "oneOf" in node:
-        return True
-    if isinstance(value, list):
-        return "items" in node
-    if not isinstance(value, dict) or "properties" not in node:
-        return False
-    properties = node["properties"]
-    return value.keys() <= properties.keys() and all(
-        _has_value(value[key], followed(inner, root))
-        for key, inner in properties.items()
-        if key in value and isinstance(inner, dict)
-    )
-
-
-def _has_value(value: Any, node: Node) -> bool:
-    """Tell whether a value is among those that a node lists; yes where it lists none."""
-    if value is None:  # of an optional property
-        return True
-    if "const" in node:
-        return bool(value == node["const"])
-    return "enum" not in node or value in node["enum"]
+    return read(value, structure.type)
 
 
 def _one_line(error: object) -> str:

@@ -5,12 +5,21 @@ Source: Chat Completions reference, section 2.4 (Structured Outputs).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from nbchat.api.json_values import shown
 from nbchat.errors import CheckError
-from nbchat.structured.json_schema import DEFS, Node, followed, is_nullable, types_of
+from nbchat.structured.json_schema import (
+    DEFS,
+    TYPES,
+    Node,
+    followed,
+    is_nullable,
+    list_at,
+    object_at,
+    types_of,
+)
 
 MAX_PROPERTIES = 5_000
 MAX_DEPTH = 10
@@ -52,7 +61,17 @@ def strict_schema(
     Raise CheckError, with the path inside the schema, where a rule cannot be satisfied.
     """
     strict = _Strict(dict(schema), name, drops_checks=drops_checks)
-    return strict.made()
+    try:
+        return strict.made()
+    except RecursionError:
+        pass
+    rule = f"a strict schema has at most {MAX_DEPTH} levels of nesting"
+    raise CheckError(
+        f"response_format: {name} is nested without end, but {rule}.",
+        field="response_format",
+        value=name,
+        rule=rule,
+    )
 
 
 class _Strict:
@@ -66,9 +85,10 @@ class _Strict:
         self.characters = 0
         self.enum_values = 0
         self._inlined: list[str] = []
+        self._n_inlined = 0
 
     def made(self) -> Node:
-        defs = self.root.get("$defs", {})
+        defs = object_at(self.root, "$defs")
         body = {key: value for key, value in self.root.items() if key != "$defs"}
         if "anyOf" in body or types_of(body) != ["object"]:
             self._refuse(self.name, "is the root and no object", "has an object as its root")
@@ -86,8 +106,11 @@ class _Strict:
         node = {key: value for key, value in schema.items() if key not in _ANNOTATIONS}
         if "oneOf" in node and "anyOf" not in node:
             node = {"anyOf" if key == "oneOf" else key: value for key, value in node.items()}
-        if len(node.get("allOf", ())) == 1:
-            node = {**node.pop("allOf")[0], **node}
+        self._check_shapes(node, path)
+        if len(only := list_at(node, "allOf")) == 1 and isinstance(only[0], dict):
+            del node["allOf"]
+            node = {**only[0], **node}
+            self._check_shapes(node, path)
         if "$ref" in node:
             return self._reference(node, path)
         self._check_keywords(node, path)
@@ -109,6 +132,13 @@ class _Strict:
             node["items"] = self._node(node["items"], f"{path}[]")
         return node
 
+    def _check_shapes(self, node: Node, path: str) -> None:
+        """Refuse what is no JSON schema at all: ``properties`` that are null, an empty ``enum``."""
+        for keyword, (is_right, wanted) in _SHAPES.items():
+            if keyword in node and not is_right(node[keyword]):
+                what = f"has {shown(node[keyword])} as its {keyword}"
+                self._refuse(path, what, f"has {wanted} there")
+
     def _check_keywords(self, node: Node, path: str) -> None:
         wrong = [key for key in node if key in _UNSUPPORTED]
         if not self.drops_checks:
@@ -121,13 +151,18 @@ class _Strict:
     def _reference(self, node: Node, path: str) -> Node:
         ref, rest = node["$ref"], {key: value for key, value in node.items() if key != "$ref"}
         is_known = ref == "#" or (
-            isinstance(ref, str) and ref.removeprefix(DEFS) in self.root.get("$defs", {})
+            isinstance(ref, str) and ref.removeprefix(DEFS) in object_at(self.root, "$defs")
         )
         if not is_known:
             self._refuse(path, f"refers to {shown(ref)}", "refers only to its own $defs, or to #")
         if not rest or ref == "#" or ref in self._inlined:
             return {"$ref": ref}  # nothing may stand beside it
         self._inlined.append(ref)
+        self._n_inlined += 1
+        if self._n_inlined > MAX_PROPERTIES:
+            self._refuse(
+                path, f"refers to others {MAX_PROPERTIES:,} times", "has no more, each written out"
+            )
         made = self._node({**followed({"$ref": ref}, self.root), **rest}, path)
         self._inlined.pop()
         return made
@@ -143,6 +178,8 @@ class _Strict:
             )
         required = node.get("required", [])
         made = {}
+        self.properties += len(properties)
+        self._check_count(self.properties, MAX_PROPERTIES, "properties")
         for key, value in properties.items():
             inner = self._node(value, f"{path}.{key}")
             is_certain = key in required or _is_one_value(inner)
@@ -151,7 +188,6 @@ class _Strict:
         node["properties"] = made
         node["required"] = list(made)
         node["additionalProperties"] = False
-        self.properties += len(made)
         self.characters += sum(map(len, made))
 
     def _take_values(self, node: Node, path: str) -> None:
@@ -174,15 +210,17 @@ class _Strict:
             node["type"] = next(iter(kinds)) if len(kinds) == 1 else list(kinds)
 
     def _check_sizes(self, made: Node) -> None:
-        levels = _depth(made, made, frozenset())
         for count, limit, noun in (
             (self.properties, MAX_PROPERTIES, "properties"),
-            (levels, MAX_DEPTH, "levels of nesting"),
+            (_depth(made), MAX_DEPTH, "levels of nesting"),
             (self.characters, MAX_CHARACTERS, "characters in names and listed values"),
             (self.enum_values, MAX_ENUM_VALUES, "listed values (enum)"),
         ):
-            if count > limit:
-                self._refuse(self.name, f"has {count:,} {noun}", f"has at most {limit:,}")
+            self._check_count(count, limit, noun)
+
+    def _check_count(self, count: int, limit: int, noun: str) -> None:
+        if count > limit:
+            self._refuse(self.name, f"has {count:,} {noun}", f"has at most {limit:,}")
 
     def _refuse(self, path: str, what: str, rule: str) -> NoReturn:
         raise CheckError(
@@ -204,14 +242,70 @@ def _or_null(node: Node) -> Node:
     return {"anyOf": [node, {"type": "null"}]}
 
 
-def _depth(node: Node, root: Node, open_refs: frozenset[str]) -> int:
-    """Count the objects inside one another. A recursion counts once."""
-    ref = node.get("$ref")
-    if ref is not None:
-        if ref in open_refs or ref == "#":
-            return 0
-        return _depth(followed(node, root), root, open_refs | {ref})
+def _depth(root: Node) -> int:
+    """Count the objects inside one another. A recursion counts once.
+
+    Definitions are taken one by one, because a path through them can be thousands long, and
+    there can be more paths than anybody can walk.
+    """
+    bodies = {"#": {key: value for key, value in root.items() if key != "$defs"}}
+    bodies |= {f"{DEFS}{name}": node for name, node in object_at(root, "$defs").items()}
+    levels = {ref: _levels(body) for ref, body in bodies.items()}
+    known: dict[str, int] = {}
+    begun: set[str] = set()
+    waiting = ["#"]
+    while waiting:
+        ref = waiting[-1]
+        own, inner = levels[ref]
+        first = [other for other in inner if other not in known and other not in begun]
+        if ref not in known and ref not in begun and first:
+            begun.add(ref)
+            waiting.extend(first)
+            continue
+        waiting.pop()
+        if ref not in known:
+            known[ref] = max([own, *(above + known.get(o, 0) for o, above in inner.items())])
+    return known["#"]
+
+
+def _levels(node: Node) -> tuple[int, dict[str, int]]:
+    """Give the objects inside one another in a node, and how many stand above each reference."""
+    if "$ref" in node:
+        return 0, {node["$ref"]: 0}
+    own = 1 if "properties" in node else 0
     inner = [*node.get("properties", {}).values(), *node.get("anyOf", [])]
     inner += [node["items"]] if "items" in node else []
-    own = 1 if "properties" in node else 0
-    return own + max((_depth(part, root, open_refs) for part in inner), default=0)
+    deepest, above = 0, dict[str, int]()
+    for part in inner:
+        levels, refs = _levels(part)
+        deepest = max(deepest, levels)
+        above |= {ref: max(count, above.get(ref, 0)) for ref, count in refs.items()}
+    return own + deepest, {ref: own + count for ref, count in above.items()}
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_filled(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_type(value: Any) -> bool:
+    kinds = value if isinstance(value, list) and value else [value]
+    return all(isinstance(kind, str) and kind in TYPES for kind in kinds)
+
+
+_SHAPES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "type": (_is_type, f"one of {', '.join(sorted(TYPES))}, or a list of them"),
+    "properties": (_is_mapping, "an object of names and schemas"),
+    "required": (_is_names, "a list of names"),
+    "enum": (_is_filled, "a list of one or more values"),
+    "anyOf": (_is_filled, "a list of one or more schemas"),
+    "allOf": (_is_filled, "a list of one or more schemas"),
+    "$ref": (lambda value: isinstance(value, str), "a text"),
+}

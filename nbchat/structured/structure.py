@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -18,10 +19,13 @@ from nbchat.structured.json_schema import (
     Node,
     followed,
     is_schema,
+    lifted,
     mapped,
+    object_at,
     refs_of,
     types_of,
 )
+from nbchat.structured.python_types import looked_up, schema_of
 from nbchat.structured.strict import strict_schema
 
 
@@ -82,9 +86,10 @@ def response_format(
     cannot be mended.
     """
     is_mapping = isinstance(model, Mapping)
+    model = model if is_mapping else _looked_up(model)
     schema = _plain_schema(model) if is_mapping else _schema_of(model)
     title = name or _name_of(model, schema)
-    root, wrapped = _with_object_at_root(_lifted(schema))
+    root, wrapped = _with_object_at_root(lifted(schema))
     sent = strict_schema(root, name=title, drops_checks=not is_mapping) if strict else root
     json_schema: dict[str, Any] = {"name": title}
     if description is not None:
@@ -128,67 +133,36 @@ def _plain_schema(schema: Mapping[str, Any]) -> Node:
     return found
 
 
+def _looked_up(model: Any) -> Any:
+    """Give a type with the names in quotes inside of it (``list["Place"]``) looked up."""
+    try:
+        return looked_up({"model": model}, vars(sys.modules["__main__"]))["model"]
+    except Exception as error:
+        raise _refusal(model, error) from error
+
+
 def _schema_of(model: Any) -> Node:
     try:
-        return msgspec.json.schema(model, schema_hook=_foreign_schema)
-    except (TypeError, ValueError, NameError, NotImplementedError) as error:
-        first = str(error).partition("\n")[0]
-        shown = "nothing describes it" if first.endswith(":") else first.rstrip(".")
-        raise CheckError(
-            f"response_format: {_shown(model)} has no JSON schema ({shown}).",
-            field="response_format",
-            value=model,
-            rule="a type with a JSON schema",
-        ) from error
+        return schema_of(model)
+    except CheckError:
+        raise
+    except (TypeError, ValueError, NameError, NotImplementedError, RecursionError) as error:
+        raise _refusal(model, error) from error
 
 
-def _foreign_schema(model: Any) -> Node:
-    """Ask a class for its own schema, as those of pydantic have it."""
-    if not is_foreign(model):
-        raise NotImplementedError(f"{_shown(model)} is not known to msgspec")
-    schema: Node = model.model_json_schema()
-    return schema
-
-
-def is_foreign(model: Any) -> bool:
-    """Tell whether a class describes and reads itself, as those of pydantic do."""
-    return all(
-        callable(getattr(model, method, None))
-        for method in ("model_json_schema", "model_validate_json")
+def _refusal(model: Any, error: Exception) -> CheckError:
+    first = str(error).partition("\n")[0]
+    shown = "nothing describes it" if first.endswith(":") or not first else first.rstrip(".")
+    return CheckError(
+        f"response_format: {_shown(model)} has no JSON schema ({shown}).",
+        field="response_format",
+        value=model,
+        rule="a type with a JSON schema",
     )
 
 
-def _lifted(schema: Node) -> Node:
-    """Bring the definitions that stand inside up to the root, under ``$defs``."""
-    defs: dict[str, Any] = {}
-
-    def lift(node: Node) -> Node:
-        for keyword in ("$defs", "definitions"):
-            inner = node.pop(keyword, None)
-            if not isinstance(inner, dict):
-                continue
-            for name, definition in inner.items():
-                if defs.setdefault(name, definition) != definition:
-                    raise CheckError(
-                        f"response_format: the schema has two definitions named {name}.",
-                        field="response_format",
-                        rule="one definition for each name",
-                    )
-        ref = node.get("$ref")
-        if isinstance(ref, str) and ref.startswith("#/definitions/"):
-            node["$ref"] = DEFS + ref.removeprefix("#/definitions/")
-        return node
-
-    older = schema.get("definitions")
-    if isinstance(older, dict):
-        schema = {**schema, "$defs": {**older, **schema.get("$defs", {})}}
-        del schema["definitions"]
-    root: Node = mapped(schema, lift)
-    return {**root, "$defs": defs} if defs else root
-
-
 def _with_object_at_root(schema: Node) -> tuple[Node, str | None]:
-    defs = schema.pop("$defs", {})
+    defs = object_at({"$defs": schema.pop("$defs", {})}, "$defs")
     target = followed(schema, {**schema, "$defs": defs})
     if types_of(target) == ["object"] and "anyOf" not in target:
         rest = {key: value for key, value in schema.items() if key != "$ref"}

@@ -6,15 +6,18 @@ import datetime as dt
 import decimal
 import uuid
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from nbchat.structured.json_schema import Node, followed, types_of
+from nbchat.structured.json_schema import Node, branches_of, followed, object_at, types_of
 
 if TYPE_CHECKING:
     from nbchat.structured.structure import Structure
 
+MOST_COLUMNS = 5_000
+MOST_LEVELS = 100
 _KEPT = (
     dt.datetime,
     dt.date,
@@ -48,28 +51,27 @@ def columns(structure: Structure | None) -> list[str]:
         return []
     root = structure.schema
     node = root if structure.wrapped is None else root["properties"][structure.wrapped]
-    node = followed(node, root)
+    node = followed(node, root) if isinstance(node, dict) else {}
     if types_of(node) == ["array"]:
-        node = followed(node.get("items") or {}, root)
-    return list(_leaves(node, root, "", ()))
+        items = node.get("items")
+        node = followed(items, root) if isinstance(items, dict) else {}
+    return list(islice(_leaves(node, root, "", ()), MOST_COLUMNS))
 
 
 def _leaves(node: Node, root: Node, prefix: str, above: tuple[int, ...]) -> Iterator[str]:
-    properties = node.get("properties", {})
-    here = id(properties)
+    properties = object_at(node, "properties")
+    here = (*above, id(properties))
     for key, inner in properties.items():
         held = _object_in(inner, root)
-        if held is None or id(held["properties"]) in (*above, here):  # a recursion stays one column
+        # a recursion stays one column
+        if held is None or id(held["properties"]) in here or len(here) > MOST_LEVELS:
             yield f"{prefix}{key}"
         else:
-            yield from _leaves(held, root, f"{prefix}{key}.", (*above, here))
+            yield from _leaves(held, root, f"{prefix}{key}.", here)
 
 
 def _object_in(node: Any, root: Node) -> Node | None:
     """Give the object that a property holds, or may hold beside null."""
-    if not isinstance(node, dict):
-        return None
-    node = followed(node, root)
-    branches = [followed(branch, root) for branch in node.get("anyOf", [node])]
+    branches = [branch for branch in branches_of(node, root) if isinstance(branch, dict)]
     held = [branch for branch in branches if types_of(branch) != ["null"]]
-    return held[0] if len(held) == 1 and held[0].get("properties") else None
+    return held[0] if len(held) == 1 and object_at(held[0], "properties") else None

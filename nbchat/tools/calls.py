@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any, Literal
 
 import msgspec
-from msgspec import UNSET
 
 from nbchat.api.response import Completion, ResponseMessage, Usage
 from nbchat.errors import short_traceback, type_and_sentence
+from nbchat.tools.arguments import WrongArgumentsError
 from nbchat.tools.function_schema import Tool
+from nbchat.tools.result_text import encodable, result_text
 
 Kind = Literal["function", "custom", "function_call"]
 _SHOWN = 60
@@ -241,13 +242,13 @@ def _interrupt(thread: threading.Thread) -> None:
 def _outcome(job: Callable[[], Any]) -> _Outcome:
     started = time.perf_counter()
     try:
-        result, error, where = _as_text(job()), None, ""
+        result, error, where = result_text(job()), None, ""
     except KeyboardInterrupt:
         raise
     except BaseException as raised:  # noqa: BLE001 - sys.exit() too: whatever it is, the model is told
         error = type_and_sentence(raised)
         result, where = None, "\n".join(short_traceback(raised)[:-1])
-    return _Outcome(result, error and _encodable(error), time.perf_counter() - started, where)
+    return _Outcome(result, error and encodable(error), time.perf_counter() - started, where)
 
 
 def _job(call: Call, tools: Mapping[str, Tool]) -> Callable[[], Any] | None:
@@ -260,27 +261,15 @@ def _job(call: Call, tools: Mapping[str, Tool]) -> Callable[[], Any] | None:
     if found.takes is None:
         return partial(_called, found.function, (call.arguments,), {})
     try:
-        given = msgspec.convert(_decoded(call.arguments), found.takes)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        first, values = found.takes.read(call.arguments)
+    except WrongArgumentsError as error:
         call.error = f"{call.name} was not called, because its arguments are wrong: {error}."
         return None
-    values = {
-        field.encode_name: value
-        for field in msgspec.structs.fields(found.takes)
-        if (value := getattr(given, field.name)) is not UNSET
-    }
-    first = tuple(values.pop(name) for name in found.positional if name in values)
     return partial(_called, found.function, first, values)
-
-
-def _decoded(arguments: str) -> Any:
-    return msgspec.json.decode(_encodable(arguments)) if arguments.strip() else {}
 
 
 def _called(function: Callable[..., Any], first: tuple[Any, ...], values: dict[str, Any]) -> Any:
     result = function(*first, **values)
-    if inspect.isgenerator(result) or inspect.isasyncgen(result):
-        raise TypeError("the function yields, and a tool must return its result, such as a list")
     return _awaited(result) if inspect.isawaitable(result) else result
 
 
@@ -314,29 +303,3 @@ def _awaited(result: Awaitable[Any]) -> Any:
     if error is not None:
         raise error
     return value
-
-
-def _as_text(value: Any) -> str:
-    """Give a result as the model gets it: text as it is, all else as JSON where it can be."""
-    if isinstance(value, str):
-        return _encodable(value)
-    try:
-        return msgspec.json.encode(value, enc_hook=_plain).decode()
-    except (TypeError, ValueError, RecursionError, OverflowError):
-        return _encodable(str(value))
-
-
-def _plain(value: Any) -> Any:
-    library = type(value).__module__.partition(".")[0]
-    if library == "pandas" and hasattr(value, "to_csv"):
-        return value.to_csv()
-    if library == "numpy" and hasattr(value, "tolist"):
-        plain = value.tolist()
-        if type(plain) is not type(value):
-            return plain
-    raise TypeError
-
-
-def _encodable(text: str) -> str:
-    """Replace lone surrogates, which no request can carry."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbchat.api.inline_reasoning import parted
 from nbchat.api.response import Choice, ResponseMessage
-from nbchat.display.inline_reasoning import parted, without_inline_reasoning
+from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.pace import Painter
 from nbchat.display.run_bundle import mimebundle
 from tests.display.fakes import Cell, play, reply_in, run_of
