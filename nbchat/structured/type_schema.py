@@ -17,7 +17,7 @@ from msgspec import inspect as described
 from nbchat.api.json_values import NotJsonError, plain
 from nbchat.structured.json_schema import DEFS, Node
 
-Describe = Callable[[Any], Node]
+Foreign = Callable[[Any], Node]
 
 _FIELDED = (
     described.StructType,
@@ -68,22 +68,22 @@ _KEYS = (
 
 
 def schemas_of(
-    hints: Sequence[Any], describe: Describe
+    hints: Sequence[Any], foreign: Foreign
 ) -> tuple[tuple[Node, ...], dict[str, Node]]:
     """Give a schema for each type, and the definitions that they refer to by ``#/$defs/…``.
 
-    `describe` is asked for the schema of a class that msgspec does not know. Raise TypeError
+    `foreign` is asked for the schema of a class that msgspec does not know. Raise TypeError
     for a type that JSON cannot carry, NameError for a name in a type that stands for nothing.
     """
     infos = described.multi_type_info(hints)
-    writer = _Writer(infos, describe)
+    writer = _Writer(infos, foreign)
     nodes = tuple(map(writer.node, infos))
     return nodes, {name: writer.body(info) for info, name in writer.named.values()}
 
 
 class _Writer:
-    def __init__(self, infos: Iterable[described.Type], describe: Describe):
-        self.describe = describe
+    def __init__(self, infos: Iterable[described.Type], foreign: Foreign):
+        self.foreign = foreign
         found: dict[Any, described.Type] = {}
         for info in infos:
             _collect(info, found)
@@ -110,7 +110,7 @@ class _Writer:
         if isinstance(info, described.DictType):
             return self._mapping(info)
         if isinstance(info, described.CustomType):
-            return dict(self.describe(info.cls))
+            return dict(self.foreign(info.cls))
         if isinstance(info, described.DateTimeType):
             return {"type": "string", **({} if info.tz is False else {"format": "date-time"})}
         if isinstance(info, described.TimeType):
