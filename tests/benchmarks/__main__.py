@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.benchmarks import frames, latency, notebook, start, streams
+from tests.benchmarks import frames, history, latency, notebook, start, streams
 from tests.benchmarks.measure import Line
 
 
@@ -32,6 +32,7 @@ def main() -> int:
         "extension": start.extension,
         "latency": latency.latency,
         "frame": partial(frames.frame, given.tokens),
+        "history": history.history,
         "notebook": partial(notebook.traffic, given.rate),
     }
     if unknown := set(given.names) - set(benchmarks):
