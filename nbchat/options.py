@@ -166,6 +166,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             about="the longest silence of the server, in seconds",
         ),
     ] = None
+    replay: Annotated[
+        str | None,
+        Option(
+            takes="text",
+            shown="WORD",
+            help="Answer from the record: off, auto, only or refresh.",
+            about='"auto" answers from the record and asks for what is not there, "only" never '
+            'asks, "refresh" asks again and records anew, "off" (as set by `configure`) just asks',
+            no_control="a panel asks anew each time",
+            in_code=False,
+        ),
+    ] = None
     max_retries: Annotated[
         int | None,
         Option(

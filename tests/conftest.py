@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from nbchat import local
+from nbchat.history import store, writer
 from nbchat.session.state import STATE
 from tests.fuzzing import TIMES
 from tests.scripted import ScriptedServer
@@ -78,3 +79,16 @@ def no_profile_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("OPENAI_", "AZURE_OPENAI_")) or name == "NBCHAT_PROFILE":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A history of the test's own, that is in force."""
+    path = tmp_path / "data" / "history.sqlite"
+    monkeypatch.setenv("NBCHAT_HISTORY", str(path))
+    store.news()  # of another test's file
+    yield path
+    store.flush(30)
+    found = writer._writers.pop(path, None)
+    if found is not None:
+        found.close()

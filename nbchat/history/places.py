@@ -73,9 +73,16 @@ class Claims:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: dict[str, Place] = {}
+        self._made: dict[str, Place] = {}
 
-    def claim(self, place: Place, records: Sequence[Recorded]) -> Claim | None:
-        """Take one of the records of equal requests for this place; None where none is left."""
+    def claim(
+        self, place: Place, records: Sequence[Recorded], *, may_ask: bool = False
+    ) -> Claim | None:
+        """Take one of the records of equal requests for this place; None where none is left.
+
+        Where it `may_ask` instead, what another place was answered in this process is left to
+        that: samples that are drawn one after the other are no records for each other.
+        """
         latest: dict[tuple[str, int | None, str], Recorded] = {}
         for record in sorted(records, key=lambda record: record.id):
             # of a place that was asked again only the last answer counts
@@ -88,13 +95,20 @@ class Claims:
                 return Claim(own.id, is_own=True)
             order = sorted(latest.values(), key=lambda record: record.id)
             mine = [record for record in order if self._taken.get(record.id) == place]
-            free = [record for record in order if record.id not in self._taken]
+            kept = {**self._made, **self._taken} if may_ask else self._taken
+            free = [record for record in order if record.id not in kept]
             for record in (*mine, *free):
                 self._taken[record.id] = place
                 return Claim(record.id, is_own=False)
         return None
 
+    def own(self, run_id: str, place: Place) -> None:
+        """Note that a record is that of this place, which has just been answered."""
+        with self._lock:
+            self._made[run_id] = place
+
     def forget(self) -> None:
         """Let every record be free again."""
         with self._lock:
             self._taken.clear()
+            self._made.clear()

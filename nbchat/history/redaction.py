@@ -15,8 +15,21 @@ _NAMED_LIKE_KEYS = re.compile(r"(?:_|^)(?:API_?KEY|TOKEN|SECRET|PASSWORD)$")
 _SHORTEST = 8
 
 
+class _Used:
+    keys: frozenset[str] = frozenset()
+
+
+def keep_out(secrets: Iterable[str]) -> None:
+    """Let these appear in nothing that is written from now on."""
+    _Used.keys |= {secret for secret in secrets if len(secret) >= _SHORTEST}
+
+
 def known_secrets() -> list[str]:
-    """Give the values of the environment's variables that are named as keys are."""
+    """Give the keys that were used, and what the environment has under the name of one."""
+    return [*_Used.keys, *_of_the_environment()]
+
+
+def _of_the_environment() -> list[str]:
     return [
         value
         for name, value in os.environ.items()

@@ -13,6 +13,7 @@ from nbchat.errors import HistoryError, RunNotFoundError
 from nbchat.history import connection as connections
 from nbchat.history.filters import Texts, When, where_of
 from nbchat.history.location import location
+from nbchat.history.places import PROCESS, Recorded
 from nbchat.history.saved_file import load as load_runs
 from nbchat.history.saved_file import save_all
 from nbchat.history.schema import version_of
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 class _Chosen:
     setting: object = None
+    #: files that this process has written to; and one that it began, until that was said
+    seen: set[Path] = set()  # noqa: RUF012 - it is the process's
+    begun: Path | None = None
 
 
 def choose(setting: object) -> None:
@@ -53,8 +57,12 @@ def size_now() -> int:
 def record(run: Run) -> None:
     """Take a run to be written, from any thread; it returns at once. Nothing where it is off."""
     path = path_now()
-    if path is not None:
-        writer_of(path).record(run)
+    if path is None:
+        return
+    if path not in _Chosen.seen:
+        _Chosen.seen.add(path)
+        _Chosen.begun = None if path.exists() else path
+    writer_of(path).record(run)
 
 
 def flush(timeout_s: float | None = None) -> bool:
@@ -65,11 +73,9 @@ def flush(timeout_s: float | None = None) -> bool:
 
 def news() -> str | None:
     """Say once, in one line, that a new history was begun; None where there is nothing to say."""
-    path = path_now()
-    writer = None if path is None else writer_of(path)
-    if writer is None or not writer.is_new:
+    path, _Chosen.begun = _Chosen.begun, None
+    if path is None:
         return None
-    writer.is_new = False
     return (
         f"Runs are kept in {path} (nbchat.history); "
         'nbchat.configure(history="off") or NBCHAT_HISTORY=off switches that off.'
@@ -135,6 +141,19 @@ def runs_of_ids(ids: Iterable[str]) -> dict[str, Run]:
     with _reading() as connection:
         found = [] if connection is None else runs_by_id(connection, ids)
         return {run.id: run for run in found}
+
+
+def of_request(sha256: str) -> list[Recorded]:
+    """Give the whole runs of requests that are equal to this one."""
+    with _reading() as connection:
+        if connection is None:
+            return []
+        found = connection.execute(
+            "SELECT id, cell, number_in_cell FROM runs WHERE request_sha256 = ? "
+            "AND status = 'complete' AND NOT is_replayed",
+            [sha256],
+        )
+        return [Recorded(run_id, cell or PROCESS, number) for run_id, cell, number in found]
 
 
 def delete(

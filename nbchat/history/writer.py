@@ -37,12 +37,11 @@ class Writer:
     """Writes runs into the file at `path`, from any thread: `record` returns at once.
 
     What cannot be written goes into a file beside it or, where that fails too, stays in
-    memory, and is taken in later. `is_new`: whether this process made the file.
+    memory, and is taken in later.
     """
 
     def __init__(self, path: Path):
         self.path = path
-        self.is_new = False
         self._waiting_file = WaitingFile(path)
         self._changed = threading.Condition()
         self._queue: deque[Run] = deque()
@@ -221,7 +220,6 @@ class Writer:
         if self._connection is not None and self._inode != _inode(self.path):
             self._disconnect()
         if self._connection is None:
-            is_there = self.path.exists() and self.path.stat().st_size > 0
             connection = connect(self.path)
             try:
                 migrate(connection, str(self.path))
@@ -229,7 +227,6 @@ class Writer:
                 connection.close()
                 raise
             self._connection, self._inode = connection, _inode(self.path)
-            self.is_new = self.is_new or not is_there
         return self._connection
 
     def _disconnect(self) -> None:

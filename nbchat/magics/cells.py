@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.session import Thread
+from nbchat.session.keeping import wait_for_history
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -70,6 +71,8 @@ class Cells:
 
     def _after(self, _result: Any) -> None:
         self._depth = max(0, self._depth - 1)
+        if not self._depth:
+            wait_for_history()
 
 
 def _parent_cell_id(shell: Any) -> str | None:

@@ -16,7 +16,9 @@ from nbchat.run import Run
 from nbchat.session import embedded, rounds
 from nbchat.session.exchange import Exchange, mend_before
 from nbchat.session.interrupts import shorten
+from nbchat.session.notebook import current_cell, current_notebook
 from nbchat.session.record import record
+from nbchat.session.replay import FromRecord, source_for
 from nbchat.session.settings import resolved
 from nbchat.session.sources import FromServer, Order, Source
 from nbchat.session.state import STATE
@@ -61,13 +63,15 @@ class Execution:
             turn=prepared.turn,
         )
         self.run.structure = prepared.structure
+        self.run.notebook, self.run.cell = current_notebook(), current_cell().id or None
         self.run.options = {
             name: value
             for name, option in OPTIONS().items()
             if option.is_kept and (value := getattr(options, name)) is not None
         }
         self._prepared = prepared
-        self._source = source
+        self._source = source_for(self.run, prepared, source)
+        self._record_played = self._source if isinstance(self._source, FromRecord) else None
         self._watcher: Watcher = watcher or PrintingWatcher()
         timeout, retries = options.timeout, options.max_retries
         self._timeout = Timeouts.of(settings.timeout if timeout is None else timeout)
@@ -120,6 +124,8 @@ class Execution:
         self._model = asked.given().get("model") or profile.model or ""
         if self._source.needs_server:
             mend_before(run, self._model, self._watcher)
+        if self._record_played is not None:
+            self._record_played.begin(run)
         whole = comes_whole(run.params)
         if whole is not None:
             run.notes.append(f"came whole: no stream carries {whole}")
@@ -171,7 +177,7 @@ class Execution:
         """Run the calls that the reply asks for; tell whether it is to be asked again."""
         run, toolbox = self.run, self._prepared.toolbox
         self._take_facts()
-        if toolbox is None or self._is_cancelled:
+        if toolbox is None or self._is_cancelled or self._record_played is not None:
             return False
         last = rounds.next_round(run, toolbox)
         if last is None:
@@ -207,4 +213,6 @@ class Execution:
     def _record(self) -> None:
         """Note the outcome. Done twice it is the same."""
         self._take_facts()
+        if self._record_played is not None:
+            self._record_played.finish(self.run)
         record(self.run, self._prepared, self._model)

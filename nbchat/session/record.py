@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nbchat.session.cost import cost_of
+from nbchat.session.keeping import to_history
 from nbchat.session.settings import endpoint
 from nbchat.session.state import STATE
 from nbchat.session.threads import Thread, Turn
@@ -38,7 +39,7 @@ def to_thread(run: Run, prepared: Prepared) -> None:
 
 
 #: told of each run that has ended, in this order
-RECORDERS: list[Callable[[Run, Prepared], None]] = [to_thread]
+RECORDERS: list[Callable[[Run, Prepared], None]] = [to_thread, to_history]
 
 
 def _vocab_size(run: Run) -> int | None:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
 from nbchat.client.variables import ASKED, Place, Variables
-from nbchat.errors import NbchatError, ProfileError
+from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.prices import read_prices
 from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
     from nbchat.client.client import Client
     from nbchat.client.stream import Timeouts
+    from nbchat.history.cassette import Cassette
 
 
 settings = STATE.settings
@@ -32,6 +33,9 @@ def configure(
     repair: bool | None = None,
     max_message_bytes: int | None = None,
     history: str | os.PathLike[str] | bool | None = None,
+    replay: str | None = None,
+    replay_speed: float | None = None,
+    cassette: str | os.PathLike[str] | None = None,
     prices: Any = None,
 ) -> None:
     """Set what holds for all later requests of this process.
@@ -45,6 +49,11 @@ def configure(
       (64 MB); a server that sends more is left
     - `history`: the file or folder that runs are kept in, "off" for none, "on" for the user's
       data folder
+    - `replay`: "off", "auto" (answers from the record, and asks for what is not there), "only"
+      (never asks, and says what is missing) or "refresh" (asks again and records anew)
+    - `replay_speed`: 0 at once (the default), 1.0 as fast as it came
+    - `cassette`: a ``.jsonl`` or ``.jsonl.gz`` beside the notebook that runs are recorded in and
+      replayed from, in the place of the history; "off" for none
     - `prices`: what tokens cost, before what genai-prices knows: a frame or list of rows with
       model, input_usd_per_mtok, output_usd_per_mtok (`nbchat.prices.OwnPrice` says what else),
       or a mapping of models to such rows; ``[]`` for none
@@ -54,6 +63,7 @@ def configure(
     from nbchat.client import retry
     from nbchat.client.client import checked_size
     from nbchat.client.stream import Timeouts
+    from nbchat.session.replay import checked_mode, checked_speed
 
     if profile is not None and profile not in profiles.names():
         current_profile(profile)
@@ -62,6 +72,13 @@ def configure(
         retry.checked(max_retries)
     if prices is not None:
         settings.prices = read_prices(prices)
+    if replay is not None:
+        settings.replay = checked_mode(replay)
+    if replay_speed is not None:
+        settings.replay_speed = checked_speed(replay_speed)
+    if cassette is not None:
+        settings.cassette = _cassette(cassette)
+        STATE.claims.forget()
     if history is not None:
         from nbchat.history.store import choose
 
@@ -75,6 +92,17 @@ def configure(
     settings.timeout = settings.timeout if timeout is None else timeout
     settings.max_retries = settings.max_retries if max_retries is None else max_retries
     settings.repair = settings.repair if repair is None else repair
+
+
+def _cassette(path: str | os.PathLike[str]) -> Cassette | None:
+    from nbchat.history.cassette import Cassette
+
+    if os.fspath(path) == "off":
+        return None
+    try:
+        return Cassette(path)
+    except ValueError as error:
+        raise CheckError(str(error), field="cassette", value=path) from None
 
 
 def endpoint(profile_name: str, base_url: str) -> str:

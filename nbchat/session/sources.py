@@ -86,6 +86,8 @@ class FromServer:
     """The server that the profile names."""
 
     needs_server = True
+    #: a record of the same request may answer in its place
+    is_replayable = True
 
     def open(self, order: Order) -> Answer:
         return client_of(order.profile).start(

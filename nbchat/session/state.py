@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.client.profiles import Profile
+from nbchat.history.places import Claims, Places
 from nbchat.prices import OwnPrice
 from nbchat.session.repair import Memory
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nbchat.client.client import Client
     from nbchat.client.native import Kind
     from nbchat.client.stream import Timeouts
+    from nbchat.history.cassette import Cassette
     from nbchat.run import LogprobBasis, Run
 
 
@@ -29,6 +31,9 @@ class Settings(msgspec.Struct):
     repair: bool = True
     max_message_bytes: int | None = None
     prices: tuple[OwnPrice, ...] = ()
+    cassette: Cassette | None = None
+    replay: str = "off"
+    replay_speed: float = 0.0
 
 
 class State:
@@ -43,6 +48,7 @@ class State:
     - `logprob_bases`: (endpoint, model) -> what `nbchat.probe` found of its log probabilities;
       `probes`, `continuations`: the same key -> all that it found
     - `refusals`: what servers have refused
+    - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
     def __init__(self) -> None:
@@ -60,6 +66,8 @@ class State:
         self.probes: dict[tuple[str, str], Any] = {}
         self.continuations: dict[tuple[str, str], Any] = {}
         self.refusals = Memory()
+        self.places = Places()
+        self.claims = Claims()
 
     def reset(self) -> None:
         """Forget everything, in place: as in a process that has just begun."""

@@ -1,0 +1,52 @@
+"""Every run that was asked goes into the history, and into the cassette where there is one."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import TYPE_CHECKING
+
+from nbchat.display.characters import write
+from nbchat.errors import HistoryError, NotRecordedError
+from nbchat.history.places import PROCESS, Place
+from nbchat.session.state import STATE
+
+if TYPE_CHECKING:
+    from nbchat.request.prepare import Prepared
+    from nbchat.run import Run
+
+#: seconds that the end of a cell waits for the disk
+_AT_CELL_END_S = 15.0
+
+
+def to_history(run: Run, prepared: Prepared) -> None:
+    """Record a run; not one that came from a record, and not one that was never asked."""
+    if run.is_replayed or isinstance(run.error, NotRecordedError):
+        return
+    from nbchat.history import redaction, store
+
+    key = prepared.profile.key
+    redaction.keep_out([*STATE.asked_keys.values(), *([key.reveal()] if key else [])])
+    if run.number_in_cell is not None:
+        STATE.claims.own(run.id, Place(run.cell or PROCESS, run.number_in_cell))
+    store.record(run)
+    line = store.news()
+    if line is not None:
+        write(sys.stderr, f"{line}\n")
+    cassette = STATE.settings.cassette
+    if cassette is not None:
+        try:
+            cassette.add(run)
+        except (OSError, HistoryError) as error:
+            warnings.warn(
+                f"The cassette {cassette.path} lacks run {run.id}: {error}",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def wait_for_history() -> None:
+    """Wait until what a cell asked is on disk: its end calls this."""
+    store = sys.modules.get("nbchat.history.store")  # where nothing was asked, there is none
+    if store is not None:
+        store.flush(_AT_CELL_END_S)
