@@ -64,6 +64,7 @@ def main(path: Path) -> None:
     # the promise is the embedded model, whatever the shell that calls this is set up for
     for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         os.environ.pop(name, None)
+    os.environ["NBCHAT_HISTORY"] = "off"  # what a demo asks is no part of the user's own history
     # a kernel called python3 in the user's own folder must not be taken for this one
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     notebook = nbformat.read(path, as_version=4)

@@ -116,6 +116,7 @@ class Kernel:
         """env: added to this process's environment; None takes a variable out."""
         self._folder = tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith(HERMETIC)}
+        self.env["NBCHAT_HISTORY"] = "off"  # no test writes into the tester's own
         self.env |= {"IPYTHONDIR": self._folder.name, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
         for name, value in (env or {}).items():
             self.env.pop(name, None)

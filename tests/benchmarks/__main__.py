@@ -10,6 +10,7 @@ traffic is counted: a higher one is quicker, but then it is another measurement.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ def main() -> int:
     }
     if unknown := set(given.names) - set(benchmarks):
         parser.error(f"no benchmark {', '.join(sorted(unknown))}: take {', '.join(benchmarks)}")
+    os.environ["NBCHAT_HISTORY"] = "off"  # none of it belongs into one's own
     is_kept = True
     for name in given.names or benchmarks:
         begin = time.perf_counter()

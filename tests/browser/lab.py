@@ -137,6 +137,7 @@ class Lab:
             "IPYTHONDIR": str(home / "ipython"),
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(HERMETIC)}
+        inherited["NBCHAT_HISTORY"] = "off"  # no test writes into the tester's own
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
