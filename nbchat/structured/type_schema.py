@@ -67,9 +67,7 @@ _KEYS = (
 )
 
 
-def schemas_of(
-    hints: Sequence[Any], foreign: Foreign
-) -> tuple[tuple[Node, ...], dict[str, Node]]:
+def schemas_of(hints: Sequence[Any], foreign: Foreign) -> tuple[tuple[Node, ...], dict[str, Node]]:
     """Give a schema for each type, and the definitions that they refer to by ``#/$defs/…``.
 
     `foreign` is asked for the schema of a class that msgspec does not know. Raise TypeError

@@ -139,7 +139,12 @@ def talk(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder,
-        env={**clean, "PYTHONPATH": str(Path(__file__).parents[2]), **variables},
+        env={
+            **clean,
+            "NBCHAT_HISTORY": "off",
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **variables,
+        },
         capture_output=True,
         text=True,
         check=False,
