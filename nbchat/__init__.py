@@ -15,6 +15,7 @@ from nbchat.version import __version__ as __version__
 _HOMES: dict[str, tuple[str | None, str]] = {
     "chat": ("nbchat.session.chat", "chat"),
     "stream": ("nbchat.session.chat", "stream"),
+    "budget": ("nbchat.session.settings", "budget"),
     "configure": ("nbchat.session", "configure"),
     "probe": ("nbchat.analysis", "probe"),
     "repeat": ("nbchat.analysis", "repeat"),
@@ -63,6 +64,7 @@ __all__ = [
     "alternatives",
     "api",
     "branch",
+    "budget",
     "chat",
     "choices",
     "classify",
@@ -175,6 +177,7 @@ if TYPE_CHECKING:
     from nbchat.session import configure
     from nbchat.session import runs_frame as runs
     from nbchat.session.chat import chat, stream
+    from nbchat.session.settings import budget
     from nbchat.session.threads import Thread
     from nbchat.widgets.explorer import explore
     from nbchat.widgets.inspector import inspect

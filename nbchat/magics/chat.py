@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from IPython.core.magic import needs_local_scope, no_var_expand
 from traitlets import Any as AnyTrait
-from traitlets import Dict, Float, Integer, Unicode
+from traitlets import Dict, Float, Integer, Unicode, observe
 from traitlets.config import Configurable
 
 from nbchat import display, session
@@ -18,6 +18,7 @@ from nbchat.code.flags import read_line
 from nbchat.code.key_guard import refuse_keys
 from nbchat.code.line_draft import draft_of_line
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
+from nbchat.magics.past import past_of
 from nbchat.request.draft import Draft
 
 if TYPE_CHECKING:
@@ -45,8 +46,25 @@ class NbChat(Configurable):
         config=True
     )
     max_retries = Integer(None, allow_none=True, help="Tries after the first one.").tag(config=True)
+    replay = Unicode(
+        None, allow_none=True, help="Answer from the record: off, auto, only or refresh."
+    ).tag(config=True)
+    history = Unicode(None, allow_none=True, help="Where runs are kept; off for nowhere.").tag(
+        config=True
+    )
+    cassette = Unicode(None, allow_none=True, help="A .jsonl that is recorded and replayed.").tag(
+        config=True
+    )
     extra = Dict(help="Fields that only this server knows.").tag(config=True)
     locals().update(_traits())
+
+    @observe("history")
+    def _move_history(self, change: Any) -> None:
+        session.configure(history=change.new or "on")
+
+    @observe("cassette")
+    def _take_cassette(self, change: Any) -> None:
+        session.configure(cassette=change.new or "off")
 
 
 def _usage() -> str:
@@ -72,6 +90,8 @@ class ChatMagic:
         key = self._cells.next_key()
         if cell is None and line.strip() == "explore":
             return self._explorer()
+        if cell is None and (found := past_of(line)) is not None:
+            return found()
         try:
             with session.shortened():
                 self._ask(line, cell, key, {**self._shell.user_ns, **(local_ns or {})})
@@ -107,6 +127,7 @@ class ChatMagic:
             thread=own.thread,
             timeout=own.timeout,
             max_retries=own.max_retries,
+            replay=own.replay,
         )
 
     def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> None:

@@ -17,13 +17,16 @@ Ask a chat model, and show its reply while it comes.
 
     %chat Why is the sky blue?
     %chat explore
+    %chat history Paris
+    %chat show 01a227bc9638
 
 {{ name }} is filled in from the notebook's variables; a DataFrame becomes a table. All
 other text is sent as it stands, and with --raw all text is. The reply stays in the
 conversation of the notebook: running the cell again replaces it. %config NbChat.NAME = …
 sets a default for a field. Keys come from the environment or a .env file, never from
 here. On a line of %chat the flags stand first, and -- ends them. %chat explore, those two
-words alone, opens the explorer; %chat -- explore asks the model.
+words alone, opens the explorer; %chat history, with words to be found, gives the frame of
+earlier runs, and %chat show with a run's id shows one. %chat -- explore asks the model.
 """
 
 

@@ -17,14 +17,15 @@ def cost_of(run: Run, own: tuple[OwnPrice, ...] = ()) -> Cost | None:
     answers = [asked.completion for asked in run.rounds if asked.is_answered]
     if run.completion is not None:
         answers.append(run.completion)
-    costs = [_cost(run, answer, own) for answer in answers]
+    costs = [cost_of_answer(run, answer, own) for answer in answers]
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs):
         return None
     return Cost(sum(cost.usd for cost in known), known[0].source)
 
 
-def _cost(run: Run, answer: Completion, own: tuple[OwnPrice, ...]) -> Cost | None:
+def cost_of_answer(run: Run, answer: Completion, own: tuple[OwnPrice, ...]) -> Cost | None:
+    """Give the cost of one request of a run, by the answer to it; None where it is not known."""
     given = {**run.params.given(), **run.params.extra}
     model = answer.model or given.get("model")
     if not isinstance(model, str):

@@ -21,6 +21,7 @@ from nbchat.session.record import record
 from nbchat.session.replay import FromRecord, source_for
 from nbchat.session.settings import resolved
 from nbchat.session.sources import FromServer, Order, Source
+from nbchat.session.spending import within_budget
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher, Watcher
 
@@ -171,7 +172,11 @@ class Execution:
         )
         if self._is_cancelled:
             exchange.cancel()
-        yield from exchange
+        if not self._source.needs_server:
+            yield from exchange
+            return
+        with within_budget(run, order(run.params), exchange):
+            yield from exchange
 
     def _has_played(self) -> bool:
         """Run the calls that the reply asks for; tell whether it is to be asked again."""

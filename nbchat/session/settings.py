@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nbchat.client.client import Client
     from nbchat.client.stream import Timeouts
     from nbchat.history.cassette import Cassette
+    from nbchat.session.budget import Budget
 
 
 settings = STATE.settings
@@ -37,6 +38,7 @@ def configure(
     replay_speed: float | None = None,
     cassette: str | os.PathLike[str] | None = None,
     prices: Any = None,
+    budget_usd: float | Literal["none"] | None = None,
 ) -> None:
     """Set what holds for all later requests of this process.
 
@@ -57,6 +59,8 @@ def configure(
     - `prices`: what tokens cost, before what genai-prices knows: a frame or list of rows with
       model, input_usd_per_mtok, output_usd_per_mtok (`nbchat.prices.OwnPrice` says what else),
       or a mapping of models to such rows; ``[]`` for none
+    - `budget_usd`: what all requests of this process may cost together: what may cost more
+      than is left is not sent (`nbchat.budget()`); "none" for no limit
 
     What is not given stays as it is. Raise `ProfileError` where there is no such profile.
     """
@@ -70,6 +74,8 @@ def configure(
     Timeouts.of(timeout)
     if max_retries is not None:
         retry.checked(max_retries)
+    if budget_usd is not None:
+        STATE.budget.limit_usd = None if budget_usd == "none" else budget_usd
     if prices is not None:
         settings.prices = read_prices(prices)
     if replay is not None:
@@ -92,6 +98,11 @@ def configure(
     settings.timeout = settings.timeout if timeout is None else timeout
     settings.max_retries = settings.max_retries if max_retries is None else max_retries
     settings.repair = settings.repair if repair is None else repair
+
+
+def budget() -> Budget:
+    """Give what requests of this process may cost, what they did, and what is left."""
+    return STATE.budget
 
 
 def _cassette(path: str | os.PathLike[str]) -> Cassette | None:

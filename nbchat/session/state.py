@@ -12,6 +12,7 @@ import msgspec
 from nbchat.client.profiles import Profile
 from nbchat.history.places import Claims, Places
 from nbchat.prices import OwnPrice
+from nbchat.session.budget import Budget
 from nbchat.session.repair import Memory
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class State:
     - `logprob_bases`: (endpoint, model) -> what `nbchat.probe` found of its log probabilities;
       `probes`, `continuations`: the same key -> all that it found
     - `refusals`: what servers have refused
+    - `budget`: what requests may cost, and what they did
     - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
@@ -67,6 +69,7 @@ class State:
         self.continuations: dict[tuple[str, str], Any] = {}
         self.refusals = Memory()
         self.places = Places()
+        self.budget = Budget()
         self.claims = Claims()
 
     def reset(self) -> None:
