@@ -13,6 +13,7 @@ from nbchat.frames.per_citation import citations
 from nbchat.frames.per_run import runs, usage
 from nbchat.frames.per_token import tokens
 from nbchat.frames.per_word import words
+from nbchat.frames.read_files import read_csv, read_parquet
 from nbchat.frames.source import MissingLogprobsWarning
 
 __all__ = [
@@ -21,6 +22,8 @@ __all__ = [
     "choices",
     "citations",
     "fields",
+    "read_csv",
+    "read_parquet",
     "runs",
     "tokens",
     "usage",

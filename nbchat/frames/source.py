@@ -136,10 +136,18 @@ def warn_of_missing_logprobs(runs: Iterable[RunLike]) -> None:
         if run.id not in _warned and lacks_logprobs(run):
             _warned.add(run.id)
             warnings.warn(
-                f"Run {run.id} asked for logprobs and {run.model or 'the server'} sent none.",
+                f"Run {run.id} asked for logprobs and {run.model or 'the server'} sent none."
+                + what_to_ask(run),
                 MissingLogprobsWarning,
                 stacklevel=_depth_of_caller(),
             )
+
+
+def what_to_ask(run: RunLike) -> str:
+    """Say what would bring log probabilities where the request is why there are none."""
+    if run.params.given().get("top_logprobs") != 0:
+        return ""
+    return " llama.cpp takes top_logprobs=0 for none at all: ask for top_logprobs=1."
 
 
 def lacks_logprobs(run: RunLike) -> bool:

@@ -57,6 +57,13 @@ def _visible_char(char: str) -> str:
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
+class SentBytes(bytes):
+    """The bytes of a token, which a CSV has in hexadecimal."""
+
+    def __str__(self) -> str:
+        return self.hex()
+
+
 class Words:
     """The tokens of some of the vocabulary's codes, each under its place here.
 
@@ -163,7 +170,8 @@ def categorical(values: Sequence[Any], places: NDArray[np.integer]) -> pd.Catego
     ]
     narrow = np.min_scalar_type(-max(len(codes), 1))
     is_text = not any(isinstance(value, bytes) or not _is_utf8(value) for value in codes)
-    categories = pd.Index(list(codes), dtype="string" if is_text else object)
+    shown = [SentBytes(value) if isinstance(value, bytes) else value for value in codes]
+    categories = pd.Index(shown, dtype="string" if is_text else object)
     return pd.Categorical.from_codes(
         np.array(code_at, dtype=narrow)[places],
         dtype=pd.CategoricalDtype(categories),

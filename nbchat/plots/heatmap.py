@@ -91,7 +91,9 @@ def why_none(source: Any) -> str:
     """Say in one sentence why a run has no token probabilities, and how to ask for them."""
     params = getattr(source, "params", None)
     if params is not None and params.given().get("logprobs"):
-        return "Token probabilities were asked for, and the server sent none."
+        from nbchat.frames.source import what_to_ask
+
+        return f"Token probabilities were asked for, and the server sent none.{what_to_ask(source)}"
     return NO_TOKENS
 
 

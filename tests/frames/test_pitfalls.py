@@ -97,7 +97,7 @@ def test_4_an_end_token_with_a_row_is_no_text_and_has_a_perplexity_of_its_own():
 def test_5_no_alternatives_on_llama_cpp_is_no_log_probabilities_and_says_so(local_server):
     ask = {"profile": "local", "temperature": 0, "max_completion_tokens": 3, "logprobs": True}
     none = nbchat.chat("Hi", top_logprobs=0, **ask)
-    with pytest.warns(MissingLogprobsWarning):
+    with pytest.warns(MissingLogprobsWarning, match="ask for top_logprobs=1"):
         assert len(none.tokens()) == 0
     assert set(nbchat.chat("Hi", **ask).tokens()["top_k"]) == {20}
 
