@@ -6,7 +6,7 @@ import itertools
 import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Choice, Completion, ResponseMessage, Usage, summed
@@ -379,15 +379,26 @@ class Run:
             raise NoObjectError(found.error)
         return objects(structured.rows(found.value), structured.columns(self.structure))
 
-    def fields(self, choice: int = 0) -> pd.DataFrame:
+    @overload
+    def fields(self, choice: int = 0, *, nested: Literal[False] = False) -> pd.DataFrame: ...
+    @overload
+    def fields(self, choice: int = 0, *, nested: Literal[True]) -> Any: ...
+    def fields(self, choice: int = 0, *, nested: bool = False) -> Any:
         """Give one row for each JSON value of a reply, and how likely it was.
+
+        With `nested` the reply's own object is given, with the probability of each value
+        (`prob`, None where it is NA) in the value's place.
 
         For any reply that is JSON, with or without `response_format`; of one that was cut off,
         the values that are whole. `nbchat.frames.fields` says what the columns are. Raise
         `NoObjectError` where the reply is no JSON.
         """
         from nbchat import frames
+        from nbchat.frames.json_fields import nested as nested_of
         from nbchat.structured.allowed_values import allowed_of
+
+        if nested:
+            return nested_of(self, choice)
 
         return frames.fields(self, choice, allowed_of(self))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import nan
+from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +89,38 @@ def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.
         for span in spans
     ]
     return assemble_rows("fields", rows)
+
+
+def nested(run: RunLike, choice: int = 0) -> Any:
+    """Give the object of a reply with a probability in the place of each value in it.
+
+    Objects are dicts and lists are lists as in the reply; a string, number, truth value or null
+    is `prob` of the fields frame (float), None where that is NA. Of a reply that was cut off the
+    values that are whole are given. Raise NoObjectError as `fields` does.
+    """
+    frame = fields(run, choice)
+    data = (_choice(run, choice).message.content or "").encode("utf-8", "surrogatepass")
+    is_cut = _choice(run, choice).finish_reason in (None, "length")
+    whole: dict[tuple[str | int, ...], Any] = {}
+    for span, prob in zip(spans_of(data, is_cut=is_cut), frame["prob"].tolist(), strict=True):
+        made: Any = {"object": {}, "array": []}.get(span.type, None if isnan(prob) else prob)
+        _put(made, span.steps, whole)
+    return whole.get(())
+
+
+def _put(made: Any, steps: tuple[str | int, ...], whole: dict[tuple[str | int, ...], Any]) -> None:
+    """Put a value in its place, and make what is around it where that was cut off."""
+    whole[steps] = made
+    if not steps:
+        return
+    *before, last = steps
+    around = tuple(before)
+    if not isinstance(whole.get(around), list if isinstance(last, int) else dict):
+        _put([] if isinstance(last, int) else {}, around, whole)
+    if isinstance(last, int):
+        whole[around].append(made)
+    else:
+        whole[around][last] = made  # of two equal keys the last one counts, as in JSON
 
 
 def _choice(run: RunLike, choice: int) -> Choice:

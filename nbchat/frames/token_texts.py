@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,19 @@ def visible(text: str) -> str:
 def _visible_char(char: str) -> str:
     if char in _MARKS:
         return _MARKS[char]
-    if char.isprintable():
+    if char.isprintable() or _is_newer(char):
         return char
     number = ord(char)
     if number < 0x80:
         return f"\\x{number:02x}"
     return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+def _is_newer(char: str) -> bool:
+    """Tell whether a character may be one of a Unicode newer than this Python's."""
+    number = ord(char)
+    is_none = 0xFDD0 <= number <= 0xFDEF or number & 0xFFFE == 0xFFFE
+    return unicodedata.category(char) == "Cn" and not is_none
 
 
 class SentBytes(bytes):

@@ -13,6 +13,7 @@ from nbchat.measures.calibration_interval import CalibrationInterval, calibratio
 from nbchat.measures.class_probabilities import ClassProbabilities, class_probabilities
 from nbchat.measures.discrimination import auroc
 from nbchat.measures.divergence import DivergenceBounds, divergence_bounds
+from nbchat.measures.events import EventLogprob, event_logprob
 from nbchat.measures.proportions import wilson
 from nbchat.measures.selective_prediction import RiskCoverage, risk_coverage
 from nbchat.measures.self_consistency import Consistency, normalised, self_consistency
@@ -38,6 +39,7 @@ __all__ = [
     "ClassProbabilities",
     "Consistency",
     "DivergenceBounds",
+    "EventLogprob",
     "Rank",
     "RiskCoverage",
     "TemperatureFit",
@@ -51,6 +53,7 @@ __all__ = [
     "divergence_bounds",
     "entropy_bounds",
     "entropy_top",
+    "event_logprob",
     "fit_temperature",
     "length_normalised_probability",
     "log_margin",

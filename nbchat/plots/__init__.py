@@ -7,7 +7,8 @@ matplotlib and pandas are imported by the first call.
   `strip`
 - at one position: `alternatives`, `temperatures`, `coverage`
 - of many positions: `ranks`, `coverage`
-- of answers known to be right or wrong: `reliability`, `confusion`, `risk_coverage`
+- of answers known to be right or wrong: `reliability`, `confusion`, `risk_coverage`,
+  `minimal_pairs`
 - of branches: `branches`; of what runs used: `usage`, `cost`, `latency`
 
 Colours are those of the style in force, light or dark, and never tell anything alone.
@@ -22,6 +23,7 @@ from nbchat.plots.confusion import confusion
 from nbchat.plots.cost import cost
 from nbchat.plots.heatmap import heatmap
 from nbchat.plots.latency import latency
+from nbchat.plots.minimal_pairs import minimal_pairs
 from nbchat.plots.position import alternatives, temperatures
 from nbchat.plots.ranks_and_coverage import coverage, ranks
 from nbchat.plots.strip import strip
@@ -38,6 +40,7 @@ __all__ = [
     "entropy",
     "heatmap",
     "latency",
+    "minimal_pairs",
     "ranks",
     "reliability",
     "risk_coverage",

@@ -72,15 +72,30 @@ def colours() -> Colormap:
 
 def legend_on_top(ax: Axes, ncols: int = 2) -> None:
     """Make a legend in the upper right corner, and room for it above what is drawn."""
-    entries = len(ax.get_legend_handles_labels()[1])
+    labels = ax.get_legend_handles_labels()[1]
+    entries = len(labels)
     if not entries:
         return
+    # about half a letter's height for each letter, and the line before it
+    widest = points("small") * (0.55 * max(map(len, labels)) + 4)
+    ncols = max(1, min(ncols, entries, int(width_of(ax) / widest)))
     ax.legend(loc="upper right", fontsize="small", ncols=ncols)
     rows = -(-entries // ncols)
     bottom, top = ax.get_ylim()
     # labels of the axis will take some of the height
     share = min(0.5, (1.4 * points("small") * rows + 14) / (0.7 * height_of(ax)))
     ax.set_ylim(bottom, top + (top - bottom) * share / (1 - share))
+
+
+def in_lines(ax: Axes, text: str) -> str:
+    """Give a title with line ends at its commas where it is wider than the Axes."""
+    from textwrap import wrap
+
+    most = max(12, int(width_of(ax) / (0.52 * points(setting("axes.titlesize")))))
+    # what stands between two commas stays together
+    joined = (line.replace(" ", "\u00a0").replace(",\u00a0", ", ") for line in text.split("\n"))
+    lines = [wrap(line, most, break_long_words=False) for line in joined]
+    return "\n".join(part for line in lines for part in line).replace("\u00a0", " ")
 
 
 def counted(count: int, noun: str) -> str:

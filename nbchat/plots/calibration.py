@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbchat.plots.axes import counted, legend_on_top, new_axes, points, setting, width_of
+from nbchat.plots.axes import counted, in_lines, legend_on_top, new_axes, points, setting, width_of
 from nbchat.plots.subject import table_of
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[Any]
 
+# beside the colour, so that lines are told apart without it
+_DASHES = ("-", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
+_NARROW = 260  # points
 CLASSIFIED = "what nbchat.classify gives"
 NO_TRUTH = "there is no truth here: give nbchat.classify the right labels as truth="
 
@@ -24,6 +28,7 @@ def reliability(
     ax: Axes | None = None,
     *,
     bins: int = 10,
+    temperature: float | None = None,
 ) -> Axes:
     """Draw how often answers were right beside how sure the model was (a reliability diagram).
 
@@ -33,10 +38,12 @@ def reliability(
     mean confidence and its accuracy, and above it the number of its cases. On the diagonal
     a model is right as often as it says. The band is where 95 % of such models would lie
     with as few cases (`measures.calibration_band`): a point inside may be chance. Expected
-    and maximum calibration error stand in the title. Raise ValueError where there is no
-    truth or no case, TypeError for another frame.
+    and maximum calibration error stand in the title. With `temperature` (what
+    `measures.fit_temperature` found on other answers) a second line shows the same answers at
+    it, and the title the log loss before and after. Raise ValueError where there is no truth or
+    no case, TypeError for another frame.
     """
-    from nbchat.measures import calibration, calibration_band
+    from nbchat.measures import at_temperature, calibration, calibration_band
 
     stated, right = _judged(confidence, correct)
     found = calibration(stated, right, bins)
@@ -72,6 +79,18 @@ def reliability(
         linewidth=1.2,
         label="these answers",
     )
+    if temperature is not None:
+        scaled = calibration(at_temperature(stated, temperature), right, bins)
+        there = scaled.table["n"] > 0
+        ax.plot(
+            scaled.table["confidence"][there],
+            scaled.table["accuracy"][there],
+            marker="s",
+            color="C2",
+            linestyle=":",
+            linewidth=1.6,
+            label=f"at temperature {temperature:.3g}",
+        )
     _count_cases(ax, table)
     ax.set_xlim(0, 1)
     ax.set_ylim(-0.02, 1.16)
@@ -79,7 +98,11 @@ def reliability(
     ax.set_xlabel("confidence (probability of the answer)")
     ax.set_ylabel("accuracy (share that is right)")
     errors = f"expected calibration error {found.ece:.3f}, largest {found.mce:.3f}"
-    ax.set_title(f"Calibration of {counted(int(table['n'].sum()), 'answer')}\n{errors}")
+    if temperature is not None:
+        errors = f"expected calibration error {found.ece:.3f}, after scaling {scaled.ece:.3f}\n"
+        errors += f"log loss {found.log_loss:.3f} nats, after scaling {scaled.log_loss:.3f}"
+    title = f"Calibration of {counted(int(table['n'].sum()), 'answer')}\n{errors}"
+    ax.set_title(in_lines(ax, title))
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.86), fontsize="small")
     return ax
 
@@ -96,36 +119,38 @@ def _count_cases(ax: Axes, table: NDArray[Any]) -> None:
 
 
 def risk_coverage(
-    confidence: pd.DataFrame | ArrayLike,
+    confidence: pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike,
     correct: ArrayLike | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw the share of wrong answers when only the surest are given, as their share grows.
 
     `confidence` and `correct` are those of `reliability`; a confidence need not be a
-    probability here. Beside the curve stand the best that any confidence could do with as
-    many wrong answers, and what one does that tells nothing. The area under the curve is in
-    the title (`measures.risk_coverage`). Raise ValueError where there is no truth or no
-    case, TypeError for another frame.
+    probability here. Several scorers are compared as a mapping, or a frame, of their names to
+    confidences (N,) of the same answers; those that all of them know are drawn. Beside the curves
+    stand the best that any confidence could do with as many wrong answers, and what one does
+    that tells nothing. The areas under the curves are given (`measures.risk_coverage`), less is
+    better. Raise ValueError where there is no truth or no case, TypeError for another frame.
     """
     import numpy as np
 
     from nbchat.measures import risk_coverage as curve_of
 
-    stated, right = _judged(confidence, correct)
-    curve = curve_of(stated, right)
+    scorers, right = _scorers(confidence, correct)
+    curves = {name: curve_of(stated, right) for name, stated in scorers.items()}
     least = curve_of(right, right)
-    overall = float(curve.risk[-1])
+    overall = float(least.risk[-1])
     ax = ax if ax is not None else new_axes(6.0, 4.2)
-    marker = "o" if len(curve.risk) <= 50 else None
-    ax.plot(
-        100 * curve.coverage,
-        100 * curve.risk,
-        color="C1",
-        marker=marker,
-        markersize=3,
-        label="these answers, surest first",
-    )
+    for number, (name, curve) in enumerate(curves.items()):
+        ax.plot(
+            100 * curve.coverage,
+            100 * curve.risk,
+            color=f"C{number + 1}",
+            linestyle=_DASHES[number % len(_DASHES)],
+            marker="o" if len(curve.risk) <= 50 and len(curves) == 1 else None,
+            markersize=3,
+            label=name if len(curves) == 1 else f"{name} (area {curve.aurc:.3f})",
+        )
     ax.plot(
         100 * least.coverage, 100 * least.risk, color="C0", linestyle=":", label="best possible"
     )
@@ -136,15 +161,54 @@ def risk_coverage(
         linewidth=1,
         label="in any order",
     )
-    highest = max(100 * float(np.max(curve.risk)), 5.0)
+    highest = max(100 * float(max(np.max(curve.risk) for curve in curves.values())), 5.0)
     ax.set_xlim(0, 102)
     ax.set_ylim(-0.02 * highest, 1.05 * highest)
-    ax.set_xlabel("coverage: share of the answers that are given (%)")
-    ax.set_ylabel("risk: share of those that is wrong (%)")
-    areas = f"area {curve.aurc:.3f}, at best {curve.aurc_least:.3f}, in any order {overall:.3f}"
-    ax.set_title(f"Risk and coverage of {counted(len(curve.risk), 'answer')}\n{areas}")
+    is_narrow = width_of(ax) < _NARROW
+    ax.set_xlabel("coverage (%)" if is_narrow else "coverage: share of the answers given (%)")
+    ax.set_ylabel("risk (%)" if is_narrow else "risk: share of those that is wrong (%)")
+    areas = f"at best {least.aurc:.3f}, in any order {overall:.3f}"
+    if len(curves) == 1:
+        (only,) = curves.values()
+        areas = f"area {only.aurc:.3f}, {areas}"
+    else:
+        areas = f"areas: {areas}"
+    title = f"Risk and coverage of {counted(len(right), 'answer')}\n{areas}"
+    ax.set_title(in_lines(ax, title))
     legend_on_top(ax, ncols=3)
+    # the legend stands above 100 %, which no share is
+    ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 100])
     return ax
+
+
+def _scorers(confidence: Any, correct: Any) -> tuple[dict[str, Floats], Floats]:
+    """Give the confidences of each scorer and whether answers were right, those all know."""
+    import numpy as np
+    import pandas as pd
+
+    is_several = isinstance(confidence, Mapping) or (
+        isinstance(confidence, pd.DataFrame) and correct is not None
+    )
+    if not is_several:
+        stated, right = _judged(confidence, correct)
+        return {"these answers, surest first": stated}, right
+    right = np.asarray(correct, dtype=np.float64)
+    found = {str(name): _numbers(values) for name, values in confidence.items()}
+    if not found:
+        raise ValueError("there is no scorer to draw")
+    for name, values in found.items():
+        if right.ndim != 1 or values.shape != right.shape:
+            raise ValueError(f"{name} {values.shape} and correct {right.shape} do not fit")
+    known = ~np.isnan(right) & ~np.isnan(list(found.values())).any(axis=0)
+    if not known.any():
+        raise ValueError("there is no answer that every scorer knows, known to be right or wrong")
+    return {name: values[known] for name, values in found.items()}, right[known]
+
+
+def _numbers(values: Any) -> Floats:
+    import pandas as pd
+
+    return pd.Series(values).to_numpy(dtype=float, na_value=float("nan"))
 
 
 def _judged(confidence: Any, correct: Any) -> tuple[Floats, Floats]:

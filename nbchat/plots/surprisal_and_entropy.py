@@ -10,10 +10,13 @@ from nbchat.plots.subject import frame_of, of_choice, one_channel
 from nbchat.plots.token_labels import LEGIBLE, label_tokens, names_of, step_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from nbchat.frames.source import RunLike
+    from nbchat.frames.source import RunLike, Source
+    from nbchat.plots.surprisal_of_texts import By, Text
 
 # bits: an interval narrower than this is drawn, and named, as the one value that it is
 _EXACT = 1e-6
@@ -21,16 +24,37 @@ _EXACT = 1e-6
 _MOST_BARS = 1000
 
 
-def surprisal(run: RunLike | pd.DataFrame, ax: Axes | None = None, *, choice: int = 0) -> Axes:
-    """Draw the surprisal of each token of a choice, in bits.
+def surprisal(
+    run: Source | pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    choice: int = 0,
+    by: By | None = None,
+    align: str | Sequence[int] | None = None,
+) -> Axes:
+    """Draw the surprisal of each token, or of each word, of a choice, in bits.
 
-    `run` is a run or a tokens frame of one. Where there is room each token is written
-    under its bar, else the most surprising ones above theirs. A token without a usable
-    log probability, or a character of several tokens in one row, has a hatched bar as high as
-    the figure. Raise ValueError where there are no token probabilities, several runs or no
-    such choice.
+    `run` is a run, scores (`nbchat.score`), or a tokens or words frame. Where there is room each
+    token is written under its bar, else the most surprising ones above theirs. A token without
+    a usable log probability, or a character of several tokens in one row, has a hatched bar as
+    high as the figure. `by` is "token", or how words are cut: "space" or "unicode".
+
+    Of several texts each is a line, by words where `by` does not say else. They stand above one
+    another from their beginning on, or at `align`: a word that all of them have (the first
+    that has this text, marks of punctuation aside), or the number of a word, from 0, for each
+    text. Raise ValueError where there are no token probabilities, no such choice, or a text
+    lacks the word to align at.
     """
-    tokens = one_channel(of_choice(frame_of("tokens", run), choice))
+    from nbchat.plots.surprisal_of_texts import surprisal_of_texts, texts_of
+
+    texts = texts_of(run, choice, by)
+    if len(texts) > 1 or align is not None:
+        return surprisal_of_texts(texts, align, ax)
+    return _bars(texts[0], ax)
+
+
+def _bars(text: Text, ax: Axes | None) -> Axes:
+    tokens = text.rows
     count = len(tokens)
     ax = ax if ax is not None else _axes_along(count)
     bits = tokens["surprisal_bits"]
@@ -44,16 +68,21 @@ def surprisal(run: RunLike | pd.DataFrame, ax: Axes | None = None, *, choice: in
         ax.bar(range(count), bits.fillna(0.0), width=width)
     if any(unknown):
         where = [i for i in range(count) if unknown[i]]
-        why = "outside the list" if not tokens["is_merged"].any() else "several tokens in one row"
-        hatched(ax.bar(where, highest, width=width, label=f"not known ({why})"))
-    written = tokens.loc[~tokens["is_special"], "surprisal_bits"].dropna()
+        why = "not known"
+        if text.unit == "token":
+            is_merged = bool(tokens["is_merged"].any())
+            why += " (several tokens in one row)" if is_merged else " (outside the list)"
+        hatched(ax.bar(where, highest, width=width, label=why))
+    written = bits[~text.is_end].dropna()
     if len(written):
         mean = float(written.mean())
         ax.axhline(mean, linestyle="--", linewidth=1, color="C1", label=f"mean {mean:.2f} bits")
-    room = label_tokens(ax, names_of(tokens), bits.fillna(-1.0).tolist())
+    room = label_tokens(ax, text.names, bits.fillna(-1.0).tolist())
+    if text.unit != "token":
+        ax.set_xlabel(ax.get_xlabel().replace("token", text.unit))
     ax.set_ylim(0, highest * room)
     ax.set_ylabel("surprisal (bits)")
-    ax.set_title(f"Surprisal of {counted(count, 'token')}")
+    ax.set_title(f"Surprisal of {counted(count, text.unit)}")
     legend_on_top(ax)
     return ax
 

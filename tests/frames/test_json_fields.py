@@ -290,3 +290,20 @@ def test_the_embedded_models_values_have_figures_streamed_or_whole(local_server,
     assert frame["path"].tolist() == ["", "colour", "ripe"]
     assert frame["prob_with_boundary"].notna().all()
     assert frame["prob_allowed_hi"].notna().tolist() == [False, True, True]
+
+
+def test_nested_fields_have_the_probability_in_the_place_of_each_value():
+    pieces = ['{"', "a", '":', "1", ',"', "b", '":["', "x", '",', "true", '],"', "c", '":{}}']
+    probs = [0.5 + i / 100 for i in range(len(pieces))]
+    entries = [entry(t, math.log(p)) for t, p in zip(pieces, probs, strict=True)]
+    run = run_of(choice(*entries))
+    assert run.fields(nested=True) == {
+        "a": pytest.approx(probs[3]),
+        "b": [pytest.approx(probs[7]), pytest.approx(probs[9])],
+        "c": {},
+    }
+    frame = run.fields().set_index("path")
+    assert run.fields(nested=True)["b"][1] == frame.loc["b[1]", "prob"]
+    cut = run_of(choice(*entries[:9], finish="length"))
+    assert cut.fields(nested=True) == {"a": pytest.approx(probs[3]), "b": [pytest.approx(probs[7])]}
+    assert run_of(choice(text='[null, {"a": ""}]')).fields(nested=True) == [None, {"a": None}]

@@ -41,6 +41,12 @@ def odd_reply():
     return run_of(choice(*(entry(text, -1.0, *((t, -2.0) for t in ODD)) for text in ODD)))
 
 
+def paired():
+    texts = [f"{text} ({i})" for i, text in enumerate(ODD)]
+    logprobs = {"good_logprob": -1.0, "bad_logprob": [-2.0, 0.0] * 8 + [-1.0]}
+    return pd.DataFrame({"group": texts, **logprobs})
+
+
 def draw(ax):
     # a missing glyph or markup that cannot be read is a warning or an error here
     with io.BytesIO() as picture:
