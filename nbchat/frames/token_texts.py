@@ -59,10 +59,8 @@ def _visible_char(char: str) -> str:
 
 
 def _is_newer(char: str) -> bool:
-    """Tell whether a character may be one of a Unicode newer than this Python's."""
-    number = ord(char)
-    is_none = 0xFDD0 <= number <= 0xFDEF or number & 0xFFFE == 0xFFFE
-    return unicodedata.category(char) == "Cn" and not is_none
+    """Tell whether it is an emoji of a Unicode newer than this Python's, which pages can draw."""
+    return "\U0001f300" <= char <= "\U0001faff" and unicodedata.category(char) == "Cn"
 
 
 class SentBytes(bytes):

@@ -1,5 +1,6 @@
 """Tokens as text: characters over token borders, blanks, end tokens."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from nbchat import frames
 from nbchat.api.logprobs import read_entry
 from nbchat.frames.token_texts import visible
+from nbchat.widgets.inspector.page_messages import Page
 from tests.frames.made import choice, entry, run_of
 
 
@@ -101,9 +103,17 @@ def test_what_cannot_be_seen_is_made_visible(text, shown):
 
 @given(st.text())
 def test_what_is_visible_stays_and_the_rest_prints(text):
-    shown = visible(text).replace("\u200d", "").replace("\u200c", "")
+    shown = re.sub("[\u200c\u200d\U0001f300-\U0001faff]", "", visible(text))
     assert shown.isprintable()
     assert " " not in shown
+
+
+@pytest.mark.parametrize("emoji", ["🦊", "\U0001fa75", "\U0001faea", "\U0001faff"])
+def test_an_emoji_is_shown_whatever_this_pythons_unicode_knows_of_it(emoji):
+    assert visible(f"a {emoji}") == f"a␣{emoji}"
+    halves = [entry("\ufffd", -0.1, data=emoji.encode()[i : i + 2]) for i in (0, 2)]
+    assert "".join(frames.tokens(run_of(choice(*halves, text=emoji)))["text"]) == emoji
+    assert Page([run_of(choice(*halves, text=emoji))]).whole()["tables"][0]["texts"] == {"1": emoji}
 
 
 def test_the_end_token_is_special_and_no_text():

@@ -16,6 +16,7 @@ import pytest
 
 import nbchat
 from nbchat import frames
+from nbchat.api.check import check
 from nbchat.api.logprobs import TokenTable
 from nbchat.frames.columns import columns_of
 from nbchat.frames.packed import (
@@ -345,6 +346,15 @@ def test_several_runs_are_called_by_what_they_differ_in() -> None:
         "small · temperature 0 · “Name a colour.”",
         "small · temperature 0.7",
     ]
+
+
+def test_texts_that_were_scored_are_called_by_their_text_and_not_by_their_grammar() -> None:
+    runs = [run_of(choice(entry(text, -1.0))) for text in ("Berlin", "Paris")]
+    for n, run in enumerate(runs, 1):
+        forced = {"grammar": f"root ::= <[{n}]>"}
+        run.params = check({"model": "small", "max_completion_tokens": n}, extra=forced)
+    labels = [run["label"] for run in Page(runs).whole()["runs"]]
+    assert labels == ["small · “Berlin”", "small · “Paris”"]
 
 
 def test_a_run_that_goes_on_is_followed_with_what_is_new_alone(told: Told) -> None:

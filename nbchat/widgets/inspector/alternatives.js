@@ -173,6 +173,8 @@ class Alternatives {
       this.page.is(table, position, IS.special) && "a control token: no part of the text",
       this.page.is(table, position, IS.partial) &&
         (table.texts[position] ? `ends the character ${table.texts[position]}` : "a part of a character"),
+      this.page.is(table, position, IS.merged) &&
+        "a character of several tokens in one row: it has no probability of its own",
       this.page.is(table, position, IS.censored) && "the server sent no usable logprob",
     ].filter((note) => note !== false);
     this.head.replaceChildren(
@@ -296,12 +298,12 @@ class Alternatives {
     else if (offsetTop + offsetHeight > list.scrollTop + list.clientHeight) {
       list.scrollTop = offsetTop + offsetHeight - list.clientHeight;
     }
-    const words = [
-      `logprob ${numberWords(row.logprob, 4)}`,
-      `cumulated ${probWords(row.cumulated)}`,
-      `id ${row.entry.id ?? "not sent"}`,
-      `bytes ${bytesWords(row.entry.bytes, 12)}`,
-    ];
+    const words = [`cumulated ${probWords(row.cumulated)}`];
+    if (!row.isSampled) {
+      // of the token that stands there they are above
+      words.unshift(`logprob ${numberWords(row.logprob, 4)}`);
+      words.push(`id ${row.entry.id ?? "not sent"}`, `bytes ${bytesWords(row.entry.bytes, 12)}`);
+    }
     if (!row.isListed) words.push("not in the server's list");
     this.foot.replaceChildren(...words.map((text) => element("span", { textContent: text })));
     this.offer();

@@ -15,8 +15,12 @@ const MOST_SHOWN = 80;
  * @param {Entry} entry
  */
 function shortened(entry, most = MOST_SHOWN) {
-  if (entry.chars <= most && entry.display.length <= 6 * most) return entry.display;
-  return `${entry.display.slice(0, most)}… (${entry.chars.toLocaleString("en")} characters)`;
+  const { display, chars } = entry;
+  if (chars <= most && display.length <= 6 * most) return display;
+  const cut = `${display.slice(0, most)}…`;
+  const told = `${cut} (${chars.toLocaleString("en")} characters)`;
+  // what stands for a token is no longer than the token
+  return [told, cut].find((text) => text.length < display.length) ?? display;
 }
 
 /**

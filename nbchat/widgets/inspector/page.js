@@ -14,7 +14,7 @@ const TYPES = {
   offsets: Uint32Array,
 };
 const TOKEN_COLUMNS = /** @type {TokenColumn[]} */ (Object.keys(TYPES).filter((name) => name !== "offsets"));
-const IS = { special: 1, partial: 2, censored: 4, inTop: 8 };
+const IS = { special: 1, partial: 2, censored: 4, inTop: 8, merged: 16 };
 const IS_ALTERNATIVE = { sampled: 1, listed: 2 };
 
 /**

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nbchat.run import Run
 
 _MOST = 60
+_OF_GRAMMARS = {"grammar", "max_tokens", "max_completion_tokens"}
 
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
@@ -23,6 +24,9 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
         for name in names
         if name != "model" and len({repr(params.get(name)) for params in asked}) > 1
     ]
+    # a text that is scored is forced by a grammar: the text tells more, and how long it may be
+    is_forced = "grammar" in differing
+    differing = [name for name in differing if not is_forced or name not in _OF_GRAMMARS]
     labels = [
         " · ".join(
             part
@@ -34,6 +38,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
                     if name in params
                 ),
                 _prompt(run),
+                _quoted(run.text or "") if is_forced else "",
             )
             if part
         )
@@ -52,8 +57,12 @@ def _plain(value: Any) -> str:
 def _prompt(run: Run) -> str:
     for message in reversed(run.messages):
         if message.get("role") == "user":
-            return f"“{shortened(' '.join(_text(message.get('content')).split()), _MOST)}”"
+            return _quoted(_text(message.get("content")))
     return ""
+
+
+def _quoted(text: str) -> str:
+    return f"“{shortened(' '.join(text.split()), _MOST)}”"
 
 
 def _text(content: Any) -> str:
