@@ -86,7 +86,7 @@ def temper(
     temperature: float,
     vocab_size: int | None = None,
     most_unseen: float | None = None,
-    rounding: float = _DOUBLE_ROUNDING,
+    rounding: float | None = None,
 ) -> tuple[Floats, Floats]:
     """Give the interval of each listed token's probability at another temperature.
 
@@ -99,10 +99,11 @@ def temper(
     `most_unseen` is the log probability that no unseen token exceeds, as a rule the smallest
     of the list. Then the lump falls into n = floor(r / p) pieces of p and a rest q, weighs
     n·p^(1/T) + q^(1/T), and the intervals are narrower: weights are convex in p below T = 1
-    and concave above, as in `entropy_bounds`. `rounding` is how much r could be off. Above
-    T = 1 even a tiny mass weighs much where it lies on many tokens, so that where V is known
-    an r below `rounding` is taken for anything up to it. Without V an r of nothing but the
-    rounding of doubles is none: the list is then taken for the whole vocabulary.
+    and concave above, as in `entropy_bounds`. `rounding` is e, how much r could be off: it is
+    anything from r - e to r + e, since above T = 1 even a tiny mass weighs much where it lies on
+    many tokens. None: what the numbers tell (`nbchat.measures.rounding`), 3e-4 where they came in
+    32 bits. Without V an r of nothing but the rounding of doubles is none: the list is then
+    taken for the whole vocabulary.
 
     Returns two arrays of the shape of `logprobs` (float64), NaN for sentinels. Raise
     ValueError for a negative or missing temperature and for a V smaller than the list.
@@ -119,7 +120,8 @@ def temper(
         if temperature == 0:
             lower[known], upper[known] = _greedy(listed, unseen, n_unseen)
         else:
-            tail = _tail_weights(unseen, n_unseen, temperature, most_unseen, rounding)
+            e = max(rounding_of(listed) if rounding is None else rounding, _DOUBLE_ROUNDING)
+            tail = _tail_weights(unseen, n_unseen, temperature, most_unseen, e)
             lower[known], upper[known] = _tempered(listed, tail, temperature)
     return lower, upper
 
@@ -153,7 +155,10 @@ def _tail_weights(
         even = log(mass) / temperature + (growth * many if growth else 0.0)
         return _packed(mass, temperature, most), even
 
-    return min(weights(unseen)), max(weights(max(unseen, rounding)))
+    # doubles are off by less than the mass that they give, but for a mass of nothing
+    e = 0.0 if rounding <= _DOUBLE_ROUNDING else rounding
+    light, heavy = max(0.0, unseen - e), max(unseen + e, _DOUBLE_ROUNDING)
+    return min(weights(light)), max(weights(heavy))
 
 
 def _packed(unseen: float, temperature: float, most: float | None) -> float:

@@ -98,7 +98,6 @@ def temperatures(
     import numpy as np
 
     from nbchat.measures import temper
-    from nbchat.measures.rounding import ROUNDING_OF_ROWS
 
     frame = one_channel(of_choice(frame_of("alternatives", run), choice))
     position, rows = at_position(frame, position)
@@ -111,9 +110,7 @@ def temperatures(
     at = np.linspace(*_TEMPERATURES, _STEPS)
     # no unseen token has more than the least likely listed one
     most_unseen = rows.loc[rows["is_listed"], "logprob"].min()
-    intervals = [
-        temper(logprobs, t / (basis or 1.0), size, most_unseen, ROUNDING_OF_ROWS) for t in at
-    ]
+    intervals = [temper(logprobs, t / (basis or 1.0), size, most_unseen) for t in at]
     low = np.array([lower for lower, _ in intervals])
     high = np.array([upper for _, upper in intervals])
     names = [shortened(text, 20) for text in rows["display"]]

@@ -185,3 +185,26 @@ def test_every_character_is_of_one_word_or_of_the_blanks_at_the_end(text):
         assert "".join(text[a:b] for a, b in spans) + text[spans[-1][1] if spans else 0 :] == text
         assert not text[spans[-1][1] if spans else 0 :].strip()
         assert all(text[a:b].strip() for a, b in spans)
+
+
+@pytest.mark.local
+def test_whole_rows_of_the_embedded_model_give_the_corrected_surprisal(local_server):
+    run = nbchat.chat(
+        "Name three animals.", profile="local", temperature=0, max_completion_tokens=8,
+        logprobs=True, top_logprobs="all", stream=False,
+    )  # fmt: skip
+    found = run.words()
+    rows = run.alternatives()
+    # the mass of what begins with a blank or ends the reply, summed here from the frame
+    is_blank = rows["token"].astype(str).str.match(r"\s|<\|")
+    begins = is_blank | (rows["bytes"].astype(object).map(len, "ignore") == 0)
+    mass = rows["prob"].where(begins, 0.0).groupby(rows["position"]).sum()
+    starts = run.tokens()["byte_start"].tolist()
+    known = found[found["surprisal_bits_corrected"].notna()]
+    assert len(known) >= 2
+    for word in known.itertuples():
+        first = starts.index(max(s for s in starts if s <= word.byte_start))
+        after = first + word.n_tokens
+        below = 1.0 if word.word == 0 else mass[first]
+        difference = word.surprisal_bits_corrected - word.surprisal_bits
+        assert difference == pytest.approx(-math.log2(mass[after] / below), abs=1e-3)
