@@ -178,6 +178,7 @@ def _delta(delta: Any) -> Delta | None:
         annotations=annotations if isinstance(annotations, list) else None,
         reasoning=thinking or _text(known.get("reasoning")),
         reasoning_content=_text(known.get("reasoning_content")),
+        is_in_parts=bool(thinking),
         extra=extra or None,
     )
 
@@ -358,7 +359,7 @@ def _details(details: Any) -> dict[str, Any]:
 
 
 def _wire_names(struct: type[msgspec.Struct]) -> frozenset[str]:
-    return frozenset(struct.__struct_encode_fields__) - {" extra"}
+    return frozenset(name for name in struct.__struct_encode_fields__ if name[0] != " ")
 
 
 _CHUNK_KEYS = _wire_names(Chunk) - {"timings"}

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from nbchat.api.explain import Offence, error_of, missing, nearest, unknown_key, wrong_value
 from nbchat.api.json_values import NotJsonError, plain
+from nbchat.api.reply_messages import without_reply_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -69,6 +70,8 @@ OTHER_PARTS = frozenset(
 def check_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Give the messages as plain dicts, their keys as they were; a string is one user message.
 
+    A reply (`run.message`, or a dict of one) becomes what a request has in its place.
+
     Raises CheckError (UnknownFieldError for a slip of a key's name) whose `field` is a path
     like ``messages[2].content[0].type``. Rules: Chat Completions reference, messages and
     content parts.
@@ -76,7 +79,7 @@ def check_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
     try:
-        checked: list[dict[str, Any]] = plain(messages, "messages")
+        checked: list[dict[str, Any]] = plain(without_reply_keys(messages), "messages")
     except NotJsonError as error:
         raise error_of(wrong_value(error.path, error.value, error.rule)) from None
     for offence in _offences(checked):
@@ -90,7 +93,7 @@ def message_offences(messages: Sequence[Mapping[str, Any]]) -> list[Offence]:
     Empty where `check_messages` takes them.
     """
     try:
-        return [*_offences(plain(messages, "messages"))]
+        return [*_offences(plain(without_reply_keys(messages), "messages"))]
     except NotJsonError as error:
         return [wrong_value(error.path, error.value, error.rule)]
 

@@ -106,7 +106,10 @@ def _count(details: dict[str, Any], name: str) -> int | None:
 
 
 class ResponseMessage(msgspec.Struct):
-    """The message of a choice. `reasoning` is what some servers call `reasoning_content`."""
+    """The message of a choice. `reasoning` is what some servers call `reasoning_content`.
+
+    `reasoning_names` are the keys that it came under, and goes back under with calls.
+    """
 
     role: str = "assistant"
     content: str | None = None
@@ -117,6 +120,7 @@ class ResponseMessage(msgspec.Struct):
     annotations: list[Any] = []
     audio: dict[str, Any] | None = None
     extra: dict[str, Any] = {}
+    reasoning_names: list[str] = []
 
     @property
     def text(self) -> str | None:
@@ -218,8 +222,8 @@ class ChunkLogprobs(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     refusal: list[WireToken] | None = None
 
 
-# In the three structs below `extra` is filled by nbchat.api.deviations, never by the wire:
-# its name there, with the space, is one that no server uses.
+# In the three structs below `extra` and `is_in_parts` are filled by nbchat.api.deviations, never
+# by the wire: their names there, with the space, are ones that no server uses.
 
 
 class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -234,6 +238,8 @@ class Delta(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     annotations: list[Any] | None = None
     reasoning: str | None = None
     reasoning_content: str | None = None
+    #: whether the reasoning stood among the parts of the content, and so under no name of its own
+    is_in_parts: bool = msgspec.field(default=False, name=" is_in_parts")
     extra: dict[str, Any] | None = msgspec.field(default=None, name=" extra")
 
 

@@ -147,6 +147,7 @@ class _FoldedChoice:
         "_function_call",
         "_message_extra",
         "_reasoning",
+        "_reasoning_names",
         "_refusal",
         "_refusal_table",
         "_repeats",
@@ -164,6 +165,7 @@ class _FoldedChoice:
         self._content: list[str] = []
         self._refusal: list[str] = []
         self._reasoning: list[str] = []
+        self._reasoning_names: list[str] = []
         self._calls: FoldedCalls | None = None
         self._function_call: dict[str, Any] | None = None
         self._annotations: list[Any] = []
@@ -232,6 +234,8 @@ class _FoldedChoice:
         reasoning = delta.reasoning or delta.reasoning_content
         if reasoning:
             self._reasoning.append(reasoning)
+            if not self._reasoning_names:
+                self._reasoning_names = _names_of_reasoning(delta)
         if delta.tool_calls:
             if self._calls is None:
                 self._calls = FoldedCalls()
@@ -285,6 +289,7 @@ class _FoldedChoice:
                 annotations=list(self._annotations),
                 audio=self._audio.whole() if self._audio is not None else None,
                 extra=joined_details(self._message_extra),
+                reasoning_names=list(self._reasoning_names),
             ),
             finish_reason=self.finish_reason,
             logprobs=ChoiceLogprobs(self._content_table, self._refusal_table)
@@ -292,6 +297,12 @@ class _FoldedChoice:
             else None,
             extra=dict(self._extra),
         )
+
+
+def _names_of_reasoning(delta: Delta) -> list[str]:
+    if delta.is_in_parts:
+        return []
+    return [name for name in ("reasoning", "reasoning_content") if getattr(delta, name)]
 
 
 def _kept(value: Any) -> Any:

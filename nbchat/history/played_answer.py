@@ -11,7 +11,16 @@ from typing import Any, Self
 import msgspec
 
 from nbchat.api.logprobs import TokenLogprob, TokenTable, WireAlternative, WireToken
-from nbchat.api.response import Choice, Chunk, ChunkChoice, ChunkLogprobs, Completion, Delta, Usage
+from nbchat.api.response import (
+    Choice,
+    Chunk,
+    ChunkChoice,
+    ChunkLogprobs,
+    Completion,
+    Delta,
+    ResponseMessage,
+    Usage,
+)
 from nbchat.client.fold import Fold
 
 #: characters of a piece of text that has no tokens to be cut at
@@ -120,10 +129,17 @@ class PlayedAnswer:
 _Piece = tuple[float, ChunkChoice]
 
 
+def _reasoning(message: ResponseMessage) -> dict[str, Any]:
+    """Give what was thought, under the names that it came under."""
+    if not message.reasoning_names:
+        return {"reasoning": message.reasoning, "is_in_parts": True}
+    return dict.fromkeys(message.reasoning_names, message.reasoning)
+
+
 def _pieces(choice: Choice) -> Iterator[_Piece]:
     """Cut a choice into chunks: its tokens where there are any, else its text."""
     message, index, logprobs = choice.message, choice.index, choice.logprobs
-    yield nan, ChunkChoice(index, delta=Delta(role=message.role, reasoning=message.reasoning))
+    yield nan, ChunkChoice(index, delta=Delta(role=message.role, **_reasoning(message)))
     if logprobs is not None:  # lists that are there and empty stay so
         empty = ChunkLogprobs(
             None if logprobs.content is None else [], None if logprobs.refusal is None else []

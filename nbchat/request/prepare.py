@@ -11,6 +11,7 @@ import msgspec
 from nbchat.api.check import check
 from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams
+from nbchat.api.reply_messages import without_open_calls
 from nbchat.api.rules import unstreamable
 from nbchat.client import profiles
 from nbchat.client.client import wire_body
@@ -36,6 +37,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     - `options`: how it was asked for, `profile` the one that this found
     - `thread`, `key`: the conversation that it belongs to, and which turn of it
     - `structure`: what the reply is read as; `toolbox`: the functions that may run
+    - `notes`: list of str, what the run is to say of how it was made
     """
 
     messages: list[dict[str, Any]]
@@ -48,6 +50,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     key: Hashable = None
     structure: Structure | None = None
     toolbox: Toolbox | None = None
+    notes: list[str] = []
 
     @property
     def url(self) -> str:
@@ -91,7 +94,8 @@ def prepare(
     )
     warn_of_deprecated(params)
     thread = servers.conversation(draft.thread, cell=cell, fork=draft.fork, is_dry=is_dry)
-    messages = _whole(asked, draft, thread, cell, partial(_knows, profile, params))
+    whole = _whole(asked, draft, thread, cell, partial(_knows, profile, params))
+    messages, left_out = (whole, []) if thread is None else without_open_calls(whole)
     check_model(profile, params.given())
     if any(isinstance(message.get("content"), list) for message in messages):
         from nbchat.media import check_totals
@@ -108,6 +112,7 @@ def prepare(
         key=cell,
         structure=found.structure,
         toolbox=toolbox,
+        notes=[f"left out calls without a result: {', '.join(left_out)}"] if left_out else [],
     )
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nbchat.api.params import ChatParams
+from nbchat.api.reply_messages import call_ids
+from nbchat.display.characters import write
 
 if TYPE_CHECKING:
     from nbchat.request.toolbox import Toolbox
     from nbchat.run import Run
     from nbchat.session.watchers import Watcher
     from nbchat.tools import Call, Round
+    from nbchat.tools.call_question import CallQuestion
 
-_LONGEST_ASKED = 1_000
+_LONGEST_PROMPT = 100
 
 
 def next_round(run: Run, toolbox: Toolbox) -> Round | None:
@@ -33,7 +37,7 @@ def next_round(run: Run, toolbox: Toolbox) -> Round | None:
     theirs = _declared(run.params) - set(toolbox.tools)
     if not names or theirs.intersection(names):
         return None
-    begun = round_of(completion)
+    begun = round_of(completion, call_ids(run.messages))
     run.completion = completion
     run.rounds.append(begun)
     return begun
@@ -104,21 +108,38 @@ def _confirm(call: Call, toolbox: Toolbox, watcher: Watcher) -> None:
 
 
 def ask_here(call: Call, say: Callable[[str], object] = lambda _: None) -> bool:
-    """Ask in the running cell, or the terminal, whether a call may run; no where nobody can be."""
+    """Ask in the running cell, or the terminal, whether a call may run; no where nobody can be.
+
+    A yes to a question that does not show all of the call is none: it can be asked for in full.
+    """
+    question = question_of(call)
+    is_shown = question.is_whole
     try:
-        answer = input(f"Call {question_of(call)}? [y/N] ")
+        answer = _answer(call, question.text, "y/N" if is_shown else "y/N, f shows all of it")
+        if not is_shown and answer in ("f", "full"):
+            is_shown = True
+            answer = _answer(call, question.whole, "y/N")
     except (EOFError, NotImplementedError, RuntimeError, OSError):
         say(f"This front end cannot ask (confirm): {call.name} is declined.")
         call.error = "The call was declined: nobody could be asked."
         return False
-    return answer.strip().lower() in ("y", "yes")
+    is_wanted = answer in ("y", "yes")
+    if is_wanted and not is_shown:
+        say(f"{call.name} is declined: its arguments were not shown in full (f).")
+        call.error = "The call was declined: its arguments were too long to show."
+    return is_wanted and is_shown
 
 
-def question_of(call: Call) -> str:
+def _answer(call: Call, text: str, choices: str) -> str:
+    """Ask; above the prompt, which front ends cut off, where the text is long."""
+    if len(text) <= _LONGEST_PROMPT:
+        return input(f"Call {text}? [{choices}] ").strip().lower()
+    write(sys.stdout, f"{text}\n")
+    return input(f"Call {call.name}? [{choices}] ").strip().lower()
+
+
+def question_of(call: Call) -> CallQuestion:
     """Give a call as a question shows it: what would run."""
-    from nbchat.display.characters import visible
+    from nbchat.tools.call_question import call_question
 
-    shown = visible(call.arguments)
-    if len(shown) > _LONGEST_ASKED:
-        shown = f"{shown[:_LONGEST_ASKED]}… ({len(shown):,} characters)"
-    return f"{visible(call.name)}({shown})"
+    return call_question(call.name, call.arguments)

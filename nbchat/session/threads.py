@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from nbchat.api.reply_messages import request_message, with_unique_ids
 from nbchat.errors import CheckError
 from nbchat.session.state import STATE
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 #: tells whether who is asked next has the sound of this run
 Knows = Callable[["Run"], bool]
+
+
+#: turns of runs that are asked from several threads of Python are put down one by one
+_RECORDING = threading.RLock()
 
 
 class Turn(msgspec.Struct):
@@ -110,12 +116,14 @@ class Thread:
 
         A cell has one turn: one that it had in another thread goes. Copies in forks stay.
         """
-        Thread.forget(turn.key, but=self)
-        if any(known.run is turn.run for known in self.turns):
-            return
-        turn.home = self.name
-        place = self.place(turn.key)
-        self.turns[place : place + 1] = [turn]
+        with _RECORDING:
+            Thread.forget(turn.key, but=self)
+            if any(known.run is turn.run for known in self.turns):
+                return
+            turn.home = self.name
+            place = self.place(turn.key)
+            self.turns[place : place + 1] = [turn]
+            turn.run.turn = place + 1  # others may have ended since this one was asked
 
     @classmethod
     def forget(cls, key: Hashable, *, but: Thread | None = None) -> None:
@@ -151,7 +159,7 @@ class Thread:
         `knows` tells whether who is asked has the sound of an earlier run, and so takes its id
         for it; who has not is given the transcript.
         """
-        return [*_conversation(self.before(key), system, knows), *asked]
+        return with_unique_ids([*_conversation(self.before(key), system, knows), *asked])
 
     def clear(self) -> None:
         """Forget all turns. The runs stay in `nbchat.runs()`."""
@@ -180,21 +188,11 @@ def _conversation(turns: list[Turn], system: str | None, knows: Knows) -> list[d
 
 
 def _as_request_message(run: Run, knows: Knows) -> dict[str, Any]:
-    message = run.message
-    reply: dict[str, Any] = {"role": "assistant", "content": message.text}
     sound = run.audio
     # the server keeps a sound for an hour or so, and one that was cut off perhaps never
-    if sound is not None and run.status == "complete" and not sound.is_expired and knows(run):
-        reply = {"role": "assistant", "audio": {"id": sound.id}}
-    if message.refusal is not None:
-        reply["refusal"] = message.refusal
-    if message.tool_calls:
-        reply["tool_calls"] = message.tool_calls
-    if message.function_call:
-        reply["function_call"] = message.function_call
-    if reply.get("content", "") is None and len(reply) == 2:
-        reply["content"] = ""
-    return reply
+    is_there = sound is not None and run.status == "complete" and not sound.is_expired
+    sound_id = sound.id if sound is not None and is_there and knows(run) else None
+    return request_message(run.message, sound_id=sound_id)
 
 
 def thread_of(

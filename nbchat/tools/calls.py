@@ -7,12 +7,13 @@ import inspect
 import queue
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
+from nbchat.api.reply_messages import free_ids, input_text, kind_of, request_message
 from nbchat.api.response import Completion, ResponseMessage, Usage
 from nbchat.errors import short_traceback, type_and_sentence
 from nbchat.tools.arguments import WrongArgumentsError
@@ -100,45 +101,37 @@ def _short(text: str | None) -> str:
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 
-def calls_of(message: ResponseMessage) -> list[Call]:
-    """Give the calls that a reply asks for; whatever its finish reason is."""
-    calls = [_call(call, place) for place, call in enumerate(message.tool_calls)]
+def calls_of(message: ResponseMessage, taken: Collection[str] = ()) -> list[Call]:
+    """Give the calls that a reply asks for; whatever its finish reason is.
+
+    An id that is missing, or `taken` by another call of the conversation, is made up: the
+    results need them.
+    """
+    ids = free_ids([str(call.get("id") or "") for call in message.tool_calls], taken)
+    calls = [_call(call, name) for call, name in zip(message.tool_calls, ids, strict=True)]
     if message.function_call and not calls:
         body = message.function_call
-        calls = [
-            Call("", str(body.get("name") or ""), _text(body.get("arguments")), "function_call")
-        ]
+        given = input_text(body.get("arguments"))
+        calls = [Call("", str(body.get("name") or ""), given, "function_call")]
     return calls
 
 
-def _call(call: Mapping[str, Any], place: int) -> Call:
-    kind: Kind = "custom" if call.get("type") == "custom" else "function"
+def _call(call: Mapping[str, Any], call_id: str) -> Call:
+    kind: Kind = "custom" if kind_of(call) == "custom" else "function"
     body = call.get(kind) or {}
     given = body.get("input" if kind == "custom" else "arguments")
-    # some servers give no ids, and the results need them
-    return Call(call.get("id") or f"call_{place}", str(body.get("name") or ""), _text(given), kind)
+    return Call(call_id, str(body.get("name") or ""), input_text(given), kind)
 
 
-def _text(given: Any) -> str:
-    if given is None:
-        return ""
-    return given if isinstance(given, str) else msgspec.json.encode(given).decode()
+def round_of(completion: Completion, taken: Collection[str] = ()) -> Round:
+    """Begin a round: of a completion whose first choice asks for calls.
 
-
-def round_of(completion: Completion) -> Round:
-    """Begin a round: of a completion whose first choice asks for calls."""
+    `taken` are the ids of the calls that the conversation has already.
+    """
     message = min(completion.choices, key=lambda choice: choice.index).message
-    calls = calls_of(message)
-    said: dict[str, Any] = {"role": "assistant", "content": message.text}
-    if message.refusal is not None:
-        said["refusal"] = message.refusal
-    if message.tool_calls:
-        said["tool_calls"] = [
-            {**sent, "id": call.id} for sent, call in zip(message.tool_calls, calls, strict=True)
-        ]
-    else:
-        said["function_call"] = message.function_call
-    return Round(said, calls, completion)
+    calls = calls_of(message, taken)
+    ids = [call.id for call in calls] if message.tool_calls else None
+    return Round(request_message(message, ids=ids), calls, completion)
 
 
 def run_calls(

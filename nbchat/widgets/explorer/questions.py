@@ -72,5 +72,5 @@ class Questions:
     def tell_all(self) -> None:
         """Tell the pages which questions are open."""
         with self._lock:
-            shown = [{"id": q.id, "text": question_of(q.call)} for q in self._open.values()]
+            shown = [{"id": q.id, "text": question_of(q.call).whole} for q in self._open.values()]
         self._tell({"on": "questions", "questions": shown})
