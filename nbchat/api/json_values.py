@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.api.encoded import Encoded, plain_text
+from nbchat.errors import CheckError
 
 if TYPE_CHECKING:
     from nbchat.api.fields import Field
@@ -19,14 +20,13 @@ _LONGEST_SHOWN = 80
 _ESCAPES = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
 
-class NotJsonError(ValueError):
+class NotJsonError(CheckError):
     """A value that no JSON text can carry; `path` says where it stands."""
 
     def __init__(self, path: str, value: object, rule: str):
-        super().__init__(f"{path or 'it'} is {value!r:.60}, but it must be {rule}.")
+        sentence = f"{path or 'it'} is {value!r:.60}, but it must be {rule}."
+        super().__init__(sentence, field=path, value=value, rule=rule)
         self.path = path
-        self.value = value
-        self.rule = rule
 
 
 def plain(value: Any, path: str) -> Any:

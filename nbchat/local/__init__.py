@@ -38,4 +38,5 @@ def status_if_used() -> Status | None:
     `%load_ext` asks for it, and has no time for more.
     """
     server: Any = sys.modules.get("nbchat.local.server")
-    return None if server is None else server.status()
+    status = getattr(server, "status", None)  # another thread may be importing it just now
+    return None if status is None else status()

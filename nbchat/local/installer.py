@@ -11,12 +11,14 @@ import threading
 from typing import TYPE_CHECKING
 
 from nbchat.errors import LocalModelError
+from nbchat.redact import names_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 POLL_S = 0.25
+_OWN = ("PIP_", "UV_")
 
 
 def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> None:
@@ -28,7 +30,9 @@ def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> No
     downloads = folder / "wheel"
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
-    environment = os.environ | {
+    # an installer's own settings may hold what an index asks for; other keys are not its business
+    own = {n: v for n, v in os.environ.items() if n.startswith(_OWN) or not names_secret(n)}
+    environment = own | {
         # the installer's own temporary files are thrown away together with the folder
         "TMPDIR": str(scratch),
         "TEMP": str(scratch),

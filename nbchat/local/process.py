@@ -12,10 +12,12 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from nbchat.errors import LocalModelError
+from nbchat.redact import names_secret
 
 _CHILD = Path(__file__).with_name("child.py")
 _STOP_S = 5.0
@@ -50,6 +52,7 @@ class Process:
             text=True,
             encoding="utf-8",
             errors="replace",
+            env=clean_environment(os.environ),
             **_apart_from_the_terminal(),
         )
         self.pid = self._child.pid
@@ -118,6 +121,26 @@ class Process:
                 return line.partition("error loading model: ")[2]
         said = [line for line in lines if line][-3:]
         return " | ".join(said) or f"its process ended with code {self._child.returncode}"
+
+
+#: what a child needs to find its libraries, its files and its threads; no key of anybody's
+_NEEDED = {
+    *("PATH", "HOME", "USERPROFILE", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+    *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "NUMBER_OF_PROCESSORS"),
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE"),
+}
+_NEEDED_KINDS = ("LC_", "CUDA_", "HIP_", "ROCR_", "GGML_", "OMP_", "KMP_", "VK_", "MKL_")
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give of an environment what the child needs: it serves a model, and has no use for keys."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if (name.upper() in _NEEDED or name.upper().startswith(_NEEDED_KINDS))
+        and not names_secret(name)
+    }
 
 
 def _apart_from_the_terminal() -> dict[str, Any]:

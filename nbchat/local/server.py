@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nbchat.errors import LocalModelError
 from nbchat.local import MODEL, weights
 from nbchat.local.process import Process, Settings
+from nbchat.regular_file import first_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,6 +187,8 @@ def settings_for(
 def find(model: str | os.PathLike[str] | None) -> Path:
     """The GGUF file that `model` means: a path, the name of one in the models folder, or None."""
     embedded = weights.embedded_path()
+    if not isinstance(model, str | os.PathLike | None):
+        raise LocalModelError(f"A model is a path or a name, not a {type(model).__name__}.")
     if model is None or os.fspath(model) == MODEL:
         if weights.is_whole(embedded):
             return embedded
@@ -194,16 +197,24 @@ def find(model: str | os.PathLike[str] | None) -> Path:
             f"The weights of {MODEL} are {state} ({weights.SIZE / 1e6:.0f} MB): call "
             "nbchat.local.download(), or `python -m nbchat.local download` in a terminal."
         )
-    path = Path(model).expanduser()
-    if not path.exists() and path.name == str(path):
-        known = {short_name(file): file for file in sorted(embedded.parent.glob("*.gguf"))}
-        path = known.get(short_name(path), path)
-    if not path.is_file():
-        raise LocalModelError(f"There is no model file {str(path)!r}.")
-    with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise LocalModelError(f"{path.name} is not a GGUF file.")
+    try:
+        path = Path(model).expanduser()
+        if not path.exists() and path.name == str(path):
+            known = {short_name(file): file for file in sorted(embedded.parent.glob("*.gguf"))}
+            path = known.get(short_name(path), path)
+        is_gguf = first_bytes(path, 4) == b"GGUF"
+    except (OSError, ValueError, RuntimeError) as error:
+        # a name too long or with a NUL in it, a folder that may not be read, ~nobody
+        reason = getattr(error, "strerror", None) or error
+        raise LocalModelError(f"There is no model file {_shortened(model)} ({reason}).") from None
+    if not is_gguf:
+        raise LocalModelError(f"{path.name} is not a GGUF file.")
     return path.absolute()  # a link keeps its name: the caches of hubs link to hashes
+
+
+def _shortened(model: str | os.PathLike[str]) -> str:
+    text = os.fspath(model)
+    return repr(text if len(text) <= 200 else f"{text[:200]}…")
 
 
 def short_name(path: Path) -> str:

@@ -20,6 +20,7 @@ from nbchat.api.explain import Offence, error_of
 from nbchat.errors import CheckError
 from nbchat.media import formats
 from nbchat.media.limits import LIMITS, Kind
+from nbchat.regular_file import first_bytes
 
 _VALUES: dict[Kind, str] = {
     "images": "a path, a URL, bytes, a PIL image or a matplotlib figure",
@@ -84,7 +85,7 @@ def _from_path(path: Path, kind: Kind, where: str) -> Source:
     try:
         # the size first: a file too large is not read at all, nor is a device without an end
         _check_size(_size_of(path, where), kind, where, path.name)
-        data = path.read_bytes()
+        data = first_bytes(path, LIMITS[kind].most_bytes + 1)
     except CheckError:
         raise
     except FileNotFoundError:
