@@ -91,6 +91,8 @@ class Run:
 
     - `id`: str, sorts by time; `created_at`: aware datetime, UTC
     - `profile`, `base_url`: where the request went
+    - `model_asked`: the model that was asked for, None where none was; `model` is the one that
+      answered
     - `messages`: list of dict, as sent; `params`: `ChatParams`, as asked
     - `completion`: `Completion` or None; while the answer streams, what has come so far
     - `status`: "running", "complete", "interrupted" or "error"; `error`: the exception
@@ -140,6 +142,7 @@ class Run:
         self.turn = turn
         self.cost_usd: float | None = None
         self.cost_source: str | None = None
+        self.model_asked: str | None = params.given().get("model")
         self.vocab_size: int | None = None
         self.logprob_basis: LogprobBasis = "unknown"
         self.tries = 0
@@ -204,7 +207,8 @@ class Run:
         facts = facts_of(stored)
         run = cls(messages=facts.pop("messages"), params=facts.pop("params"))
         for name, value in facts.items():
-            setattr(run, name, value)
+            if name != "model_asked" or value is not None:  # older files have the params alone
+                setattr(run, name, value)
         return run
 
     def __getstate__(self) -> dict[str, Any]:

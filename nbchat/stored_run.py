@@ -56,6 +56,7 @@ class _Stored(msgspec.Struct):
     object: Literal["nbchat.run"] = OBJECT
     profile: str = ""
     base_url: str = ""
+    model_asked: str | None = None
     messages: list[dict[str, Any]] = []
     media: list[_Medium] = []
     params: dict[str, Any] = {}

@@ -237,6 +237,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "turn": st.none() | st.integers(1, 9),
     "cost_usd": st.none() | st.floats(0, 1),
     "cost_source": st.none() | NAMES,
+    "model_asked": st.none() | NAMES,
     "vocab_size": st.none() | st.integers(1_000, 200_000),
     "logprob_basis": st.sampled_from(["raw", "tempered", "unknown"]),
     "tries": st.integers(0, 3),

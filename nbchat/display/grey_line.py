@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nbchat.api.model_names import is_asked_model
 from nbchat.display.characters import visible
 from nbchat.display.fragments import escaped, grey_html
 from nbchat.display.inline_reasoning import without_inline_reasoning
@@ -24,7 +25,7 @@ def _facts(run: ShownRun) -> list[tuple[str, str]]:
     usage: Any = run.usage
     turn = f"{run.thread} {run.turn}" if run.thread is not None and run.turn is not None else ""
     facts = [
-        (run.model or run.profile, "the model that answered, as the server calls it"),
+        (_model(run), "the model that answered, as the server calls it"),
         (turn, "the conversation, and the turn in it"),
         (
             _token_counts(usage),
@@ -45,6 +46,14 @@ def _facts(run: ShownRun) -> list[tuple[str, str]]:
         *((note, "what was changed in the request, or is to be known of it") for note in run.notes),
     ]
     return [(visible(words).replace("\n", " "), meaning) for words, meaning in facts if words]
+
+
+def _model(run: ShownRun) -> str:
+    """Name who answered, and who was asked where that is another."""
+    asked, answered = getattr(run, "model_asked", None), run.model
+    if not (asked and answered) or is_asked_model(asked, answered):
+        return answered or run.profile
+    return f"{answered} (asked: {asked})"
 
 
 def _facts_html(run: ShownRun) -> str:

@@ -395,6 +395,7 @@ _DECLARED: dict[FrameName, tuple[tuple[Any, ...], ...]] = {
         ("cost_usd", "float64", "US dollars", "NA where unknown"),
         ("cost_source", "category", "", "whose prices these are, and of which version"),
         ("model", "category", "", "the model that answered, else the one that was asked"),
+        ("model_asked", "category", "", "the model that was asked for; NA where none was"),
         ("service_tier", "category", "", "as sent"),
         ("system_fingerprint", "category", "", "as sent"),
         (
@@ -411,6 +412,7 @@ _DECLARED: dict[FrameName, tuple[tuple[Any, ...], ...]] = {
         ("status", "category", "", "running, complete, interrupted or error"),
         ("text", "string", "", "the content of the first choice, or the transcript of its sound"),
         ("error", "string", "", "the error that ended it; NA where none did"),
+        ("model_asked", "category", "", "the model that was asked for; NA where none was"),
         ("is_replayed", "bool", "", "whether the answer came from a record"),
     ),
 }

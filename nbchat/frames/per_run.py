@@ -35,6 +35,7 @@ _FACTS = (
     "cost_usd",
     "cost_source",
     "model",
+    "model_asked",
     "logprob_basis",
 )
 _FACTS_OF_COMPLETION = ("service_tier", "system_fingerprint")
@@ -44,8 +45,9 @@ def runs(source: Source) -> pd.DataFrame:
     """Give one row for each run: key, time, profile, status, params, text and error.
 
     `source` is a run, an iterable of runs or anything with `.runs`. Each declared field of
-    the request has a column with what was sent, NA where it was not set. Interrupted and
-    failed runs are included. `nbchat.frames.columns` declares the columns. Raise TypeError
+    the request has a column with what was sent, NA where it was not set; `model` is the one
+    that answered, and `model_asked` the one that was asked for. Interrupted and failed runs
+    are included. `nbchat.frames.columns` declares the columns. Raise TypeError
     where `source` has no runs to give.
     """
     found = runs_of(source)
@@ -58,10 +60,14 @@ def runs(source: Source) -> pd.DataFrame:
         "status": [run.status for run in found],
         "text": [_first_text(run) for run in found],
         "error": [_sentence(run.error) for run in found],
+        "model": with_na([run.model for run in found], "category"),
+        "model_asked": with_na([getattr(run, "model_asked", None) for run in found], "category"),
         "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in found],
     }
     for column in columns_of("runs"):
-        if column.name in fields:  # any other column is filled above, or assemble misses it
+        if (
+            column.name in fields and column.name not in values
+        ):  # any other column is filled above, or assemble misses it
             given = [params.get(column.name) for params in sent]
             values[column.name] = with_na(given, column.dtype)
     return assemble("runs", values)

@@ -32,6 +32,13 @@ def __dir__() -> list[str]:
     return __all__
 
 
+def model_if_used() -> str:
+    """Name the model that a request would be answered by, and import nothing for it."""
+    server: Any = sys.modules.get("nbchat.local.server")
+    named = getattr(server, "wanted_model", None)
+    return MODEL if named is None else named() or MODEL
+
+
 def status_if_used() -> Status | None:
     """Give the status where this process has used the embedded model, and import nothing else.
 

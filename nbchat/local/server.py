@@ -138,6 +138,10 @@ class Host:
             threads=server.threads if running and server else None,
         )
 
+    def wanted_model(self) -> str | None:
+        wanted = self._wanted
+        return wanted.model if wanted else None
+
     def _current(self) -> Server | None:
         return self._server if self._process and self._process.is_alive() else None
 
@@ -270,6 +274,11 @@ def ensure(say: Callable[[str], None] | None = None) -> Server:
 def status() -> Status:
     """Whether the weights are there, and where the server of this process runs."""
     return _HOST.status()
+
+
+def wanted_model() -> str | None:
+    """The model that runs, or would be started again; None before there was one."""
+    return _HOST.wanted_model()
 
 
 def stop() -> None:

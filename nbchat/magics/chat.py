@@ -133,7 +133,9 @@ class ChatMagic:
     def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> None:
         refuse_keys(line)
         flags = read_line(line, takes_text=cell is None)
-        fill = str if flags.is_set("raw") else partial(template.fill, variables=variables)
+        notes: list[str] = []
+        is_raw = flags.is_set("raw")
+        fill = str if is_raw else partial(template.fill, variables=variables, notes=notes)
         defaults = self._defaults()
         text = flags.text if cell is None else cell
         draft = draft_of_line(flags, text, variables, fill, defaults)
@@ -142,6 +144,7 @@ class ChatMagic:
             raise MagicUsageError("There is no prompt to send. %%chat? shows how to write one.")
         is_dry = flags.is_set("dry-run")
         prepared = self._prepared(draft, defaults, key, is_dry=is_dry)
+        prepared.notes.extend(notes)
         if is_dry:
             from nbchat.magics.dry_run import mimebundle
 

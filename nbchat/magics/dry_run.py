@@ -31,7 +31,7 @@ def mimebundle(prepared: Prepared) -> dict[str, str]:
     for_curl = _shortened(draft, lambda found: found.path)
     for_call = _shortened(draft, lambda found: found.path or found.variable)
     parts = [
-        (f"**Not sent.** POST {url}", "json", as_json(short, profile)),
+        (f"**Not sent.** POST {url}{_said(prepared)}", "json", as_json(short, profile)),
         (f"**curl**{_lack(draft, for_curl)}{_before(profile)}", "bash", as_curl(for_curl, profile)),
         (f"**Python**{_lack(draft, for_call)}", "python", as_call(for_call)),
     ]
@@ -42,6 +42,11 @@ def mimebundle(prepared: Prepared) -> dict[str, str]:
 
 def _shortened(draft: Draft, is_kept: Callable[[Encoded], object]) -> Draft:
     return msgspec.structs.replace(draft, messages=with_short(draft.messages, is_kept))
+
+
+def _said(prepared: Prepared) -> str:
+    """Give what is to be known of the request, which a run would have as its notes."""
+    return "".join(f" · {note}" for note in prepared.notes)
 
 
 def _before(profile: Profile) -> str:

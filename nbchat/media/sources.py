@@ -47,11 +47,18 @@ def read(value: Any, kind: Kind, where: str, name: str = "") -> Source:
     if isinstance(value, str) and value.startswith("data:"):
         return _checked(_decoded(value, where), kind, where, name or _name(kind))
     if isinstance(value, (str, os.PathLike)):
-        return _from_path(Path(os.fspath(value)).expanduser(), kind, where)
+        return _from_path(_expanded(os.fspath(value)), kind, where)
     data = _bytes_of(value, kind, where)
     if data is None:
         raise refusal(where, f"is a {type(value).__name__}", _must_be(kind))
     return _checked(data, kind, where, name or _name(kind))
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # nobody of that name has a folder here
+        return Path(path)
 
 
 def refusal(where: str, fact: str, rule: str) -> CheckError:

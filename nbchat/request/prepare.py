@@ -15,7 +15,7 @@ from nbchat.api.reply_messages import without_open_calls
 from nbchat.api.rules import unstreamable
 from nbchat.client import profiles
 from nbchat.client.client import wire_body
-from nbchat.client.profiles import Profile
+from nbchat.client.profiles import LOCAL, Profile
 from nbchat.errors import CheckError
 from nbchat.options import Options
 from nbchat.request import full_vocabulary, logit_bias
@@ -131,7 +131,21 @@ def _whole(
 
 
 def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
-    """Raise CheckError where a provider is asked that wants a model, and none is named."""
+    """Raise CheckError where a provider wants a model and none is named, or `local` has no such.
+
+    The embedded server answers whatever model it is asked for; a user's own server may serve
+    one under any name.
+    """
+    asked = given.get("model")
+    if profile.name == LOCAL and asked is not None and asked != profile.model:
+        rule = f"{profile.model}, or another profile's"
+        raise CheckError(
+            f"The embedded server has no model {asked!r}: it has {profile.model}. Leave the model "
+            "out, or name whose it is (profile=…, --profile, OPENAI_API_KEY in the environment).",
+            field="model",
+            value=asked,
+            rule=rule,
+        )
     preset = profiles.PRESETS.get(profile.name)
     is_provider = preset is not None and profile.base_url.startswith("https:")
     if is_provider and not profile.model and "model" not in given:

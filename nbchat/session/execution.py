@@ -66,6 +66,7 @@ class Execution:
         self.run.structure = prepared.structure
         self.run.notebook, self.run.cell = current_notebook(), current_cell().id or None
         self.run.notes = [*prepared.notes]
+        self.run.model_asked = prepared.body.get("model")
         self.run.options = {
             name: value
             for name, option in OPTIONS().items()

@@ -166,7 +166,7 @@ def _local_profile(say: Callable[[str], None] | None) -> Profile:
             name=LOCAL,
             base_url=(status and status.base_url) or "http://127.0.0.1:PORT/v1",
             key_variable="NBCHAT_API_KEY",
-            model=(status and status.model) or local.MODEL,
+            model=local.model_if_used(),
         )
     server = local.ensure(say)
     return Profile(

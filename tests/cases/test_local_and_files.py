@@ -74,7 +74,17 @@ def test_only_what_is_needed_is_handed_on(name: str) -> None:
     assert found == {"PATH": "/bin", "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
 
 
-ODD_NAMES = ["x" * 5_000, "a\x00b", "~nobody-of-that-name/x", "", " ", ".", "/", "/dev/null", "x/" * 3_000]
+ODD_NAMES = [
+    "x" * 5_000,
+    "a\x00b",
+    "~nobody-of-that-name/x",
+    "",
+    " ",
+    ".",
+    "/",
+    "/dev/null",
+    "x/" * 3_000,
+]
 
 
 @pytest.mark.local
@@ -92,7 +102,9 @@ def pipe(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", [*ODD_NAMES, "/proc/kmsg", "/dev/zero", "/dev/tty", "/proc/self/mem"])
+@pytest.mark.parametrize(
+    "name", [*ODD_NAMES, "/proc/kmsg", "/dev/zero", "/dev/tty", "/proc/self/mem"]
+)
 @pytest.mark.parametrize("field", ["images", "audio_in", "files"])
 def test_what_is_no_regular_file_is_refused_at_once(name: str, field: str) -> None:
     with pytest.raises(CheckError):
@@ -112,7 +124,9 @@ LOOP: list[Any] = []
 LOOP.append(LOOP)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}, b"x", LOOP, {1.5: 1}, len])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), object(), {1, 2}, b"x", LOOP, {1.5: 1}, len]
+)
 @pytest.mark.parametrize("cell", ["%%chat --messages m\nHi", "%%chat --params p\nHi"])
 def test_a_cell_with_values_that_are_no_json_is_refused_as_ours(value: Any, cell: str) -> None:
     known = {
@@ -122,5 +136,3 @@ def test_a_cell_with_values_that_are_no_json_is_refused_as_ours(value: Any, cell
     for read in (read_cell, draft_of):
         with pytest.raises(NbchatError):
             read(cell, known)
-
-

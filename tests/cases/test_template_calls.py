@@ -359,3 +359,20 @@ def test_what_is_whole_needs_no_note(value: Any) -> None:
     notes: list[str] = []
     fill("{{ value }}", {"value": value}, notes)
     assert notes == []
+
+
+def test_rows_left_out_are_said_in_the_run_in_the_line_and_in_a_dry_run(
+    shell: Shell, server: ScriptedServer
+) -> None:
+    shell.ip.push({"frame": pd.DataFrame({"n": range(1_000)})})
+    note = "50 of 1,000 rows of frame sent ({{ frame | all_rows }} sends all)"
+    shell.ask("%%chat -o run\n{{ frame }}")
+    assert shell["run"].notes == [note]
+    assert note in shell.cell.outputs[-1]["text/plain"]
+    shell.ask("%%chat --dry-run\n{{ frame }}")
+    assert note in shell.cell.outputs[-1]["text/plain"]
+    shell.ask("%%chat --system '{{ frame }}' -o run\nHi {{ frame | all_rows }}")
+    assert shell["run"].notes == [note]
+    assert server.requests[-1].body["messages"][-1]["content"].count("\n") == 1_001
+    shell.ask("%%chat -o run\n{{ frame | all_rows }}")
+    assert shell["run"].notes == []

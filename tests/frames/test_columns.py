@@ -31,7 +31,7 @@ EXPECTED = {
     "usage": "run_id prompt_tokens completion_tokens total_tokens cached_tokens "
     "cache_write_tokens reasoning_tokens text_tokens image_tokens audio_tokens "
     "accepted_prediction_tokens rejected_prediction_tokens ttft_s elapsed_s "
-    "tokens_per_s cost_usd cost_source model service_tier system_fingerprint logprob_basis",
+    "tokens_per_s cost_usd cost_source model model_asked service_tier system_fingerprint logprob_basis",
 }
 
 
@@ -51,7 +51,7 @@ def test_columns_are_the_agreed_ones_keys_first(name):
 def test_runs_have_a_column_for_each_declared_field():
     names = [column.name for column in columns_of("runs")]
     fixed = ["run_id", "created_at", "profile", "status"]
-    assert names == [*fixed, *FIELDS(), "text", "error", "is_replayed"]
+    assert names == [*fixed, *FIELDS(), "text", "error", "model_asked", "is_replayed"]
     assert len(set(names)) == len(names)
 
 
