@@ -207,7 +207,7 @@ class Run:
         facts = facts_of(stored)
         run = cls(messages=facts.pop("messages"), params=facts.pop("params"))
         for name, value in facts.items():
-            if name != "model_asked" or value is not None:  # older files have the params alone
+            if name != "model_asked" or name in stored:  # older files have the params alone
                 setattr(run, name, value)
         return run
 

@@ -23,7 +23,9 @@ NEITHER = "neither"
 #: characters of what was typed and answered that can be searched for, for each
 _MOST_SEARCHED = 1_000_000
 _PLAIN = (
-    "id", "created_at", "profile", "base_url", "status", "thread", "turn", "notebook", "cell",
+    "id", "created_at", "profile", "base_url", "model_asked", "status", "thread", "turn",
+    "notebook",
+    "cell",
     "sweep", "request_sha256", "number_in_cell", "is_replayed", "ttft_s", "elapsed_s", "cost_usd",
 )  # fmt: skip
 

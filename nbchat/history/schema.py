@@ -24,6 +24,7 @@ _FIRST = (
         profile TEXT,
         base_url TEXT,
         model TEXT,
+        model_asked TEXT,
         status TEXT NOT NULL,
         error TEXT,
         params TEXT NOT NULL,

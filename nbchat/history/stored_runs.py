@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AT_ONCE = 500
-_FACTS = ("run_id", "created_at", "profile", "status", "text", "error", "is_replayed")
+_FACTS = (
+    *("run_id", "created_at", "profile", "status", "text", "error", "is_replayed"),
+    *("model", "model_asked"),
+)
 
 
 def ids_beginning(connection: sqlite3.Connection, beginning: str) -> list[str]:
@@ -107,25 +110,30 @@ def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) 
     from nbchat.frames.columns import columns_of
 
     rows = connection.execute(
-        "SELECT id, created_at, nullif(profile, ''), status, text, error, is_replayed, params "  # noqa: S608
+        "SELECT id, created_at, nullif(profile, ''), status, text, error, is_replayed, "  # noqa: S608
+        "model, model_asked, params "
         f"FROM runs JOIN texts USING (number) {where}",
         values,
     ).fetchall()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 8
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 10
     content = _contents(connection)
     decode = msgspec.json.Decoder().decode
     seen: dict[str, Any] = {}  # most runs of a study have the same params
-    for text in columns[7]:
+    for text in columns[9]:
         if text not in seen:
             seen[text] = whole(decode(text), content)
-    params = [seen[text] for text in columns[7]]
+    params = [seen[text] for text in columns[9]]
     given = {name for each in seen.values() for name in each}
     found: dict[str, Any] = dict(zip(_FACTS, map(list, columns), strict=False))
     found["created_at"] = [datetime.fromisoformat(text) for text in columns[1]]
     found["is_replayed"] = [bool(value) for value in columns[6]]
+    for name in ("model", "model_asked"):
+        found[name] = with_na(found[name], "category")
     nothing, fields = [None] * len(rows), FIELDS()
     for column in columns_of("runs"):
-        if column.name in fields:  # any other is in the rows, or assemble misses it
+        if (
+            column.name in fields and column.name not in found
+        ):  # any other is in the rows, or assemble misses it
             is_given = column.name in given
             values_ = [each.get(column.name) for each in params] if is_given else nothing
             found[column.name] = with_na(values_, column.dtype)

@@ -31,7 +31,8 @@ EXPECTED = {
     "usage": "run_id prompt_tokens completion_tokens total_tokens cached_tokens "
     "cache_write_tokens reasoning_tokens text_tokens image_tokens audio_tokens "
     "accepted_prediction_tokens rejected_prediction_tokens ttft_s elapsed_s "
-    "tokens_per_s cost_usd cost_source model model_asked service_tier system_fingerprint logprob_basis",
+    "tokens_per_s cost_usd cost_source model model_asked service_tier system_fingerprint "
+    "logprob_basis",
 }
 
 
