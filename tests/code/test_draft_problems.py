@@ -130,7 +130,10 @@ def test_what_a_family_refuses_is_named_set_or_not() -> None:
     assert found["temperature"] == "reasoning models take only 1"
     assert found["stop"] == "reasoning models refuse it"
     assert "max_completion_tokens" not in found
-    assert problems(Draft(messages=[USER], fields={"model": "o3", "stop": "a"})) == []
+    fields = {"model": "o3", "stop": "a"}
+    assert problems(Draft(messages=[USER], fields=fields, profile="http://host/v1")) == []
+    (problem,) = problems(Draft(messages=[USER], fields=fields))
+    assert (problem.field, "has no model 'o3'" in problem.sentence) == ("model", True)
 
 
 def test_what_is_refused_depends_on_the_other_fields() -> None:
