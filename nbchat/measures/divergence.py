@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nbchat.measures.rounding import rounding_of_probabilities
+from nbchat.measures.rounding import ROUNDING_OF_ROWS, rounding_of_probabilities
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _LN2 = log(2)
 # a rest that 64-bit sums leave over is none
 _NO_MASS = 1e-9
+# no server lists so many alternatives and not the whole vocabulary
+_WHOLE = 1000
 
 
 class DivergenceBounds(NamedTuple):
@@ -68,6 +70,9 @@ def divergence_bounds(
         rounding = max(rounding_of_probabilities([*side.values()]) for side in (p, q))
     e = rounding
     left, right = (_Side.of(side, most, e) for side, most in zip((p, q), most_unseen, strict=True))
+    if e and left.is_whole and right.is_whole:
+        # nothing is unseen: they are taken as they are, and are off by no more than e of the value
+        left, right, e = left.all_there(), right.all_there(), 0.0
     near_p, near_q = _nearest(left, right)
     far_p, far_q = _farthest(left, right)
     return DivergenceBounds(
@@ -104,6 +109,14 @@ class _Side(NamedTuple):
         )
         smallest = min((value for value in values if value > 0), default=1.0)
         return cls(dict(known), least, most_mass, min(most or smallest, most_mass))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a million tokens as likely as the least listed one would be no mass at all."""
+        return len(self.listed) >= _WHOLE and self.cap * 1e6 <= ROUNDING_OF_ROWS
+
+    def all_there(self) -> _Side:
+        return self._replace(least=0.0, most=0.0, cap=0.0)
 
     def without(self, other: _Side) -> Floats:
         """Give the probabilities of what the other side does not list."""

@@ -175,6 +175,15 @@ class TestDivergence:
         assert math.isfinite(divergence_bounds(p, q).kl)
         assert divergence_bounds(p, q).jsd < math.log(2)
 
+    def test_whole_rows_of_32_bits_have_their_values(self):
+        rng = np.random.default_rng(1)
+        logs = [np.log(rng.dirichlet(np.full(3000, 0.3)) + 1e-13) + 2e-4 for _ in range(2)]
+        p, q = (np.exp(x.astype(np.float32).astype(float)) for x in logs)
+        bounds = divergence_bounds(dict(enumerate(p)), dict(enumerate(q)))
+        assert bounds.kl == pytest.approx(kl_of(p, q), abs=1e-3)
+        assert bounds.jsd == bounds.jsd_hi == pytest.approx(jsd_of(p, q), abs=1e-3)
+        assert bounds.tv == bounds.tv_hi == pytest.approx(tv_of(p, q), abs=1e-3)
+
     def test_log_probabilities_are_refused(self):
         with pytest.raises(ValueError, match="log probabilities"):
             divergence_bounds({"a": -0.5}, {"a": 0.5})

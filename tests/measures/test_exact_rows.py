@@ -109,8 +109,10 @@ def test_divergences_are_not_below_their_lower_bounds(pairs: list[Any], k: int) 
         assert bounds.jsd <= jsd + 1e-9
         assert bounds.tv <= tv + 1e-9
         above_nothing += bounds.tv > 0
+        assert jsd - 1e-9 <= bounds.jsd_hi
+        assert tv - 1e-9 <= bounds.tv_hi
         same = divergence_bounds(listed[0], listed[0])
-        assert max(same) < 1e-9
+        assert max(same.kl, same.jsd, same.tv) < 1e-9
     assert above_nothing > 0
 
 
