@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from nbchat.display.characters import write
-from nbchat.errors import HistoryError, NotRecordedError
+from nbchat.errors import BudgetError, HistoryError, NotRecordedError
 from nbchat.history.places import PROCESS, Place
 from nbchat.session.state import STATE
 
@@ -21,7 +21,7 @@ _AT_CELL_END_S = 15.0
 
 def to_history(run: Run, prepared: Prepared) -> None:
     """Record a run; not one that came from a record, and not one that was never asked."""
-    if run.is_replayed or isinstance(run.error, NotRecordedError):
+    if run.is_replayed or isinstance(run.error, (NotRecordedError, BudgetError)):
         return
     from nbchat.history import redaction, store
 

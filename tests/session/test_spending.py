@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ def test_what_was_set_aside_is_settled_by_what_it_cost(server: ScriptedServer) -
     assert budget.left_usd == pytest.approx(1.0 - run.cost_usd)
 
 
-def test_what_does_not_fit_is_not_sent(server: ScriptedServer) -> None:
+def test_what_does_not_fit_is_not_sent_and_not_recorded(
+    server: ScriptedServer, history: Path
+) -> None:
     nbchat.configure(budget_usd=0.05)
     with pytest.raises(BudgetError, match=r"may cost \$0\.1 \(m, at most 100 tokens\)"):
         ask(100)
@@ -56,6 +59,7 @@ def test_what_does_not_fit_is_not_sent(server: ScriptedServer) -> None:
         ask(30, n=2)
     assert server.requests == []
     assert ask(40).status == "complete"
+    assert set(nbchat.history.search()["status"]) == {"complete"}
 
 
 def test_without_a_known_limit_or_price_nothing_is_sent(server: ScriptedServer) -> None:
