@@ -16,6 +16,8 @@ from nbchat.errors import CheckError
 if TYPE_CHECKING:
     from nbchat.api.fields import Field
 
+#: levels of lists and objects in a request; what walks them further in has to end, too
+MOST_LEVELS = 200
 _LONGEST_SHOWN = 80
 _ESCAPES = {r"\n": "\n", r"\r": "\r", r"\t": "\t"}
 
@@ -33,16 +35,17 @@ def plain(value: Any, path: str) -> Any:
     """Copy a value into dicts, lists, strings, numbers, booleans and None.
 
     numpy scalars and arrays become Python's, tuples lists, mappings dicts in their order.
-    Raises NotJsonError for NaN, an infinity, what holds itself, and all that JSON does not know.
+    Raises NotJsonError for NaN, an infinity, what holds itself or is nested more than
+    `MOST_LEVELS` deep, and all that JSON does not know.
     """
     try:
-        return _plain(value, path)
+        return _plain(value, path, MOST_LEVELS)
     except RecursionError:
-        rule = "a value that does not hold itself and is not nested hundreds of levels deep"
+        rule = f"a value that does not hold itself and is not nested over {MOST_LEVELS} levels deep"
         raise NotJsonError(path, f"a {type(value).__name__}", rule) from None
 
 
-def _plain(value: Any, path: str) -> Any:
+def _plain(value: Any, path: str, levels: int) -> Any:
     kind = type(value)
     if value is None or kind is bool or kind is int or kind is Encoded:
         return value
@@ -54,20 +57,29 @@ def _plain(value: Any, path: str) -> Any:
         return float(value)
     if isinstance(value, int):
         return int(value)
+    if levels == 0:
+        raise RecursionError
     if isinstance(value, Mapping):
         return {
-            _key(key, path): _plain(entry, f"{path}.{key}" if path else str(key))
+            _key(key, path): _plain(entry, f"{path}.{key}" if path else str(key), levels - 1)
             for key, entry in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [_plain(entry, f"{path}[{place}]") for place, entry in enumerate(value)]
+        return [_plain(entry, f"{path}[{place}]", levels - 1) for place, entry in enumerate(value)]
     if isinstance(value, msgspec.Struct):
-        return _plain(msgspec.to_builtins(value), path)
+        return _plain(_built(value, path), path, levels - 1)
     if kind.__module__.partition(".")[0] == "numpy":
         unwrapped = value.tolist()
         if type(unwrapped) is not kind:  # numpy.datetime64 and longdouble can unwrap to themselves
-            return _plain(unwrapped, path)
+            return _plain(unwrapped, path, levels - 1)
     raise NotJsonError(path, value, "a value that JSON can carry")
+
+
+def _built(value: msgspec.Struct, path: str) -> Any:
+    try:
+        return msgspec.to_builtins(value, enc_hook=plain_text)
+    except (TypeError, ValueError, OverflowError):
+        raise NotJsonError(path, value, "a value that JSON can carry") from None
 
 
 def _text(value: str, path: str) -> str:
@@ -170,7 +182,15 @@ def shown(value: object) -> str:
     try:
         text = msgspec.json.encode(plain(value, ""), enc_hook=plain_text).decode()
     except (NotJsonError, RecursionError, OverflowError):
-        text = repr(value)
+        text = _repr(value)
     if len(text) <= _LONGEST_SHOWN:
         return text
     return f"{text[:50]}…{text[-10:]} ({len(text):,} characters)"
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    # nested without end, or a class whose own words fail
+    except Exception:  # noqa: BLE001
+        return f"a {type(value).__name__}"

@@ -108,7 +108,8 @@ def refs_of(node: Any) -> Iterator[str]:
             found.append(inner["$ref"])
         return inner
 
-    mapped({key: value for key, value in node.items() if key != "$defs"}, take)
+    if isinstance(node, dict):
+        mapped({key: value for key, value in node.items() if key != "$defs"}, take)
     return iter(found)
 
 

@@ -74,7 +74,7 @@ def _unfinished(choice: Choice | None, status: str) -> str:
 
 def _read(text: str, structure: Structure | None) -> Parsed:
     try:
-        value = msgspec.json.decode(_json_in(text))
+        value = _decoded(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         return Parsed(error=f"The reply is no JSON: {_one_line(error)}.")
     except RecursionError:
@@ -90,17 +90,25 @@ def _read(text: str, structure: Structure | None) -> Parsed:
         return Parsed(error=f"The reply does not fit what was asked: {_one_line(error)}.")
 
 
-def _json_in(text: str) -> str:
-    """Give the text without what is thought before it, and without the fence around it."""
+def _decoded(text: str) -> Any:
+    """Decode the JSON that is said behind a thought, in a fence or without."""
     _, said = parted(text)
-    before, end_of_thought, rest = said.partition("</think>")  # some templates begin it themselves
-    if end_of_thought and before.lstrip()[:1] not in ("{", "[", '"'):
-        said = rest
-    said = said.strip("\ufeff \t\r\n")
+    try:
+        return msgspec.json.decode(_unfenced(said))
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        # some templates begin the thought themselves, and only its end comes
+        _, end_of_thought, rest = said.partition("</think>")
+        if not end_of_thought:
+            raise
+    return msgspec.json.decode(_unfenced(rest))
+
+
+def _unfenced(text: str) -> str:
+    said = text.strip("\ufeff \t\r\n")
     fence = said[:3]
     if fence not in _FENCES or not said.endswith(fence):
         return said
-    body = said.strip(fence[0])
+    body = said.strip(fence[0]).lstrip(" \t")
     language = _LANGUAGE.match(body)
     return body[language.end() :] if language else body
 

@@ -119,7 +119,7 @@ class _Strict:
             if not kinds:
                 self._refuse(path, "takes any value", "gives each value a type")
             node = {"type": kinds[0], **node}
-        if node.get("format") not in _FORMATS:
+        if not isinstance(node.get("format"), str) or node["format"] not in _FORMATS:
             node.pop("format", None)
         if "anyOf" in node:
             node["anyOf"] = [self._node(branch, path) for branch in node["anyOf"]]
@@ -268,13 +268,14 @@ def _depth(root: Node) -> int:
     return known["#"]
 
 
-def _levels(node: Node) -> tuple[int, dict[str, int]]:
+def _levels(node: Any) -> tuple[int, dict[str, int]]:
     """Give the objects inside one another in a node, and how many stand above each reference."""
+    if not isinstance(node, dict):
+        return 0, {}
     if "$ref" in node:
         return 0, {node["$ref"]: 0}
     own = 1 if "properties" in node else 0
-    inner = [*node.get("properties", {}).values(), *node.get("anyOf", [])]
-    inner += [node["items"]] if "items" in node else []
+    inner = [*object_at(node, "properties").values(), *list_at(node, "anyOf"), node.get("items")]
     deepest, above = 0, dict[str, int]()
     for part in inner:
         levels, refs = _levels(part)
