@@ -20,6 +20,7 @@ from nbchat.structured.json_schema import (
     object_at,
     types_of,
 )
+from nbchat.structured.nesting import levels_of
 
 MAX_PROPERTIES = 5_000
 MAX_DEPTH = 10
@@ -212,7 +213,7 @@ class _Strict:
     def _check_sizes(self, made: Node) -> None:
         for count, limit, noun in (
             (self.properties, MAX_PROPERTIES, "properties"),
-            (_depth(made), MAX_DEPTH, "levels of nesting"),
+            (levels_of(made), MAX_DEPTH, "levels of nesting"),
             (self.characters, MAX_CHARACTERS, "characters in names and listed values"),
             (self.enum_values, MAX_ENUM_VALUES, "listed values (enum)"),
         ):
@@ -240,48 +241,6 @@ def _or_null(node: Node) -> Node:
     if "anyOf" in node:
         return {**node, "anyOf": [*node["anyOf"], {"type": "null"}]}
     return {"anyOf": [node, {"type": "null"}]}
-
-
-def _depth(root: Node) -> int:
-    """Count the objects inside one another. A recursion counts once.
-
-    Definitions are taken one by one, because a path through them can be thousands long, and
-    there can be more paths than anybody can walk.
-    """
-    bodies = {"#": {key: value for key, value in root.items() if key != "$defs"}}
-    bodies |= {f"{DEFS}{name}": node for name, node in object_at(root, "$defs").items()}
-    levels = {ref: _levels(body) for ref, body in bodies.items()}
-    known: dict[str, int] = {}
-    begun: set[str] = set()
-    waiting = ["#"]
-    while waiting:
-        ref = waiting[-1]
-        own, inner = levels[ref]
-        first = [other for other in inner if other not in known and other not in begun]
-        if ref not in known and ref not in begun and first:
-            begun.add(ref)
-            waiting.extend(first)
-            continue
-        waiting.pop()
-        if ref not in known:
-            known[ref] = max([own, *(above + known.get(o, 0) for o, above in inner.items())])
-    return known["#"]
-
-
-def _levels(node: Any) -> tuple[int, dict[str, int]]:
-    """Give the objects inside one another in a node, and how many stand above each reference."""
-    if not isinstance(node, dict):
-        return 0, {}
-    if "$ref" in node:
-        return 0, {node["$ref"]: 0}
-    own = 1 if "properties" in node else 0
-    inner = [*object_at(node, "properties").values(), *list_at(node, "anyOf"), node.get("items")]
-    deepest, above = 0, dict[str, int]()
-    for part in inner:
-        levels, refs = _levels(part)
-        deepest = max(deepest, levels)
-        above |= {ref: max(count, above.get(ref, 0)) for ref, count in refs.items()}
-    return own + deepest, {ref: own + count for ref, count in above.items()}
 
 
 def _is_mapping(value: Any) -> bool:

@@ -7,7 +7,6 @@ that JSON has no word for is left out: it stops no type from being described.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,16 +14,11 @@ import msgspec
 from msgspec import inspect as described
 
 from nbchat.api.json_values import NotJsonError, plain
+from nbchat.structured.definitions import FIELDED, class_name, collect, names_of
 from nbchat.structured.json_schema import DEFS, Node
 
 Foreign = Callable[[Any], Node]
 
-_FIELDED = (
-    described.StructType,
-    described.TypedDictType,
-    described.DataclassType,
-    described.NamedTupleType,
-)
 _PLAIN: dict[type[described.Type], Node] = {
     described.AnyType: {},
     described.RawType: {},
@@ -84,8 +78,8 @@ class _Writer:
         self.foreign = foreign
         found: dict[Any, described.Type] = {}
         for info in infos:
-            _collect(info, found)
-        names = _names([*found])
+            collect(info, found)
+        names = names_of([*found])
         self.named = {cls: (info, names[cls]) for cls, info in found.items()}
 
     def node(self, info: described.Type) -> Node:
@@ -95,7 +89,7 @@ class _Writer:
         return {"$ref": f"{DEFS}{self.named[cls][1]}"} if cls in self.named else self.body(info)
 
     def body(self, info: Any) -> Node:
-        if isinstance(info, _FIELDED):
+        if isinstance(info, FIELDED):
             return self._fielded(info)
         if isinstance(info, described.EnumType):
             return {"title": info.cls.__name__, **_doc(info.cls), "enum": _values(info.cls)}
@@ -126,7 +120,7 @@ class _Writer:
             fields = {info.tag_field: {"enum": [info.tag]}, **fields}
             required = [info.tag_field, *required]
         is_closed = getattr(info, "forbid_unknown_fields", False)
-        about = {"title": _class_name(cls), **_doc(getattr(cls, "__origin__", cls))}
+        about = {"title": class_name(cls), **_doc(getattr(cls, "__origin__", cls))}
         if is_array:
             items = {"prefixItems": [*fields.values()]} if fields else {}
             is_bounded = is_closed or isinstance(info, described.NamedTupleType)
@@ -193,53 +187,6 @@ def default_of(value: Any) -> Node:
     # a class of the user's may raise anything; who has the default knows it, the model need not
     except Exception:  # noqa: BLE001
         return {}
-
-
-def _collect(info: Any, found: dict[Any, described.Type]) -> None:
-    """Find the types that get a definition of their own."""
-    if isinstance(info, described.EnumType):
-        found[info.cls] = info
-    elif isinstance(info, _FIELDED) and info.cls not in found:
-        found[info.cls] = info
-        for field in info.fields:
-            _collect(field.type, found)
-    elif isinstance(info, described.Metadata):
-        _collect(info.type, found)
-    elif isinstance(info, described.CollectionType):
-        _collect(info.item_type, found)
-    elif isinstance(info, described.DictType):
-        _collect(info.key_type, found)
-        _collect(info.value_type, found)
-    elif isinstance(info, described.TupleType | described.UnionType):
-        kinds = info.item_types if isinstance(info, described.TupleType) else info.types
-        for kind in kinds:
-            _collect(kind, found)
-
-
-def _names(classes: Sequence[Any]) -> dict[Any, str]:
-    names: dict[Any, str] = {}
-    for cls in classes:
-        short = _word_characters(_class_name(cls))
-        long = _word_characters(f"{cls.__module__}.{getattr(cls, '__qualname__', short)}")
-        is_shared = sum(_class_name(cls) == _class_name(other) for other in classes) > 1
-        stem = name = long if is_shared else short
-        number = 2
-        while name in names.values():
-            name, number = f"{stem}_{number}", number + 1
-        names[cls] = name
-    return names
-
-
-def _word_characters(text: str) -> str:
-    return re.sub(r"[^a-zA-Z0-9.\-_]", "_", text)
-
-
-def _class_name(cls: Any) -> str:
-    origin = getattr(cls, "__origin__", None)
-    if origin is None:
-        return str(cls.__name__)
-    inner = (arg.__name__ if isinstance(arg, type) else repr(arg) for arg in cls.__args__)
-    return f"{origin.__name__}[{', '.join(inner)}]"
 
 
 def _doc(cls: Any) -> Node:
