@@ -43,6 +43,8 @@ def described(
 
     `field` names the field of the request in errors.
     """
+    for hint in hints:
+        _refuse_unheard(hint)
     nodes, components = schemas_of([_known(hint) for hint in hints], _foreign_schema)
     found = [
         _pydantic_schema(hint) if is_pydantics(hint) else node
@@ -114,6 +116,18 @@ def _inside(part: Any) -> Iterator[Any]:
         yield getattr(part, "__value__", None) or getattr(part, "__supertype__", None)
     elif isinstance(part, type) and not _is_of_pydantic(part) and _has_fields(part):
         yield from _field_hints(part)
+
+
+def _refuse_unheard(hint: Any) -> None:
+    """Raise TypeError where pydantic would check a part that only msgspec could read."""
+    if "pydantic" not in sys.modules or is_pydantics(hint):
+        return
+    for part in parts(hint):
+        if _is_of_pydantic(part) and not is_foreign(part):
+            shown = getattr(part, "__name__", part)
+            raise TypeError(
+                f"a Struct or a class of attrs cannot hold {shown}, which is pydantic's"
+            )
 
 
 def _has_fields(cls: type) -> bool:

@@ -415,6 +415,27 @@ def test_a_pydantic_dataclass_with_field_as_a_default_is_described() -> None:
     assert asked(response_format(Described), {"n": -3}).parsed is None
 
 
+class Holder(msgspec.Struct):
+    even: Even
+
+
+class Bounded(msgspec.Struct):
+    count: Annotated[int, pydantic.Field(ge=1)]
+
+
+@attrs.define
+class Kept:
+    evens: list[Even]
+
+
+@pytest.mark.parametrize("hint", [Holder, Bounded, Kept, list[Holder], Holder | None])
+def test_where_pydantics_checks_would_not_be_heard_a_type_is_refused(hint: Any) -> None:
+    with pytest.raises(ValueError, match="which is pydantic's"):
+        schema_of(hint)
+    with pytest.raises(ValueError, match="which is pydantic's"):
+        response_format(hint)
+
+
 def test_keys_that_no_json_has_are_refused() -> None:
     for key in (bool, tuple[int, int], Pair, type(None), Size):
         with pytest.raises(ValueError, match="nothing that JSON can carry"):
