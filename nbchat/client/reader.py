@@ -73,10 +73,10 @@ class Reader:
 
     def _begin(self, piece: bytes) -> Iterator[Chunk]:
         if not self._is_known:
-            head = self._head + piece
+            # blank lines before the first event mean nothing, however they are cut
+            head = (self._head + piece).lstrip()
             start = head.removeprefix(_BOM).lstrip()
             if not start or (len(head) < len(_BOM) and _BOM.startswith(head)):
-                # blank lines before the first event mean nothing
                 self._head = head if _BOM.startswith(head) else b""
                 return
             self._is_known = True
