@@ -103,8 +103,9 @@ def panel_of(
     *,
     theme: Theme = "light",
     size: tuple[int, int] = (1280, 900),
+    before: str = "",
 ) -> Iterator[Panel]:
-    code = f"import nbchat\nex = nbchat.explore({arguments}, profile={server.url!r})\nex"
+    code = f"import nbchat\n{before}\nex = nbchat.explore({arguments}, profile={server.url!r})\nex"
     lab.write(f"{name}.ipynb", [code, "1 + 1"])
     with lab.open(f"{name}.ipynb", theme=theme, size=size) as notebook:
         notebook.run(0)

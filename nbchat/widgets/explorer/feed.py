@@ -73,7 +73,9 @@ class LaneFeed:
             feed = self._choices.get(choice.index)
             if feed is None:
                 feed = self._choices[choice.index] = _ChoiceFeed(choice.index)
-            news = feed.take(choice, is_whole=is_whole)
+            news = feed.take(
+                choice, is_whole=is_whole, is_in_round=run is not None and run.ends_in_calls
+            )
             if news:
                 found.append({"index": choice.index, **news})
         return found
@@ -89,9 +91,10 @@ class _ChoiceFeed:
         self._thought = ""
         self._ending = ""
 
-    def take(self, choice: Choice, *, is_whole: bool) -> Record:
+    def take(self, choice: Choice, *, is_whole: bool, is_in_round: bool = False) -> Record:
         news: Record = {}
-        markdown = text_of(choice.message)
+        # the calls of a round stand above the reply, with what came of them
+        markdown = (choice.message.content or "") if is_in_round else text_of(choice.message)
         if markdown != self._markdown or (is_whole and markdown):
             at, blocks = self._new_blocks(markdown, is_whole=is_whole)
             news = self._replaced(at, blocks)

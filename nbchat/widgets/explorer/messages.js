@@ -117,7 +117,8 @@ function messageEditor(panel) {
           wrong.clear();
           tell(messages.filter((_, other) => other !== place), Math.max(0, place - 1));
         }))), area, media ? attachmentRow(media, known, (part) => {
-      const rest = media.filter((other) => other !== part);
+      const now = asMapping(messages[place]).content;
+      const rest = (Array.isArray(now) ? now : []).filter((other) => !same(other, part));
       const isBare = rest.every((other) => asMapping(other).type === "text");
       tell(replaced(place, { ...asMapping(messages[place]), content: isBare ? textOf(rest) : rest }), place);
     }) : null);

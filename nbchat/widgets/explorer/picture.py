@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from nbchat.code.inline_data import with_short
 from nbchat.display.fragments import escaped
 from nbchat.display.inline_reasoning import without_inline_reasoning
 from nbchat.display.reasoning_and_sources import reasoning_html, sources_html
 from nbchat.display.sanitise import as_html
 from nbchat.redact import redact_keys
 from nbchat.widgets.explorer.feed import text_of
+from nbchat.widgets.explorer.form import shown_fields
 from nbchat.widgets.explorer.probabilities import has_tokens
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ def picture(draft: Draft, shown: Sequence[Entry]) -> str:
 
 
 def _request(draft: Draft) -> str:
-    messages = "".join(_message(message) for message in draft.messages)
-    given = {**draft.fields, **draft.extra}
+    messages = "".join(map(_message, with_short(draft.messages, lambda _: False)))
+    given = {**shown_fields(draft), **draft.extra}
     set_fields = " · ".join(
         f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in given.items()
     )

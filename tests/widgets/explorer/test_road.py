@@ -215,3 +215,10 @@ def test_an_option_is_a_control_of_the_page(server: ScriptedServer, open_page: O
     page.ask("run")
     page.wait_over()
     assert len(server.requests) == 1
+
+
+def test_a_panel_with_functions_and_pictures_has_its_picture(open_page: OpenPage) -> None:
+    page = open_page(tools=[weather], response_format=list[int], images=picture(size=(90, 90)))
+    html = page.panel.stand_in_html()
+    assert "Say what the weather is." in html
+    assert len(html) < 20_000
