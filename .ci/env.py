@@ -25,11 +25,12 @@ def main(extras: str) -> None:
     have = stamp()
     if is_usable() and {**have, **wanted} == have and have.get("extras") in (extras, "dev"):
         return
-    if not is_usable() or have.get("root", str(ROOT)) != str(ROOT):
-        # its scripts name the folder that it was made in
+    # its scripts name the folder that it was made in
+    is_elsewheres = have.get("root", str(ROOT)) != str(ROOT)
+    if is_elsewheres or not (is_usable() and (has_pip() or shutil.which("uv"))):
         create()
     STAMP.unlink(missing_ok=True)
-    say(f"Installing nbchat[{extras}] into .venv; the first time this takes a minute or two.")
+    say(f"Installing nbchat with {extras} into .venv; the first time this takes a minute or two.")
     install("-e", f"{ROOT}[{extras}]")
     STAMP.write_text(json.dumps({**wanted, "extras": extras}))
 
@@ -59,7 +60,21 @@ def is_usable() -> bool:
         return False
 
 
+def has_pip() -> bool:
+    """What was interrupted while it was made has a Python, but nothing to install with."""
+    done = subprocess.run([PYTHON, "-m", "pip", "--version"], check=False, capture_output=True)
+    return done.returncode == 0
+
+
 def create() -> None:
+    try:
+        make_any()
+    except KeyboardInterrupt:
+        shutil.rmtree(VENV, ignore_errors=True)  # half an environment is none
+        raise
+
+
+def make_any() -> None:
     say(f"Making .venv with Python {sys.version.split()[0]} ({sys.executable}).")
     if make_venv():
         return
@@ -95,8 +110,7 @@ def installed_by_the_pip_of_the_system() -> bool:
 
 
 def install(*words: str) -> None:
-    has_pip = subprocess.run([PYTHON, "-m", "pip", "--version"], check=False, capture_output=True)
-    if has_pip.returncode == 0:
+    if has_pip():
         command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--quiet"]
     else:
         command = ["uv", "pip", "install", "--python", str(PYTHON), "--quiet"]
@@ -116,4 +130,8 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    try:
+        main(sys.argv[1])
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)

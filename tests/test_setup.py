@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import runpy
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -13,6 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+
+from nbchat.version import DISTRIBUTION
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -51,7 +55,7 @@ def test_conda_gets_python_and_pip_and_the_project_itself() -> None:
 def test_the_extras_that_are_installed_exist() -> None:
     for extra in ("lab", "local", "dev"):
         assert extra in PROJECT["optional-dependencies"]
-    assert "nbchat[lab,local,parquet,prices]" in PROJECT["optional-dependencies"]["dev"]
+    assert f"{DISTRIBUTION}[lab,local,parquet,prices]" in PROJECT["optional-dependencies"]["dev"]
 
 
 def test_make_and_the_project_ask_for_the_same_python() -> None:
@@ -139,6 +143,85 @@ def test_an_installation_that_failed_is_tried_again(tree: Path) -> None:
         assert said.returncode == 1
         assert "The installation failed" in said.stderr
         assert log.read_text().count("install --disable") == count
+
+
+def test_the_distribution_has_one_name_and_no_text_installs_anothers() -> None:
+    assert PROJECT["name"] == DISTRIBUTION != "nbchat"
+    texts = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "Makefile"]
+    texts += [*(ROOT / "nbchat").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]
+    install = re.compile(r"install[^\n]{0,40}?[\s'\"`]nbchat(?=[\[\s'\"`]|$)")
+    found = {path.name: install.findall(path.read_text(encoding="utf-8")) for path in texts}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+SLOW = """#!/bin/sh
+echo "$@" >> {log}
+case "$*" in
+  *"-m venv"*) mkdir -p {venv}/bin; cp {slow} {venv}/bin/python; touch {began}; exec sleep 60;;
+  *"pip install"*) touch {began}; exec sleep 60;;
+  *"pip --version"*) exit {pip_code};;
+esac
+"""
+
+
+@pytest.mark.parametrize("is_installing", [False, True])
+def test_an_interrupt_leaves_nothing_half_made(tree: Path, is_installing: bool) -> None:
+    began, log, slow = tree / "began", tree / "log", tree / "slow"
+    venv = tree / ".venv"
+    pip_code = int(not is_installing)
+    slow.write_text(SLOW.format(log=log, venv=venv, slow=slow, began=began, pip_code=pip_code))
+    slow.chmod(0o755)
+    code = f"import sys, runpy; sys.executable = {str(slow)!r}; sys.argv = ['env.py', 'dev']; "
+    code += f"runpy.run_path({str(tree / '.ci' / 'env.py')!r}, run_name='__main__')"
+    if is_installing:
+        (venv / "bin").mkdir(parents=True)
+        shutil.copy(slow, venv / "bin" / "python")
+    for _ in range(2):
+        with subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PATH": "/bin:/usr/bin"},
+        ) as making:
+            while not began.exists():
+                assert making.poll() is None, making.communicate()
+                select.select([], [], [], 0.01)
+            os.killpg(making.pid, signal.SIGINT)
+            _, said = making.communicate(timeout=30)
+        began.unlink()
+        assert (said, making.returncode) == (
+            "Interrupted; the same command goes on from here.\n",
+            130,
+        )
+        assert venv.exists() is is_installing
+        assert not (venv / "nbchat.json").exists()
+
+
+def test_half_an_environment_counts_as_none(tree: Path) -> None:
+    """What a killed `venv` left: a Python without pip, on a machine without uv."""
+    python = tree / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\ncase "$*" in *pip*) exit 1;; esac\n')
+    python.chmod(0o755)
+    made = tree / "made"
+    maker = tree / "maker"
+    maker.write_text(f"#!/bin/sh\ntouch {made}\nexit 1\n")
+    maker.chmod(0o755)
+    code = f"import sys, runpy; sys.executable = {str(maker)!r}; sys.argv = ['env.py', 'dev']; "
+    code += "import os; os.geteuid = lambda: 1; "
+    code += f"runpy.run_path({str(tree / '.ci' / 'env.py')!r}, run_name='__main__')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": "/bin:/usr/bin"},
+    )
+    assert made.exists()
+    assert "Traceback" not in done.stderr
+    assert "cannot make an environment" in done.stderr
 
 
 def fake_venv(tree: Path, install_code: int = 0) -> Path:

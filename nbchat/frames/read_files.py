@@ -55,8 +55,8 @@ def read_csv(path: str | PathLike[str]) -> pd.DataFrame:
 def read_parquet(path: str | PathLike[str]) -> pd.DataFrame:
     """Read a frame that ``frame.to_parquet(path)`` wrote, with its declared dtypes.
 
-    It needs pyarrow (``pip install 'nbchat[parquet]'``). Columns that are not declared stay as
-    they are. Raise ValueError where it is none of the frames.
+    It needs pyarrow (``pip install -e ".[parquet]"`` in a clone). Columns that are not declared
+    stay as they are. Raise ValueError where it is none of the frames.
     """
     written = pd.read_parquet(path)
     columns = _columns_in(written, path)

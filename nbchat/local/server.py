@@ -15,6 +15,7 @@ from nbchat.errors import LocalModelError
 from nbchat.local import MODEL, weights
 from nbchat.local.process import Process, Settings
 from nbchat.regular_file import first_bytes
+from nbchat.version import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -160,7 +161,7 @@ def settings_for(
 ) -> Settings:
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalModelError(
-            'The embedded model needs one more package: pip install "nbchat[local]"'
+            f"The embedded model needs one more package: {install_command('local')}."
         )
     cores = available_cores()
     if threads is None:
