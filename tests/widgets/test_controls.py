@@ -18,6 +18,7 @@ from nbchat.options import OPTIONS
 from nbchat.widgets.controls import control_of, controls, groups
 from nbchat.widgets.hints import DEPRECATED, GROUPS, HINTS, OWN_GROUP
 
+NOWHERE = "http://127.0.0.1:1/v1"
 BY_NAME = {control["name"]: control for control in controls()}
 
 
@@ -137,7 +138,7 @@ def test_what_a_control_starts_with_breaks_no_rule() -> None:
         if control["start"] in (None, "", [], {}):  # nothing suggests itself
             continue
         fields, _ = implied({name: control["start"]}, name)
-        found = problems(Draft(messages=user, fields=fields), "m")
+        found = problems(Draft(messages=user, fields=fields, profile=NOWHERE), "m")
         assert not found or name == "parallel_tool_calls", found
 
 
