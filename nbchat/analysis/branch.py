@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from nbchat.analysis.batch import executions_of
-from nbchat.analysis.branch_by_token_ids import NotExact, exact
+from nbchat.analysis.branch_by_token_ids import Exact, exact
 from nbchat.analysis.continuation import Ended, FromText, FromTokenIds
 from nbchat.analysis.position import Option, Position, data_of, position_of
+from nbchat.analysis.position_tokens import NotExact
 from nbchat.analysis.prefix import Beginning, beginning_of
 from nbchat.analysis.probe import continuation
 from nbchat.analysis.run_origin import origin_of
 from nbchat.api.json_values import is_whole_number, shown
+from nbchat.client import native
 from nbchat.client.profiles import LOCAL
 from nbchat.display.characters import visible
-from nbchat.errors import CheckError
+from nbchat.errors import CheckError, NotAvailableError
 from nbchat.request.draft import Draft
 from nbchat.run import Run
 from nbchat.session.execution import FROM_SERVER, Execution
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
     from nbchat.session.sources import Source
 
-Method = Literal["exact", "text", "resampling"]
+Method = Literal["exact", "prefill", "text", "resampling"]
 #: fields that a branch takes over from its run with another value, or not at all
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _NOT_TAKEN_OVER = {"n", "stream_options", *_LIMITS}
@@ -49,10 +51,12 @@ class Branch(msgspec.Struct, frozen=True, eq=False):
     - `parent`, `choice`, `position`: where they part from it; positions count tokens from 0
     - `alternative`: the token that stands there instead, as the server sends it; `token_id` its
       number, None where it is not known
-    - `method`: "exact" (the same tokens by id, then this one: what the model would have written
-      had it drawn it), "text" (the server goes on with the text so far, which it may tokenise
-      in another way) or "resampling" (replies drawn anew from the start, of which some may
-      begin like this); `label` is a sentence that says it
+    - `method`: "exact" (the same tokens by id, written again one by one with the log
+      probabilities that they had, to 1e-4 nats, then this one: what the model would have written
+      had it drawn it), "prefill" (the same tokens by id, but evaluated otherwise, so that log
+      probabilities differ), "text" (the server goes on with the text so far, which it may
+      tokenise in another way) or "resampling" (replies drawn anew from the start, of which some
+      may begin like this); `label` is a sentence that says it, with the difference
     - `runs`: list of `nbchat.Run`, `run` the first of them. Each is a whole reply, in text and
       log probabilities, and can be branched again
     """
@@ -154,6 +158,7 @@ def branch(
     *,
     choice: int = 0,
     n: int = 1,
+    method: Method | None = None,
     profile: str | Profile | None = None,
     timeout: float | None = None,
     max_retries: int | None = None,
@@ -172,15 +177,25 @@ def branch(
       rest of its `max_completion_tokens`; one that is given counts the new tokens alone. With a
       `seed`, reply i has ``seed + i``
 
-    On llama.cpp's server, the embedded model's too, it is exact: by token ids, which are checked
-    against the run's own probabilities. On servers that go on with a message of the assistant
-    (`nbchat.probe` knows, else one or two short requests tell) it is by text, and cannot start
-    inside a character. Elsewhere `n` replies are drawn anew, with their shares in
-    ``branch.shares()``. `method` and `label` of the result say which it is.
+    - `method`: None for the best that the server can, or one of
+
+      - "exact": on llama.cpp's server, the embedded model's too, by token ids. The tokens before
+        the position are written again one by one, which takes as long as writing them took, and
+        each log probability on the way is compared with the run's. Branching on the token that
+        was sampled, at temperature 0, gives the same rest with the same log probabilities
+      - "prefill": by token ids there too, all evaluated in one batch. That is quicker, and its
+        log probabilities differ (on SmolLM2 by up to 0.39 nats): `label` has the difference that
+        was measured at the position. It is also what a branch is that was to be exact and
+        differs, by up to 0.5 nats
+      - "text": on servers that go on with a message of the assistant (`nbchat.probe` knows, else
+        one or two short requests tell). It cannot start inside a character
+      - "resampling": `n` replies are drawn anew, with their shares in ``branch.shares()``
+
+    `method` and `label` of the result say which it is.
 
     The runs are in `nbchat.runs()` too. Raise CheckError where the position or the alternative is
     none, before anything is sent; the error of the first run where all failed, which carries
-    that run as ``.run``.
+    that run as ``.run``; NotAvailableError where it cannot be by the `method` that was named.
     """
     started = start(
         run,
@@ -188,6 +203,7 @@ def branch(
         alternative,
         choice=choice,
         n=n,
+        method=method,
         profile=profile,
         timeout=timeout,
         max_retries=max_retries,
@@ -265,6 +281,7 @@ def start(
     *,
     choice: int = 0,
     n: int = 1,
+    method: Method | None = None,
     profile: str | Profile | None = None,
     timeout: float | None = None,
     max_retries: int | None = None,
@@ -273,6 +290,11 @@ def start(
     """Begin a branch, for those who want to see it grow or to stop it; as `branch`."""
     if not is_whole_number(n) or n < 1:
         raise CheckError(f"n is {n!r}, but must be a whole number, 1 or more.", field="n", value=n)
+    if method is not None and method not in get_args(Method):
+        rule = f"None or one of {', '.join(get_args(Method))}"
+        raise CheckError(
+            f"method is {shown(method)}, but must be {rule}.", field="method", value=method
+        )
     if not isinstance(run, Run):
         sentence = f"branch() goes on from a run, such as nbchat.chat gives, not {shown(run)}."
         raise TypeError(sentence)
@@ -294,7 +316,7 @@ def start(
     # the embedded model may have another address by the time that it is asked
     draft = msgspec.structs.replace(draft, profile=LOCAL if found.name == LOCAL else found)
     n_new = next((params[name] for name in _LIMITS if name in params), None)
-    way = _way(_Asked(run, place, option, draft, n_new, n, found))
+    way = _way(_Asked(run, place, option, draft, n_new, n, found), method)
     for execution in way.executions:
         execution.run.vocab_size = run.vocab_size
     return Started(run, choice, place, way)
@@ -313,30 +335,74 @@ def _draft(run: Run, params: dict[str, Any], profile: Any) -> Draft:
     )
 
 
-def _way(asked: _Asked) -> _Way:
+def _way(asked: _Asked, method: Method | None) -> _Way:
+    if method == "resampling":
+        return _resampled(asked, "You asked for it.")
+    is_by_ids = kind_of(asked.profile) == "llama.cpp"
+    if method in ("exact", "prefill") and not is_by_ids:
+        raise NotAvailableError(
+            f'method is "{method}", which servers of llama.cpp alone can do: {asked.profile.name} '
+            f"at {asked.profile.base_url} is none."
+        )
     why = ""
-    if kind_of(asked.profile) == "llama.cpp":
+    if is_by_ids and method != "text":
         try:
-            return _exact(asked)
+            way = _by_token_ids(asked, decodes=method != "prefill")
         except NotExact as reason:
+            if method is not None:
+                raise NotAvailableError(f"There is no such branch: {reason}.") from None
             why = f" Not by token ids: {reason}."
+        else:
+            if method == "exact" and way.method != "exact":
+                raise NotAvailableError(f"There is no exact branch here. {way.label}")
+            return way
     known = continuation(asked.profile, asked.run.params.given().get("model"))
-    return _by_text(asked, known, why) if known.continuation else _resampled(asked, why)
+    if known.continuation:
+        return _by_text(asked, known, why)
+    if method == "text":
+        raise NotAvailableError(
+            f'method is "text", but {asked.profile.name} at {asked.profile.base_url} goes on with '
+            "no reply that was begun."
+        )
+    return _resampled(asked, f"This server goes on with no reply that was begun.{why}")
 
 
-def _exact(asked: _Asked) -> _Way:
+def _by_token_ids(asked: _Asked, *, decodes: bool) -> _Way:
     run, place = asked.run, asked.position
-    made = exact(client_of(asked.profile), run, place, asked.option)
-    source = FromTokenIds(made.beginning, made.ids)
+    client = client_of(asked.profile)
+    made = exact(client, run, place, asked.option, decodes=decodes)
+    n_slots = native.n_slots(client) if decodes and asked.n > 1 else 1
+
+    def source(number: int) -> Source:
+        prefix = msgspec.structs.replace(made.prefix, slot=number % n_slots) if decodes else None
+        return FromTokenIds(made.beginning, made.ids, prefix)
+
     executions = _going_on(asked, made.beginning, source, made.n_begun, ends=made.ends)
+    method: Method = "exact" if made.is_exact else "prefill"
     # a grammar begins at its beginning, and the rest of a text does not
     lost = [form for form in _FORMS if form in {**run.params.given(), **run.params.extra}]
     for execution in executions:
-        execution.run.notes.append(f"exact branch of run {run.id} at token {place.position}")
+        execution.run.notes.append(f"{method} branch of run {run.id} at token {place.position}")
         execution.run.notes.extend(f"the rest is not held to {form}" for form in lost)
+    return _Way(method, made.option, _label_of(made, place), executions)
+
+
+def _label_of(made: Exact, place: Position) -> str:
     where = _where(made.beginning, place)
-    label = f"Exact, by token ids: {where} as if the model had drawn it."
-    return _Way("exact", made.option, label, executions)
+    if made.is_exact:
+        return (
+            f"Exact, by token ids: {where} as if the model had drawn it; what stands before was "
+            "written again token by token, with the log probabilities of the run."
+        )
+    how = (
+        "written again token by token, and the log probabilities differ from the run's by up to"
+        if made.is_decoded
+        else "evaluated in one batch, and the log probabilities here differ from the run's by"
+    )
+    return (
+        f"By token ids, not exact: {where}; what stands before was {how} "
+        f"{made.difference:.4f} nats."
+    )
 
 
 def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
@@ -347,7 +413,7 @@ def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
     beginning.repeats = bool(known.continuation_repeats)
     ends = not option.data or is_control(option.token)
     source = FromText(beginning, known.continuation_extra)
-    executions = _going_on(asked, beginning, source, place.position + 1, ends=ends)
+    executions = _going_on(asked, beginning, lambda _: source, place.position + 1, ends=ends)
     for execution in executions:
         execution.run.notes.append(
             f"branch by text of run {asked.run.id} at token {place.position}"
@@ -360,13 +426,19 @@ def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
 
 
 def _going_on(
-    asked: _Asked, beginning: Beginning, source: Source, n_begun: int, *, ends: bool
+    asked: _Asked,
+    beginning: Beginning,
+    source_of: Callable[[int], Source],
+    n_begun: int,
+    *,
+    ends: bool,
 ) -> list[Execution]:
     """Give the runs that go on from a beginning; where it `ends` the reply, they are over."""
     drafts, is_over = asked.drafts(n_begun)
-    if ends or is_over:
-        source = Ended(beginning, "stop" if ends else "length")
-    executions = executions_of(drafts, by="branch", source_of=lambda _: source)
+    over = Ended(beginning, "stop" if ends else "length") if ends or is_over else None
+    executions = executions_of(
+        drafts, by="branch", source_of=lambda number: over or source_of(number)
+    )
     for execution in executions:
         execution.run.n_begun = len(beginning.table)
     return executions
@@ -378,10 +450,7 @@ def _resampled(asked: _Asked, why: str) -> _Way:
     for execution in executions:
         execution.run.notes.append(f"drawn anew for a branch of run {asked.run.id}")
     drawn = f"{asked.n} replies were" if asked.n > 1 else "1 reply was"
-    label = (
-        "By resampling: this server goes on with no reply that was begun, so "
-        f"{drawn} drawn anew from the start.{why}"
-    )
+    label = f"By resampling: {drawn} drawn anew from the start. {why}"
     return _Way("resampling", asked.option, label, executions)
 
 

@@ -1,35 +1,39 @@
 """Branching by token ids, on llama.cpp's server.
 
 The prompt is sent as ids: the template's, those that were generated before the position, and
-the alternative's. Before that one token is asked for at the position, which gives the
-alternative's log probability and shows that the server still gives the same probabilities.
+the alternative's. Those that were generated are written again one by one before
+(`nbchat.analysis.decoded_prefix`), or all is evaluated in one batch, which is quicker and other.
+One token is asked for at the position, which gives the alternative's log probability. All log
+probabilities on the way are compared with the run's.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import inf, isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbchat.analysis.decoded_prefix import Prefix, decoded, next_row
 from nbchat.analysis.position import Option, Position, data_of
+from nbchat.analysis.position_tokens import NotExact, tokens_at, with_id
 from nbchat.analysis.prefix import Beginning, beginning_of
-from nbchat.api.json_values import shown
+from nbchat.analysis.prompt_ids import prompt_ids
 from nbchat.api.logprobs import VOCABULARY, TokenTable
 from nbchat.client import native
 from nbchat.client.native import Token
-from nbchat.errors import ApiError, CheckError
-from nbchat.frames.token_texts import is_control
+from nbchat.errors import ApiError
 from nbchat.measures.sentinels import is_known
 
 if TYPE_CHECKING:
     from nbchat.client.client import Client
     from nbchat.run import Run
 
-#: how many of a row's most likely tokens are compared, and by how many nats they may differ:
-#: more than the rounding of another batch size, far less than another prompt
-_COMPARED, _TOLERANCE = 5, 0.05
+#: how many of a row's most likely tokens are compared at the position
+_COMPARED = 5
+#: nats: what is decoded again differs by less, what is evaluated in a batch by less than the other
+EXACT, _SAME_TEXT = 1e-4, 0.5
 _DEFAULT_TOP = 20  # llama.cpp's own, where top_logprobs is not given
 #: declared fields that a completion by token ids takes under the same name
 _SAMPLING = (
@@ -43,44 +47,100 @@ _NOT_SAMPLING = {
 }  # fmt: skip
 
 
-class NotExact(Exception):
-    """Why a branch cannot be by token ids: one clause, to be shown."""
-
-
 class Exact(msgspec.Struct):
-    """A branch by token ids, ready to be sent. `ends`: the alternative is an end token."""
+    """A branch by token ids, ready to be sent.
 
-    ids: list[int]
-    n_begun: int
+    - `number`: the id of the alternative; `ends`: it is an end token
+    - `prefix`: what stands before it; `is_decoded`: it was written one by one
+    - `difference`: nats, the largest to the run's log probabilities; `is_exact` says whether it
+      is none
+    """
+
+    prefix: Prefix
+    number: int
     beginning: Beginning
     option: Option
     ends: bool
+    is_decoded: bool
+    difference: float
+
+    @property
+    def ids(self) -> list[int]:
+        return [*self.prefix.ids, self.number]
+
+    @property
+    def n_begun(self) -> int:
+        return len(self.prefix.tokens) + 1
+
+    @property
+    def is_exact(self) -> bool:
+        return self.is_decoded and self.difference <= EXACT
 
 
-def exact(client: Client, run: Run, place: Position, option: Option) -> Exact:
-    """Find the token ids of a branch, and check them.
+def exact(
+    client: Client, run: Run, place: Position, option: Option, *, decodes: bool = True
+) -> Exact:
+    """Find the token ids of a branch, and compare what they lead to with the run.
 
-    Raise `NotExact` where they cannot be known, or lead to other probabilities than the
-    parent's; CheckError where the alternative is no single token.
+    `decodes`: the tokens before it are written one by one. Raise `NotExact` where the ids cannot
+    be known, or lead to other probabilities than the run's; CheckError where the alternative is
+    no single token.
     """
-    before = [
-        token
-        for position in range(place.position)
-        for token in _tokens_at(client, place.table, position)
-    ]
-    *lead, own = _tokens_at(client, place.table, place.position)
-    option, number = _with_id(client, place, option, own)
+    each = [tokens_at(client, place.table, position) for position in range(place.position)]
+    *lead, own = tokens_at(client, place.table, place.position)
+    option, number = with_id(client, place, option, own)
     fields = {**run.params.given(), **run.params.extra}
-    prompt = prompt_ids(client, run.messages, fields, _prompt_tokens(run))
-    begun = [token.id for token in (*before, *lead)]
-    option, ends = _looked_up(client, place, option, number, prompt + begun, fields)
-    return Exact(
-        ids=[*prompt, *begun, number],
-        n_begun=len(begun) + 1,
-        beginning=beginning_of(place, option, b"".join(token.data for token in lead)),
-        option=option,
-        ends=ends,
+    prefix = Prefix(
+        prompt=prompt_ids(client, run.messages, fields, _prompt_tokens(run)),
+        tokens=[token for tokens in [*each, lead] for token in tokens],
+        model=fields.get("model"),
     )
+    seen = _Seen(option, ends=False, difference=nan)
+    for n_first in sorted({0, _cached_tokens(run) if decodes else 0}):
+        prefix = msgspec.structs.replace(prefix, n_first=n_first)
+        before = _difference(place, each, decoded(client, prefix)) if decodes else 0.0
+        seen = _looked_up(client, place, option, number, prefix, fields, decodes=decodes)
+        seen.difference = max(seen.difference, before)
+        if seen.difference <= EXACT:
+            break
+    if seen.difference > _SAME_TEXT:
+        raise NotExact(
+            f"these tokens have other log probabilities now than in the run, by {_nats(seen)}: "
+            "another model, template or option of the server"
+        )
+    return Exact(
+        prefix=prefix,
+        number=number,
+        beginning=beginning_of(place, seen.option, b"".join(token.data for token in lead)),
+        option=seen.option,
+        ends=seen.ends,
+        is_decoded=decodes,
+        difference=seen.difference,
+    )
+
+
+def _nats(seen: _Seen) -> str:
+    return "more than can be told" if seen.difference == inf else f"{seen.difference:.3f} nats"
+
+
+def _cached_tokens(run: Run) -> int:
+    """Tell how many tokens of the prompt the server had when the run was asked, as it says."""
+    usage = run.completion.usage if run.completion is not None else None
+    return 0 if usage is None or run.n_begun else usage.cached_tokens or 0
+
+
+def _difference(
+    place: Position, each: Sequence[Sequence[Token]], logprobs: Sequence[float]
+) -> float:
+    """Give the largest difference between the tokens' log probabilities and the run's."""
+    largest, at = 0.0, 0
+    for position, tokens in enumerate(each):
+        known = place.table.logprobs[position]
+        # of several tokens the run has the last one's, as a part of a character
+        if len(tokens) == 1 and not isnan(logprobs[at]) and is_known(known):
+            largest = max(largest, abs(logprobs[at] - known))
+        at += len(tokens)
+    return largest
 
 
 def body_of(ids: Sequence[int], fields: Mapping[str, Any], model: str | None) -> dict[str, Any]:
@@ -101,22 +161,6 @@ def own_fields(extra: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in extra.items() if name not in _NOT_SAMPLING}
 
 
-def prompt_ids(
-    client: Client, messages: Sequence[Any], fields: Mapping[str, Any], n_tokens: int | None
-) -> list[int]:
-    """Give the ids of a chat prompt; `n_tokens` is how many the server counted, if it is known.
-
-    Templates differ in whether they write the token that begins a text themselves.
-    """
-    text = native.templated(client, messages, fields)
-    plain = [token.id for token in native.tokenized(client, text, parses_special=True)]
-    if len(plain) == n_tokens:
-        return plain
-    found = native.tokenized(client, text, parses_special=True, adds_special=True)
-    special = [token.id for token in found]
-    return plain if n_tokens is not None and len(special) != n_tokens else special
-
-
 def _prompt_tokens(run: Run) -> int | None:
     usage = run.completion.usage if run.completion is not None else None
     # a branch of a branch: its request had the beginning in the prompt
@@ -128,50 +172,12 @@ def _top(fields: Mapping[str, Any]) -> int:
     return int(fields.get("top_logprobs") or _DEFAULT_TOP)
 
 
-def _tokens_at(client: Client, table: TokenTable, position: int) -> list[Token]:
-    """Give the tokens that one position stands for: several where a character is split."""
-    code = table.codes[position]
-    number, data = VOCABULARY.ids[code], data_of(code)
-    if number is None:
-        raise NotExact("the server sent no token ids")
-    if data.isascii():
-        return [Token(number, data)]
-    first, last = table.offsets[position], table.offsets[position + 1]
-    listed = (c for c in table.alternative_codes[first:last] if VOCABULARY.ids[c] == number)
-    own = next((data_of(c) for c in listed), None)
-    if own == data:
-        return [Token(number, data)]
-    found = native.tokenized(client, data.decode("utf-8", "replace"))
-    if found and found[-1].id == number and b"".join(token.data for token in found) == data:
-        return found
-    if own is None:
-        return [Token(number, data)]
-    raise NotExact(
-        f"the tokens of {shown(data.decode('utf-8', 'replace'))} at position {position} are not "
-        "known: the server sent the id of the last one only"
-    )
+class _Seen(msgspec.Struct):
+    """An option as it is at its place, whether the reply ends there, and `difference` there."""
 
-
-def _with_id(client: Client, place: Position, option: Option, own: Token) -> tuple[Option, int]:
-    if option.is_sampled:
-        return msgspec.structs.replace(option, data=own.data), own.id
-    if option.id is not None:
-        return option, option.id
-    found = native.tokenized(client, option.token, parses_special=is_control(option.token))
-    if len(found) != 1:
-        pieces = ", ".join(
-            f"{shown(t.data.decode('utf-8', 'backslashreplace'))} ({t.id})" for t in found
-        )
-        rule = f"one token, and here it is {len(found)}: {pieces}"
-        raise CheckError(
-            f"alternative is {shown(option.token)}, but must be {rule}.",
-            field="alternative",
-            value=option.token,
-            rule=rule,
-        )
-    number, data = found[0]
-    listed = next((known for known in place.options if known.id == number), None)
-    return listed or msgspec.structs.replace(option, id=number, data=data), number
+    option: Option
+    ends: bool
+    difference: float
 
 
 def _looked_up(
@@ -179,29 +185,34 @@ def _looked_up(
     place: Position,
     option: Option,
     number: int,
-    ids: list[int],
+    prefix: Prefix,
     fields: Mapping[str, Any],
-) -> tuple[Option, bool]:
-    """Ask for the option after these ids: its log probability, and whether the reply ends there."""
-    model = fields.get("model")
+    *,
+    decodes: bool,
+) -> _Seen:
+    """Ask for the option behind a prefix: its log probability, and whether the reply ends there."""
+
+    def row(forced: int, top: int) -> native.Written:
+        if decodes:
+            return next_row(client, prefix, forced=forced, top=top)
+        return native.step(client, prefix.ids, forced=forced, top=top, model=prefix.model)
+
     top = max(_top(fields), _COMPARED)
     try:
-        found = native.step(client, ids, forced=number, top=top, model=model)
+        found = row(number, top)
         seen = found
         if not len(found.table):
             # it begins a character and is held back: the most likely whole token shows the row
             whole = next((o.id for o in place.options if o.id is not None and _is_whole(o)), None)
             other = whole if whole is not None else native.tokenized(client, "a")[0].id
-            wide = top if option.is_listed else native.vocabulary_size(client) or top
-            seen = native.step(client, ids, forced=other, top=wide, model=model)
+            seen = row(other, top if option.is_listed else native.vocabulary_size(client) or top)
     except ApiError as error:
         if error.status is None or error.status >= 500:
             raise
         raise NotExact(f"the server does not take token ids ({error.message})") from None
-    _compare(place, seen.table)
     if not option.is_listed or isnan(option.logprob):
         option = _described(option, found.table if len(found.table) else seen.table)
-    return option, found.ends
+    return _Seen(option, found.ends, _row_difference(place, seen.table))
 
 
 def _is_whole(option: Option) -> bool:
@@ -211,18 +222,12 @@ def _is_whole(option: Option) -> bool:
         return False
 
 
-def _compare(place: Position, seen: TokenTable) -> None:
-    """Raise `NotExact` where the most likely tokens of the parent's row have other values now."""
+def _row_difference(place: Position, seen: TokenTable) -> float:
+    """Compare the most likely tokens of the run's row with their values now; inf: one is gone."""
     now = _row(seen)
     known = [o for o in place.options if o.is_listed and bool(is_known(o.logprob))]
-    for option in [o for o in known if o.id is not None][:_COMPARED]:
-        value = now.get(option.id)
-        if value is None or abs(value - option.logprob) > _TOLERANCE:
-            now_text = "is not among the first" if value is None else f"has {value:.3f}"
-            raise NotExact(
-                f"after these tokens {shown(option.token)} {now_text} now and had "
-                f"{option.logprob:.3f} in the run: another model, template or option of the server"
-            )
+    compared = [option for option in known if option.id is not None][:_COMPARED]
+    return max((abs(now.get(o.id, inf) - o.logprob) for o in compared), default=0.0)
 
 
 def _row(table: TokenTable) -> dict[int | None, float]:

@@ -14,7 +14,7 @@ from itertools import groupby
 from math import nan
 from typing import TYPE_CHECKING, Any, Self
 
-from nbchat.analysis.branch_by_token_ids import prompt_ids
+from nbchat.analysis.prompt_ids import prompt_ids
 from nbchat.api.logprobs import VOCABULARY, ChoiceLogprobs, TokenTable
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.client import native
@@ -35,7 +35,7 @@ def forced_fields(tokens: Sequence[Token], top: int) -> tuple[dict[str, Any], di
         "top_logprobs": top,
         "max_tokens": len(tokens) + 1,
         "stream": False,  # a stream of llama.cpp lacks the row of the end token
-    }, {"grammar": _grammar(tokens)}
+    }, {"grammar": grammar_of(tokens)}
 
 
 def is_whole(token: Token) -> bool:
@@ -47,7 +47,8 @@ def is_whole(token: Token) -> bool:
     return True
 
 
-def _grammar(tokens: Sequence[Token]) -> str:
+def grammar_of(tokens: Sequence[Token]) -> str:
+    """Give the grammar over token ids that these tokens alone fulfil."""
     return "root ::= " + (" ".join(f"<[{token.id}]>" for token in tokens) or '""')
 
 
@@ -152,7 +153,7 @@ class _Pieces:
             n_tokens=n_tokens,
             top=self._top,
             model=self._model,
-            grammar=_grammar(piece),
+            grammar=grammar_of(piece),
         ).table
 
     def _picked(self, row: TokenTable, token: Token) -> TokenTable:

@@ -115,11 +115,13 @@ class Written(NamedTuple):
 
     `table` has a position for each token; where a character is split over tokens, it is held
     back until it is whole, and has the position of the last one alone. `ends`: the reply ended
-    of itself.
+    of itself. `n_evaluated`: tokens of the prompt that it had to evaluate, None where it does
+    not say; the others were there.
     """
 
     table: TokenTable
     ends: bool
+    n_evaluated: int | None = None
 
 
 def written(
@@ -147,21 +149,40 @@ def written(
     }
     data = client.ask(client.profile.completions_url, asked, timeout_s=600.0)
     try:
-        choice = (decode_chunk(data).choices or [])[0]
+        answer = decode_chunk(data)
+        choice = (answer.choices or [])[0]
     except (ValueError, IndexError):
         raise ApiError("The server did not answer with a completion.") from None
     table = TokenTable()
     if choice.logprobs is not None:
         table.extend(choice.logprobs.content or [])
-    return Written(table, choice.finish_reason == "stop")
+    evaluated = (answer.timings or {}).get("prompt_n")
+    is_told = isinstance(evaluated, int)
+    return Written(table, choice.finish_reason == "stop", evaluated if is_told else None)
 
 
 def step(
-    client: Client, ids: Sequence[int], *, forced: int, top: int, model: str | None = None
+    client: Client,
+    ids: Sequence[int],
+    *,
+    forced: int,
+    top: int,
+    model: str | None = None,
+    **more: Any,
 ) -> Written:
     """Have llama.cpp write the token of this id after these."""
     bias = {str(forced): _FORCING}
-    return written(client, ids, n_tokens=1, top=top, model=model, logit_bias=bias)
+    return written(client, ids, n_tokens=1, top=top, model=model, logit_bias=bias, **more)
+
+
+def n_slots(client: Client) -> int:
+    """Give how many requests llama.cpp works on at once, each in a slot of its own."""
+    try:
+        facts = _json(client.ask(f"{client.profile.root_url}/props", timeout_s=5.0))
+        count = facts["total_slots"]
+    except (ApiError, LookupError, TypeError):
+        return 1
+    return count if isinstance(count, int) and count > 0 else 1
 
 
 # far above any distance between two logits, and still a number in 32 bits

@@ -288,7 +288,7 @@ _DECLARED: dict[FrameName, tuple[tuple[Any, ...], ...]] = {
             "method",
             "category",
             "",
-            "exact (by token ids), text (the server goes on with the text) or resampling",
+            "exact or prefill (by token ids), text (the server goes on with it) or resampling",
         ),
         ("depth", "int32", "", "1 for a branch of a run that was given, 2 for one of that"),
         ("text", "string", "", "the content of the run, with what stands before the branch"),

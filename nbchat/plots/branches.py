@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("branch_id", "parent_id", "position", "display", "prob", "method", "text")
 # the ways to branch are never drawn as the same thing: the first, the most exact, is solid
 _DASHES: tuple[Any, ...] = ("-", "--", ":", "-.", (0, (5, 1, 1, 1, 1, 1)))
-_METHODS = {"exact": "exact, by token ids"}
+_METHODS = {"exact": "exact, by token ids", "prefill": "by token ids, not exact"}
 _INDENT = 26.0  # points, from a branch to those that leave it
 _ORIGIN = "the reply that they leave"
 

@@ -517,7 +517,7 @@ class Branch(Record):
     number: int
     position: int
     display: str
-    method: Literal["exact", "text", "resampling"]
+    method: Literal["exact", "prefill", "text", "resampling"]
     label: str
     depth: int
     prob: float | None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import nbchat
 from nbchat import session
 from nbchat.analysis import Branch
 from nbchat.analysis.probe import Probe
-from nbchat.errors import BadRequestError, CheckError, StreamCutError
+from nbchat.errors import BadRequestError, CheckError, NotAvailableError, StreamCutError
 from tests.scripted import (
     CUT,
     HANG,
@@ -135,7 +136,74 @@ def test_alternatives_are_named_by_text_index_or_id(weights: Path) -> None:
     assert nbchat.branch(run, np.int64(0), np.int64(1)).token_id == number
 
 
+STORIES = [
+    "Tell me a story about a fox.",
+    "Explain in a few sentences why the sky of the earth is blue and not green or red.",
+    "Write three lines on 🎉, the sea and naïve sailors, and say a word on Napoleon in Russia.",
+]
+
+
+def ask_other_things() -> None:
+    """Leave other texts in every slot of the server, of few tokens and of many."""
+    for question in ["Name a colour.", "Tell me a story about a dog.", "Of the sea. " * 12]:
+        nbchat.chat(question, profile="local", max_completion_tokens=2)
+    nbchat.score("Who is there?", ["Nobody.", "A fox"], profile="local")
+
+
 @pytest.mark.local
+@pytest.mark.parametrize("prompt", STORIES)
+def test_an_exact_branch_is_the_same_whatever_was_asked_in_between(
+    weights: Path, prompt: str
+) -> None:
+    ask_other_things()
+    run = nbchat.chat(prompt, max_completion_tokens=40, top_logprobs=5, **LOCAL)
+    whole = run.tokens()
+    for position in (0, len(whole) // 2, len(whole) - 5):
+        ask_other_things()
+        made = nbchat.branch(run, position, index_of_sampled(run, position))
+        assert (made.method, made.run.text) == ("exact", run.text)
+        rows = made.run.tokens()[: len(whole)]
+        assert list(rows["token_id"]) == list(whole["token_id"])
+        assert (rows["logprob"] - whole["logprob"]).abs().max() < 5e-5
+
+
+@pytest.mark.local
+def test_a_branch_by_prefill_says_how_far_it_is_off(weights: Path) -> None:
+    run = nbchat.chat(STORIES[0], max_completion_tokens=6, top_logprobs=5, **LOCAL)
+    made = nbchat.branch(run, 3, 1, method="prefill")
+    assert made.method == "prefill"
+    assert "evaluated in one batch" in made.label
+    assert re.search(r"differ from the run's by \d\.\d{4} nats", made.label)
+    assert made.run.text.startswith("".join(run.tokens()["text"][:3]))
+    with pytest.raises(CheckError, match='method is "best", but must be None or one of exact, '):
+        nbchat.branch(run, 3, method="best")  # type: ignore[arg-type]
+
+
+@pytest.mark.local
+def test_what_differs_from_the_run_is_not_called_exact(weights: Path) -> None:
+    run = nbchat.chat(STORIES[0], max_completion_tokens=6, top_logprobs=5, **LOCAL)
+    assert run.completion is not None
+    logprobs = run.completion.choices[0].logprobs
+    assert logprobs is not None
+    assert logprobs.content is not None
+    logprobs.content.logprobs[1] -= 0.003
+    made = nbchat.branch(run, 4)
+    assert made.method == "prefill"
+    assert "differ from the run's by up to 0.0030 nats" in made.label
+    assert nbchat.branch(run, 1, " end", method="prefill").method == "prefill"
+    with pytest.raises(NotAvailableError, match="no exact branch here"):
+        nbchat.branch(run, 4, method="exact")
+
+
+@pytest.mark.local
+def test_every_row_can_be_named_by_its_token(weights: Path) -> None:
+    run = nbchat.chat(PROMPTS[2], max_completion_tokens=9, top_logprobs=5, **LOCAL)
+    for position, token in enumerate(run.tokens()["token"]):
+        made = nbchat.branch(run, position, token, max_completion_tokens=1)
+        assert made.method == "exact"
+        assert made.run.text.startswith("".join(run.tokens()["text"][: position + 1]))
+
+
 @pytest.mark.local
 def test_half_a_character_can_be_chosen(weights: Path) -> None:
     run = nbchat.chat(PROMPTS[2], max_completion_tokens=12, top_logprobs=5, **LOCAL)
@@ -346,6 +414,24 @@ def test_a_run_without_log_probabilities_has_no_positions(server: ScriptedServer
         nbchat.branch(run, 0)
     with pytest.raises(CheckError, match="choice is 3"):
         nbchat.branch(run, 0, choice=3)
+
+
+@pytest.mark.parametrize("method", ["exact", "prefill", "text"])
+def test_a_way_that_is_not_there_is_said_and_nothing_is_written(
+    server: ScriptedServer, method: Any
+) -> None:
+    server.default = Continuing(goes_on=False)
+    run = asked(server)
+    n_runs = len(session.runs)
+    with pytest.raises(NotAvailableError, match=f'method is "{method}"'):
+        nbchat.branch(run, 1, "x", method=method)
+    assert len(session.runs) == n_runs
+
+
+def test_a_way_can_be_chosen(server: ScriptedServer) -> None:
+    run = asked(server)
+    assert nbchat.branch(run, 1, "x", method="text").method == "text"
+    assert nbchat.branch(run, 1, "x", method="resampling").method == "resampling"
 
 
 def test_what_a_model_wrote_is_escaped(server: ScriptedServer) -> None:

@@ -74,7 +74,7 @@ interface Branch {
   number: number;
   position: number;
   display: string;
-  method: "exact" | "resampling" | "text";
+  method: "exact" | "prefill" | "resampling" | "text";
   label: string;
   depth: number;
   prob: number | null;

@@ -1,7 +1,7 @@
 // The branches of one run as a tree: where each parts, with which token, and how it was made.
 
 // the three are never drawn as the same thing
-const METHODS = { exact: "exact", text: "by text", resampling: "drawn anew" };
+const METHODS = { exact: "exact", prefill: "by ids, not exact", text: "by text", resampling: "drawn anew" };
 const MOST_TOKENS_READ = 16;
 
 class BranchTree {
