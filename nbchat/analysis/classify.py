@@ -42,6 +42,7 @@ class Class(msgspec.Struct, frozen=True):
     prob_lo: float
     prob_hi: float
     coverage: float
+    logprob_neutral: float = nan
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -87,14 +88,17 @@ def classify(
     Give one row for each prompt and label:
 
     - `prompt` (int64, from 0), `prompt_text`, `label`, `method`
-    - `logprob`: s(c), nats: the sum over the label's tokens, with the end token where one label
-      is the beginning of another (then for all of them); of "first_token", ln of the mass of the
+    - `logprob`: s(c), nats: the sum over the label's tokens, with the end of the reply where one
+      label is the beginning of another (then for all of them; it is the sum over all tokens that
+      end a generation, and counts as one token); of "first_token", ln of the mass of the
       pieces that begin it. `n_tokens` counts what was summed
     - `prob`: exp(s(c)) over the sum of all labels': how they compare. `prob_lo`, `prob_hi`: where
       it lies, if a piece begins several labels; `prob` then has the piece shared out evenly
     - `coverage`: the sum of exp(s(c)), the same for all labels of a prompt. Where it is small, the
       model would rather have answered something else
     - `is_predicted`: the label with the largest `prob`, of equals the first
+    - of "pmi": `logprob_neutral`, s(c) behind the neutral prompt, and `pmi`, `logprob` less that:
+      nats, what labels are compared by
     - with `truth`: `truth` and `is_correct`, whether this row's label is the right one
 
     For "first_token", upper and lower case and a leading blank count for the same label; blank
@@ -156,7 +160,18 @@ def _by_score(
             n_tokens = len(scores[i].logprobs) + with_end
             prob = probs[label]
             found.append(
-                Class(number, text, label, own[label], n_tokens, prob, prob, prob, coverage)
+                Class(
+                    number,
+                    text,
+                    label,
+                    own[label],
+                    n_tokens,
+                    prob,
+                    prob,
+                    prob,
+                    coverage,
+                    neutral_sums[i],
+                )
             )
     return found
 

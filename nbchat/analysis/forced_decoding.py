@@ -123,6 +123,7 @@ class _Pieces:
     def __init__(self, client: Client, model: str | None, top: int, size: int):
         self._client, self._model, self._top, self._size = client, model, top, size
         self.n_requests = 0
+        self._whole: int | None = None
 
     def stretch(self, ids: Sequence[int], piece: Sequence[Token]) -> TokenTable:
         table = self._written(ids, piece, n_tokens=len(piece))
@@ -135,15 +136,30 @@ class _Pieces:
 
     def parts(self, ids: Sequence[int], piece: Sequence[Token]) -> TokenTable:
         table = TokenTable()
-        whole = native.tokenized(self._client, "a")[0].id  # any whole token brings its row
         for number, token in enumerate(piece):
             before = [*ids, *(known.id for known in piece[:number])]
-            row = native.step(
-                self._client, before, forced=whole, top=self._size, model=self._model
-            ).table
-            self.n_requests += 1
-            table = table.followed_by(self._picked(row, token))
+            table = table.followed_by(self._own_row(before, token) or self._in_row(before, token))
         return table
+
+    def _own_row(self, before: Sequence[int], token: Token) -> TokenTable | None:
+        """Have a part that ends a character written; None for one that begins another."""
+        if not 0x80 <= token.data[0] < 0xC0:
+            return None  # a beginning is held back with its row until the character is whole
+        self.n_requests += 1
+        row = native.step(
+            self._client, before, forced=token.id, top=self._top, model=self._model
+        ).table
+        return row if len(row) == 1 and VOCABULARY.ids[row.codes[0]] == token.id else None
+
+    def _in_row(self, before: Sequence[int], token: Token) -> TokenTable:
+        """Read a part out of the whole row, which any whole token brings."""
+        self.n_requests += 1
+        if self._whole is None:
+            self._whole = native.tokenized(self._client, "a")[0].id
+        row = native.step(
+            self._client, before, forced=self._whole, top=self._size, model=self._model
+        ).table
+        return self._picked(row, token)
 
     def _written(self, ids: Sequence[int], piece: Sequence[Token], n_tokens: int) -> TokenTable:
         self.n_requests += 1

@@ -11,6 +11,7 @@ import msgspec
 from nbchat.analysis.batch import answered, executions_of
 from nbchat.analysis.forced_decoding import FromPieces, forced_fields, is_whole
 from nbchat.analysis.prompt_logprobs import FromPromptLogprobs
+from nbchat.analysis.reply_ends import WithEnds
 from nbchat.api.json_values import is_whole_number, shown
 from nbchat.api.logprobs import VOCABULARY
 from nbchat.api.messages import check_messages
@@ -22,7 +23,7 @@ from nbchat.request.arguments import as_messages
 from nbchat.request.draft import Draft
 from nbchat.session.execution import FROM_SERVER
 from nbchat.session.pool import AT_ONCE
-from nbchat.session.server_kind import kind_of, vocabulary_size_of
+from nbchat.session.server_kind import end_tokens_of, kind_of, vocabulary_size_of
 from nbchat.session.settings import client_of, resolved
 from nbchat.session.watchers import PrintingWatcher
 
@@ -44,8 +45,9 @@ class Score(msgspec.Struct, frozen=True):
     """A text as the reply to a prompt.
 
     - `logprobs`: nats, one for each token, the end token aside
-    - `end_logprob`: that of the end token behind them, the likeliest where a model has several;
-      NaN where the server did not tell
+    - `end_logprob`: that the reply ends behind them, the sum over all tokens of the model that
+      end a generation (on vLLM the one that the chat's template has); NaN where the server did
+      not tell
     """
 
     text: str
@@ -78,7 +80,7 @@ class Scores(msgspec.Struct, frozen=True, eq=False):
 
         `text`; `n_tokens`, the end token aside; `n_bytes` (UTF-8); in nats `sum_logprob`,
         `mean_logprob` (by token), `logprob_per_byte`; `prob`, exp of the sum: that a reply
-        begins with the text; `end_logprob` of the end token behind it; `sum_logprob_with_end`,
+        begins with the text; `end_logprob`, that it ends there; `sum_logprob_with_end`,
         `mean_logprob_with_end`: that the reply is the text and nothing more; `run_id`. NaN where
         a log probability is missing.
         """
@@ -171,8 +173,10 @@ def scores_of(
     size = vocabulary_size_of(profile)
     tokens = {text: _tokens(profile, text) for text in dict.fromkeys(text for _, text in pairs)}
     _check_room(profile, tokens)
+    model = base.fields.get("model") or profile.model
+    ends = end_tokens_of(profile, model) if tokens else []
     drafts: list[Draft] = []
-    sources: list[Source] = []
+    sources: list[WithEnds] = []
     for messages, text in pairs:
         own = tokens[text]
         fields, extra = forced_fields(own, top)
@@ -185,14 +189,17 @@ def scores_of(
             )
         )
         is_plain = all(map(is_whole, own))
-        sources.append(FROM_SERVER if is_plain else FromPieces(own, size or 1))
+        source: Source = FROM_SERVER if is_plain else FromPieces(own, size or 1)
+        sources.append(WithEnds(source, own, ends))
     asked = executions_of(drafts, by="score", source_of=sources.__getitem__)
     for execution in asked:
         execution.run.vocab_size = size
     runs = answered(asked, needs="all", at_once=at_once, progress=_PROGRESS)
     return [
-        _score(text, run, len(tokens[text]), tokens[text])
-        for (_, text), run in zip(pairs, runs, strict=True)
+        msgspec.structs.replace(
+            _score(text, run, len(tokens[text]), tokens[text]), end_logprob=source.logprob
+        )
+        for (_, text), run, source in zip(pairs, runs, sources, strict=True)
     ]
 
 

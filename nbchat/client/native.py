@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from nbchat.api.deviations import decode_chunk
-from nbchat.api.logprobs import TokenTable
+from nbchat.api.logprobs import VOCABULARY, TokenTable
 from nbchat.client import http_answers
 from nbchat.client.profiles import LOCAL, PRESETS
 from nbchat.errors import ApiError
@@ -175,6 +175,26 @@ def step(
     return written(client, ids, n_tokens=1, top=top, model=model, logit_bias=bias, **more)
 
 
+def end_tokens(client: Client, model: str | None = None) -> list[int]:
+    """Give the ids of all tokens that end a generation of llama.cpp's model.
+
+    Behind a grammar that is fulfilled it allows these alone: it is asked for the likeliest one
+    until no new one comes.
+    """
+    before = [token.id for token in tokenized(client, "a")]
+    found: list[int] = []
+    while len(found) < _MOST_ENDS:
+        bias = {str(number): -_FORCING for number in found}
+        ended = written(
+            client, before, n_tokens=1, top=1, model=model, grammar='root ::= ""', logit_bias=bias
+        )
+        number = VOCABULARY.ids[ended.table.codes[0]] if len(ended.table) else None
+        if number is None or number in found or not ended.ends:
+            break
+        found.append(number)
+    return found
+
+
 def n_slots(client: Client) -> int:
     """Give how many requests llama.cpp works on at once, each in a slot of its own."""
     try:
@@ -187,6 +207,7 @@ def n_slots(client: Client) -> int:
 
 # far above any distance between two logits, and still a number in 32 bits
 _FORCING = 1e6
+_MOST_ENDS = 32
 
 
 def vllm_tokens(client: Client, model: str | None, **asked: Any) -> list[int]:

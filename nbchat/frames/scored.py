@@ -71,6 +71,8 @@ class ClassLike(Protocol):
     def prob_hi(self) -> float: ...
     @property
     def coverage(self) -> float: ...
+    @property
+    def logprob_neutral(self) -> float: ...
 
 
 def classes(
@@ -95,6 +97,10 @@ def classes(
     known = frame["prob"].dropna()
     best = known.groupby(frame["prompt"]).idxmax()
     frame["is_predicted"] = frame.index.isin(best)
+    if method == "pmi":
+        neutral = np.array([c.logprob_neutral for c in found], dtype=np.float64)
+        frame["logprob_neutral"] = neutral
+        frame["pmi"] = frame["logprob"] - neutral
     if truth is not None:
         told = pd.array([truth[c.prompt] for c in found], dtype="string")
         frame["truth"] = told

@@ -41,3 +41,11 @@ def vocabulary_size_of(profile: Profile) -> int | None:
     if size is not None:
         STATE.vocabulary_sizes[profile.base_url] = size
     return size
+
+
+def end_tokens_of(profile: Profile, model: str | None) -> list[int]:
+    """Give the ids of all tokens that end a generation on a llama.cpp server; asked once."""
+    key = (profile.base_url, model)
+    if key not in STATE.end_tokens:
+        STATE.end_tokens[key] = native.end_tokens(client_of(profile), model)
+    return STATE.end_tokens[key]

@@ -46,6 +46,7 @@ class State:
     - `clients`, `listings`: connections, and what servers said of their models
     - `asked_keys`: keys that the user typed, by their variable
     - `kinds`, `vocabulary_sizes`: base URL -> whose server it is, and how large its vocabulary
+    - `end_tokens`: (base URL, model) -> the ids of all tokens that end a generation
     - `logprob_bases`: (endpoint, model) -> what `nbchat.probe` found of its log probabilities;
       `probes`, `continuations`: the same key -> all that it found
     - `refusals`: what servers have refused
@@ -64,6 +65,7 @@ class State:
         self.asked_keys: dict[str, str] = {}
         self.kinds: dict[str, Kind] = {}
         self.vocabulary_sizes: dict[str, int] = {}
+        self.end_tokens: dict[tuple[str, str | None], list[int]] = {}
         self.logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
         self.probes: dict[tuple[str, str], Any] = {}
         self.continuations: dict[tuple[str, str], Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp, log
 from typing import Any
 
 from nbchat import local
@@ -17,24 +18,24 @@ class Rows:
     def __init__(self) -> None:
         server = local.ensure()
         self.size = server.vocab_size
-        self._client = Client(
+        self.client = Client(
             Profile(name="local", base_url=server.base_url, key=Secret(server.key))
         )
-        self._whole = native.tokenized(self._client, "a")[0].id
+        self._whole = native.tokenized(self.client, "a")[0].id
         self._known: dict[tuple[int, ...], dict[int, float]] = {}
 
     def ids(self, text: str) -> list[int]:
-        return [token.id for token in native.tokenized(self._client, text)]
+        return [token.id for token in native.tokenized(self.client, text)]
 
     def prompt(self, prompt: str) -> list[int]:
-        text = native.templated(self._client, [{"role": "user", "content": prompt}], {})
-        found = native.tokenized(self._client, text, parses_special=True)
+        text = native.templated(self.client, [{"role": "user", "content": prompt}], {})
+        found = native.tokenized(self.client, text, parses_special=True)
         return [token.id for token in found]
 
     def row(self, ids: list[int]) -> dict[int, float]:
         key = tuple(ids)
         if key not in self._known:
-            table = native.step(self._client, ids, forced=self._whole, top=self.size).table
+            table = native.step(self.client, ids, forced=self._whole, top=self.size).table
             codes = table.alternative_codes
             numbers: Any = [VOCABULARY.ids[code] for code in codes]
             self._known[key] = dict(zip(numbers, table.alternative_logprobs, strict=True))
@@ -42,7 +43,8 @@ class Rows:
         return self._known[key]
 
     def logprobs(self, prompt: str, text: str) -> list[float]:
-        """One for each token of the text, and the likeliest end token's."""
+        """One for each token of the text, and that of its end: the sum over the end tokens."""
         before, ids = self.prompt(prompt), self.ids(text)
         found = [self.row(before + ids[:i])[number] for i, number in enumerate(ids)]
-        return [*found, max(self.row(before + ids)[end] for end in ENDS)]
+        ends = self.row(before + ids)
+        return [*found, log(sum(exp(ends[end]) for end in ENDS))]

@@ -99,6 +99,9 @@ def test_pmi_is_against_the_neutral_prompt(rows: Rows) -> None:
     assert frame["logprob"].tolist() == pytest.approx(exact, abs=1e-4)
     assert frame["coverage"].iloc[0] == pytest.approx(np.exp(exact).sum(), rel=1e-3)
     assert set(frame["method"]) == {"pmi"}
+    assert frame["logprob_neutral"].tolist() == pytest.approx(base, abs=1e-4)
+    assert frame["pmi"].tolist() == pytest.approx(weights, abs=2e-4)
+    assert frame["is_predicted"].tolist() == (frame["pmi"] == frame["pmi"].max()).tolist()
 
 
 @pytest.mark.local

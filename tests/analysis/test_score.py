@@ -9,8 +9,9 @@ import pytest
 
 import nbchat
 from nbchat import session
+from nbchat.client import native
 from nbchat.errors import ApiError, CheckError, NbchatError, NotAvailableError
-from tests.analysis.exactly import Rows
+from tests.analysis.exactly import ENDS, Rows
 from tests.scripted import Reply, Request, ScriptedServer, completion
 
 PROMPT = "What is the capital of France? Answer in one short sentence."
@@ -46,9 +47,12 @@ def test_scores_are_frames_and_runs(weights: Path) -> None:
         assert len(written) == row.n_tokens == len(own) - 1
         assert "".join(written["text"]) == row.text
         assert row.sum_logprob == pytest.approx(written["logprob"].sum())
-        assert row.sum_logprob_with_end == pytest.approx(own["logprob"].sum())
+        # the row of the end is that of one end token, of several
+        assert row.end_logprob >= own["logprob"].iloc[-1] - 1e-6
+        assert row.sum_logprob_with_end == pytest.approx(row.sum_logprob + row.end_logprob)
         assert row.mean_logprob == pytest.approx(row.sum_logprob / row.n_tokens)
-        assert row.mean_logprob_with_end == pytest.approx(own["logprob"].mean())
+        with_end = row.sum_logprob_with_end / (row.n_tokens + 1)
+        assert row.mean_logprob_with_end == pytest.approx(with_end)
         assert row.logprob_per_byte == pytest.approx(row.sum_logprob / len(row.text.encode()))
         assert row.prob == pytest.approx(math.exp(row.sum_logprob))
     assert "Zürich" in repr(scores)
@@ -70,6 +74,19 @@ def test_an_empty_reply_has_the_end_alone(rows: Rows) -> None:
     (scored,) = nbchat.score(PROMPT, "", profile="local").scores
     assert scored.logprobs == ()
     assert scored.end_logprob == pytest.approx(rows.logprobs(PROMPT, "")[0], abs=1e-4)
+
+
+@pytest.mark.local
+def test_the_end_of_a_reply_is_any_token_that_ends_it(rows: Rows) -> None:
+    """The tokens that end a generation are tried out, each for itself."""
+    client = rows.client
+    tried = [i for i in range(24) if native.step(client, rows.ids("a"), forced=i, top=1).ends]
+    assert sorted(native.end_tokens(client)) == tried == sorted(ENDS)
+    texts = ["Berlin", "Berlin.", ""]
+    prompt = "What is the capital of Germany?"
+    scored = nbchat.score(prompt, texts, profile="local", top_logprobs=1).scores
+    for text, one in zip(texts, scored, strict=True):
+        assert one.end_logprob == pytest.approx(rows.logprobs(prompt, text)[-1], abs=1e-4)
 
 
 class VLLM:
