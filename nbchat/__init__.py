@@ -22,6 +22,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "compare": ("nbchat.analysis", "compare"),
     "uncertainty": ("nbchat.analysis", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
+    "minimal_pairs": ("nbchat.analysis", "minimal_pairs"),
     "score": ("nbchat.analysis", "score"),
     "classify": ("nbchat.analysis", "classify"),
     "explore": ("nbchat.widgets.explorer", "explore"),
@@ -80,6 +81,7 @@ __all__ = [
     "local",
     "measures",
     "media",
+    "minimal_pairs",
     "parameters",
     "plots",
     "probe",
@@ -163,6 +165,7 @@ if TYPE_CHECKING:
     from nbchat.analysis.branch import branch
     from nbchat.analysis.classify import classify
     from nbchat.analysis.compare import compare
+    from nbchat.analysis.minimal_pairs import minimal_pairs
     from nbchat.analysis.probe import probe
     from nbchat.analysis.repeat import repeat
     from nbchat.analysis.score import score

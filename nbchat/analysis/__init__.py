@@ -7,6 +7,7 @@ so where it cannot. They stand on the session, so that what they send are runs.
 from nbchat.analysis.branch import Branch, branch
 from nbchat.analysis.classify import classify
 from nbchat.analysis.compare import Comparison, compare
+from nbchat.analysis.minimal_pairs import MinimalPairs, minimal_pairs
 from nbchat.analysis.probe import Probe, probe
 from nbchat.analysis.repeat import repeat
 from nbchat.analysis.score import Scores, score
@@ -15,12 +16,14 @@ from nbchat.analysis.uncertainty import Uncertainty, uncertainty
 __all__ = [
     "Branch",
     "Comparison",
+    "MinimalPairs",
     "Probe",
     "Scores",
     "Uncertainty",
     "branch",
     "classify",
     "compare",
+    "minimal_pairs",
     "probe",
     "repeat",
     "score",

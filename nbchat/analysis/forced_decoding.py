@@ -56,29 +56,34 @@ class FromPieces:
     """Answers with a given reply in which characters are split over tokens.
 
     Its stretches of whole characters are forced one by one; each part of a character is read
-    out of the whole row at its position. All is asked by token ids. `size` is V.
+    out of the whole row at its position. All is asked by token ids. `size` is V; `prompt` are
+    the ids before the reply, None for those of the chat.
     """
 
     needs_server = True
 
-    def __init__(self, tokens: Sequence[Token], size: int):
+    def __init__(self, tokens: Sequence[Token], size: int, prompt: Sequence[int] | None = None):
         self._tokens = tokens
         self._size = size
+        self._prompt = prompt
 
     def open(self, order: Order) -> _PiecedAnswer:
-        return _PiecedAnswer(self._tokens, self._size, order)
+        return _PiecedAnswer(self._tokens, self._size, self._prompt, order)
 
 
 class _PiecedAnswer:
     request_id = None
 
-    def __init__(self, tokens: Sequence[Token], size: int, order: Order):
+    def __init__(
+        self, tokens: Sequence[Token], size: int, prompt: Sequence[int] | None, order: Order
+    ):
         self.completion = Completion()
         self.tries = 0
         self.ttft_s: float | None = None
         self.elapsed_s: float | None = None
         self._tokens = tokens
         self._size = size
+        self._prompt = prompt
         self._order = order
         self._is_cancelled = False
 
@@ -97,7 +102,11 @@ class _PiecedAnswer:
         asking = _Pieces(client, model, fields["top_logprobs"], self._size)
         del fields["grammar"]
         started = time.perf_counter()
-        ids = prompt_ids(client, order.messages, fields, None)
+        ids = (
+            prompt_ids(client, order.messages, fields, None)
+            if self._prompt is None
+            else list(self._prompt)
+        )
         table, done = TokenTable(), 0
         for are_whole, group in groupby(self._tokens, is_whole):
             piece = list(group)

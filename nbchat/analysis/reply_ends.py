@@ -26,14 +26,22 @@ if TYPE_CHECKING:
 class WithEnds:
     """Answers with a given reply as `source` does, and asks how likely each end of it was.
 
-    `ends` are the ids of all tokens that end a generation. Once it has answered, `logprob` is
+    `ends` are the ids of all tokens that end a generation, `prompt` those before the reply, None
+    for those of the chat. Once it has answered, `logprob` is
     that of the reply's end in nats, the sum over them; NaN where one is not known.
     """
 
     needs_server = True
 
-    def __init__(self, source: Source, tokens: Sequence[Token], ends: Sequence[int]):
+    def __init__(
+        self,
+        source: Source,
+        tokens: Sequence[Token],
+        ends: Sequence[int],
+        prompt: Sequence[int] | None = None,
+    ):
         self.logprob = nan
+        self._prompt = prompt
         self._source = source
         self._tokens = tokens
         self._ends = ends
@@ -63,8 +71,12 @@ class WithEnds:
         client, fields = client_of(order.profile), order.fields
         model = fields.get("model") or order.profile.model
         n_prompt = completion.usage.prompt_tokens if completion.usage is not None else None
-        ids = prompt_ids(client, order.messages, fields, n_prompt)
-        ids += [token.id for token in self._tokens]
+        before = (
+            prompt_ids(client, order.messages, fields, n_prompt)
+            if self._prompt is None
+            else self._prompt
+        )
+        ids = [*before, *(token.id for token in self._tokens)]
         found: dict[int | None, float] = {}
         for end in ends:
             table = native.step(client, ids, forced=end, top=1, model=model).table

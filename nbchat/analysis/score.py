@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from nbchat.client.native import Token
     from nbchat.client.profiles import Profile
+    from nbchat.frames.word_breaks import WordRule
     from nbchat.run import Run
     from nbchat.session.sources import Source
 
@@ -39,6 +40,7 @@ _DEFAULT_TOP = 5
 #: tokens: for shorter texts the server is not asked how many it has room for
 _SURELY_FITS = 500
 _PROGRESS = ("scoring", "text")
+_ALONE = "text without a template: its first token is conditional on the beginning of a text alone"
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -94,6 +96,12 @@ class Scores(msgspec.Struct, frozen=True, eq=False):
 
         return tokens(self)
 
+    def words(self, by: WordRule = "space") -> pd.DataFrame:
+        """Give one row for each word of each text, with its surprisal (see `nbchat.words`)."""
+        from nbchat.frames import words
+
+        return words(self, by)
+
     def __repr__(self) -> str:
         return repr(self.frame())
 
@@ -117,7 +125,10 @@ def score(
 ) -> Scores:
     """Tell how likely each text is as the assistant's reply, token by token.
 
-    - `prompt`: the user's text, or a message or list of messages; `system` goes before it
+    - `prompt`: the user's text, or a message or list of messages; `system` goes before it. Where
+      the last message is the assistant's, the texts continue it. None: the texts stand alone,
+      without any template, behind the token that begins a text for the model (llama.cpp alone);
+      the first token's figure is conditional on that beginning alone
     - `texts`: a text, or several
     - `profile`, `model`, `timeout`, `max_retries`, `extra`: as `nbchat.chat` takes them
     - `top_logprobs`: alternatives kept for each token, 1 to 20
@@ -135,7 +146,10 @@ def score(
     can be done there; CheckError for a wrong argument; the first error where a request failed.
     """
     wanted = [texts] if isinstance(texts, str) else list(texts)
-    messages = [*_system(system), *check_messages(as_messages(prompt))]
+    if prompt is None and system is not None:
+        rule = "a text without a template has no system message: give a prompt, or no system"
+        raise CheckError(f"system is given, and {rule}.", field="system", rule=rule)
+    messages = None if prompt is None else [*_system(system), *check_messages(as_messages(prompt))]
     base = Draft(
         profile=profile,
         fields={"model": model} if model else {},
@@ -152,7 +166,7 @@ def _system(system: str | None) -> list[dict[str, Any]]:
 
 
 def scores_of(
-    pairs: Sequence[tuple[list[dict[str, Any]], str]],
+    pairs: Sequence[tuple[list[dict[str, Any]] | None, str]],
     base: Draft,
     *,
     top: int = _DEFAULT_TOP,
@@ -160,7 +174,7 @@ def scores_of(
 ) -> list[Score]:
     """Give the score of each pair of messages and reply, in their order; some at a time.
 
-    `base` says where and how to ask.
+    Without messages the text stands alone. `base` says where and how to ask.
     """
     _check(pairs, top)
     profile = resolved(base.profile, PrintingWatcher().status)
@@ -169,12 +183,19 @@ def scores_of(
         raise NotAvailableError(_elsewhere(profile))
     base = msgspec.structs.replace(base, profile=LOCAL if profile.name == LOCAL else profile)
     if kind == "vllm":
-        return _by_prompt(pairs, base, top, at_once)
+        chats = [(messages, text) for messages, text in pairs if messages is not None]
+        if len(chats) < len(pairs):
+            raise NotAvailableError(
+                f"A text without a template can be scored by servers of llama.cpp, and "
+                f"{profile.name} at {profile.base_url} is none: give a prompt."
+            )
+        return _by_prompt(chats, base, top, at_once)
     size = vocabulary_size_of(profile)
     tokens = {text: _tokens(profile, text) for text in dict.fromkeys(text for _, text in pairs)}
     _check_room(profile, tokens)
     model = base.fields.get("model") or profile.model
     ends = end_tokens_of(profile, model) if tokens else []
+    beginning = _beginning(profile) if any(messages is None for messages, _ in pairs) else None
     drafts: list[Draft] = []
     sources: list[WithEnds] = []
     for messages, text in pairs:
@@ -183,17 +204,22 @@ def scores_of(
         drafts.append(
             msgspec.structs.replace(
                 base,
-                messages=messages,
+                # what is sent without a template has no messages; a draft must have one
+                messages=[{"role": "assistant", "content": text}] if messages is None else messages,
                 fields={**base.fields, **fields},
                 extra={**base.extra, **extra},
             )
         )
-        is_plain = all(map(is_whole, own))
-        source: Source = FROM_SERVER if is_plain else FromPieces(own, size or 1)
-        sources.append(WithEnds(source, own, ends))
+        prompt = [beginning.id] if messages is None and beginning is not None else None
+        is_plain = prompt is None and all(map(is_whole, own))
+        source: Source = FROM_SERVER if is_plain else FromPieces(own, size or 1, prompt)
+        sources.append(WithEnds(source, own, ends, prompt))
     asked = executions_of(drafts, by="score", source_of=sources.__getitem__)
-    for execution in asked:
+    for execution, (messages, _) in zip(asked, pairs, strict=True):
         execution.run.vocab_size = size
+        if messages is None:
+            execution.run.messages = []
+            execution.run.notes.append(_ALONE)
     runs = answered(asked, needs="all", at_once=at_once, progress=_PROGRESS)
     return [
         msgspec.structs.replace(
@@ -253,6 +279,16 @@ def _check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None
             field="texts",
             rule=rule,
         )
+
+
+def _beginning(profile: Profile) -> Token:
+    found = native.beginning(client_of(profile))
+    if found is None:
+        raise NotAvailableError(
+            f"The model of {profile.name} at {profile.base_url} has no token that begins a text, "
+            "and a text's first token needs something before it: give a prompt."
+        )
+    return found
 
 
 def _is_encodable(text: str) -> bool:

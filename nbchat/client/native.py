@@ -195,6 +195,17 @@ def end_tokens(client: Client, model: str | None = None) -> list[int]:
     return found
 
 
+def beginning(client: Client) -> Token | None:
+    """Give the token that begins a text for llama.cpp's model; None where it has none."""
+    try:
+        facts = _json(client.ask(f"{client.profile.root_url}/props", timeout_s=5.0))
+        name = str(facts["bos_token"])
+    except (ApiError, LookupError, TypeError):
+        return None
+    found = tokenized(client, name, parses_special=True) if name else []
+    return found[0] if len(found) == 1 else None
+
+
 def n_slots(client: Client) -> int:
     """Give how many requests llama.cpp works on at once, each in a slot of its own."""
     try:

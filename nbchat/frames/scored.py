@@ -106,3 +106,21 @@ def classes(
         frame["truth"] = told
         frame["is_correct"] = pd.array(frame["label"].array == told, dtype="boolean")
     return frame
+
+
+def pairs_frame(pairs: pd.DataFrame | Sequence[tuple[object, object]]) -> pd.DataFrame:
+    """Give pairs as a frame of their own, numbered from 0."""
+    if isinstance(pairs, pd.DataFrame):
+        return pairs.reset_index(drop=True)
+    return pd.DataFrame(list(pairs), columns=["good", "bad"])
+
+
+def scored_pairs(
+    pairs: pd.DataFrame, good: Sequence[ScoreLike], bad: Sequence[ScoreLike]
+) -> pd.DataFrame:
+    """Give the pairs with the log probability of each sentence, and which is likelier."""
+    sums = [np.array([float(sum(one.logprobs)) for one in side]) for side in (good, bad)]
+    margin = sums[0] - sums[1]
+    is_judged = (margin != 0) & ~np.isnan(margin)
+    is_right = pd.Series(margin > 0).astype("boolean").where(pd.Series(is_judged))
+    return pairs.assign(good_logprob=sums[0], bad_logprob=sums[1], is_right=is_right)

@@ -9,6 +9,7 @@ from nbchat import local
 from nbchat.api.logprobs import VOCABULARY
 from nbchat.client import Client, Profile, Secret, native
 
+BEGINNING = 1  # <|im_start|>, what the file names as the token that begins a text
 ENDS = (0, 2)  # <|endoftext|>, <|im_end|>
 
 
@@ -31,6 +32,11 @@ class Rows:
         text = native.templated(self.client, [{"role": "user", "content": prompt}], {})
         found = native.tokenized(self.client, text, parses_special=True)
         return [token.id for token in found]
+
+    def alone(self, text: str) -> list[float]:
+        """One for each token of a text without a template, behind <|im_start|>."""
+        ids = self.ids(text)
+        return [self.row([BEGINNING, *ids[:i]])[number] for i, number in enumerate(ids)]
 
     def row(self, ids: list[int]) -> dict[int, float]:
         key = tuple(ids)

@@ -89,6 +89,33 @@ def test_the_end_of_a_reply_is_any_token_that_ends_it(rows: Rows) -> None:
         assert one.end_logprob == pytest.approx(rows.logprobs(prompt, text)[-1], abs=1e-4)
 
 
+@pytest.mark.local
+def test_a_text_alone_has_no_template(rows: Rows) -> None:
+    texts = ["The keys are here.", "naïve 🎉"]
+    scores = nbchat.score(None, texts, profile="local")
+    for text, one in zip(texts, scores.scores, strict=True):
+        assert one.logprobs == pytest.approx(rows.alone(text), abs=1e-4)
+        assert (one.run.text, one.run.messages) == (text, [])
+        assert "conditional on the beginning of a text alone" in one.run.notes[-1]
+    words = scores.words()
+    first = words[words["run_id"] == scores.runs[0].id]
+    assert list(first["text"].str.strip()) == texts[0].split()
+    assert first["logprob"].sum() == pytest.approx(scores.scores[0].sum_logprob)
+
+
+@pytest.mark.local
+def test_texts_continue_a_message_of_the_assistant(rows: Rows) -> None:
+    begun = "The capital of France is"
+    messages = [
+        {"role": "user", "content": PROMPT},
+        {"role": "assistant", "content": begun},
+    ]
+    (one,) = nbchat.score(messages, " Paris.", profile="local").scores
+    whole = nbchat.score(PROMPT, f"{begun} Paris.", profile="local").scores[0]
+    assert one.logprobs == pytest.approx(whole.logprobs[-len(one.logprobs) :], abs=1e-4)
+    assert one.end_logprob == pytest.approx(whole.end_logprob, abs=1e-4)
+
+
 class VLLM:
     """Speaks as vLLM does: /tokenize at the root, prompt_logprobs in its completions."""
 
@@ -159,6 +186,14 @@ def test_vllm_is_asked_for_the_log_probabilities_of_its_prompt(server: ScriptedS
     assert list(tokens["top_k"]) == [2] * 5
     assert list(tokens["is_special"]) == [False, False, True, False, True]
     assert [run.text for run in scores.runs] == ["Good day", "Bad"]
+
+
+def test_a_text_alone_needs_llama_cpp(server: ScriptedServer) -> None:
+    with pytest.raises(NotAvailableError, match=r"without a template .*servers of llama\.cpp"):
+        nbchat.score(None, "Good day", model="m")
+    with pytest.raises(CheckError, match="has no system message"):
+        nbchat.score(None, "Good day", model="m", system="Be kind.")
+    assert server.requests == []
 
 
 def test_without_its_log_probabilities_there_is_no_score(server: ScriptedServer) -> None:
