@@ -70,6 +70,9 @@ class Position(msgspec.Struct):
         return by_id or Option("", b"", wanted, is_listed=False)
 
     def _by_text(self, text: str) -> Option:
+        if text == VOCABULARY.tokens[self.table.codes[self.position]]:
+            # as the tokens frame has it: a row of a whole character lists its last part alone
+            return next(option for option in self.options if option.is_sampled)
         found = [option for option in self.options if option.token == text]
         if len(found) > 1:
             places = ", ".join(str(self.options.index(option)) for option in found)

@@ -10,7 +10,7 @@ from nbchat.api.logprobs import VOCABULARY
 from nbchat.client import Client, Profile, Secret, native
 
 BEGINNING = 1  # <|im_start|>, what the file names as the token that begins a text
-ENDS = (0, 2)  # <|endoftext|>, <|im_end|>
+ENDS = (0, 2, 4)  # <|endoftext|>, <|im_end|>, <repo_name>: all that end a generation here
 
 
 class Rows:

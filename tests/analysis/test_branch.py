@@ -64,8 +64,10 @@ def test_the_sampled_token_brings_back_the_rest(weights: Path, prompt: str, top:
         rows = rows[: len(whole)]
         assert list(rows["text"]) == list(whole["text"])
         assert list(rows["token_id"]) == list(whole["token_id"])
-        assert (rows["logprob"] - whole["logprob"]).abs().max() < 5e-5
-        assert (rows["entropy_lo"] - whole["entropy_lo"]).abs().max() < 5e-4
+        # of a character of several tokens there is no log probability
+        assert list(rows["logprob"].isna()) == list(whole["is_merged"])
+        assert not ((rows["logprob"] - whole["logprob"]).abs() >= 5e-5).any()
+        assert not ((rows["entropy_lo"] - whole["entropy_lo"]).abs() >= 5e-4).any()
 
 
 @pytest.mark.local
@@ -164,7 +166,8 @@ def test_an_exact_branch_is_the_same_whatever_was_asked_in_between(
         assert (made.method, made.run.text) == ("exact", run.text)
         rows = made.run.tokens()[: len(whole)]
         assert list(rows["token_id"]) == list(whole["token_id"])
-        assert (rows["logprob"] - whole["logprob"]).abs().max() < 5e-5
+        assert not ((rows["logprob"] - whole["logprob"]).abs() >= 5e-5).any()
+        assert rows["logprob"].notna().sum() > 20
 
 
 @pytest.mark.local

@@ -141,8 +141,9 @@ class Alternatives {
     } else {
       this.drawRows(rows, this.page.isPutHere(table, position) ? "put here" : "sampled");
       this.drawRest(rows, figuresOf(table, position));
-      const sampled = rows.findIndex((row) => row.isSampled);
-      this.activate(active === null ? Math.max(0, sampled) : Math.min(active, rows.length - 1));
+      // what a branch is mostly made with: the likeliest of those that were not sampled
+      const other = rows.findIndex((row) => !row.isSampled);
+      this.activate(active === null ? Math.max(0, other) : Math.min(active, rows.length - 1));
     }
     if (!this.list.isConnected) {
       this.el.replaceChildren(this.head, this.list, this.rest, this.foot, this.actions, this.problem);
