@@ -11,6 +11,7 @@ from math import log
 from typing import Any, Literal, NamedTuple
 
 from nbchat.api.fields import FIELDS
+from nbchat.options import OPTIONS
 
 FrameName = Literal[
     "runs",
@@ -431,9 +432,18 @@ def columns_of(frame: FrameName) -> tuple[Column, ...]:
     columns: list[Column] = []
     for declared in _DECLARED[frame]:
         if frame == "runs" and declared[0] == _PARAMS_STAND_BEFORE:
-            columns += _param_columns()
+            columns += [*_option_columns(), *_param_columns()]
         columns.append(Column(frame, *declared))
     return tuple(columns)
+
+
+def _option_columns() -> list[Column]:
+    """Give the columns of nbchat's own options that a run keeps and that have one."""
+    return [
+        Column("runs", option.name, option.dtype, "", option.help)
+        for option in OPTIONS().values()
+        if option.dtype is not None
+    ]
 
 
 def _param_columns() -> list[Column]:

@@ -11,6 +11,7 @@ from nbchat.api.fields import FIELDS
 from nbchat.frames.assembly import assemble, with_na
 from nbchat.frames.columns import columns_of
 from nbchat.frames.source import runs_of
+from nbchat.options import OPTIONS
 
 if TYPE_CHECKING:
     from nbchat.frames.source import RunLike, Source
@@ -64,6 +65,10 @@ def runs(source: Source) -> pd.DataFrame:
         "model_asked": with_na([getattr(run, "model_asked", None) for run in found], "category"),
         "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in found],
     }
+    for name, option in OPTIONS().items():
+        if option.dtype is not None:
+            kept = [getattr(run, "options", {}).get(name) for run in found]
+            values[name] = with_na(kept, option.dtype)
     for column in columns_of("runs"):
         if (
             column.name in fields and column.name not in values

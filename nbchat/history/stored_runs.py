@@ -15,6 +15,7 @@ from nbchat.errors import RunNotFoundError
 from nbchat.history.contents import whole
 from nbchat.history.record import with_tables
 from nbchat.history.token_columns import unpacked
+from nbchat.options import OPTIONS
 from nbchat.run import Run
 
 if TYPE_CHECKING:
@@ -129,6 +130,14 @@ def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) 
     found["is_replayed"] = [bool(value) for value in columns[6]]
     for name in ("model", "model_asked"):
         found[name] = with_na(found[name], "category")
+    for name, option in OPTIONS().items():
+        if option.dtype is not None:  # bodies are read for such an option alone
+            kept = connection.execute(
+                f"SELECT json_extract(body, '$.options.{name}') FROM runs "  # noqa: S608
+                f"JOIN texts USING (number) JOIN bodies USING (number) {where}",
+                values,
+            )
+            found[name] = with_na([value for (value,) in kept], option.dtype)
     nothing, fields = [None] * len(rows), FIELDS()
     for column in columns_of("runs"):
         if (
