@@ -117,8 +117,14 @@ LEFT_OUT = frozenset({
     "stop", "store", "stream_options", "temperature", "top_logprobs", "top_p", "user",
     "verbosity",
 })  # fmt: skip
-#: of these, fields of which a value may be refused and another taken: what would be paid or
-#: how long the model thinks is for the user to choose, not for the server's default
+#: fields that are never left out: they say what is asked, how many answers are wanted, what form
+#: they have, or what is screened
+ALWAYS_SENT = frozenset({
+    "audio", "function_call", "functions", "modalities", "model", "moderation", "n",
+    "response_format", "stream", "tool_choice", "tools", "web_search_options",
+})  # fmt: skip
+#: of those that may be left out, fields of which a value may be refused and another taken: what
+#: would be paid or how long the model thinks is for the user to choose, not the server's default
 ONLY_WHOLE = frozenset({"reasoning_effort", "service_tier", "verbosity"})
 #: fields that cannot stand without another one, which goes with it
 GOES_WITH: Mapping[str, str] = {"top_logprobs": "logprobs"}

@@ -92,3 +92,16 @@ def test_a_family_of_ones_own_goes_first(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_table_names_only_declared_fields() -> None:
     named = {field for family in support.FAMILIES for field in family.refuses}
     assert named <= set(FIELDS())
+
+
+def test_each_declared_field_is_placed_in_one_of_the_tables() -> None:
+    tables = (support.LEFT_OUT, support.REPLACED.keys(), support.ALWAYS_SENT)
+    placed = [name for table in tables for name in table]
+    missing = set(FIELDS()) - set(placed)
+    assert not missing, (
+        "say in nbchat/api/support.py what happens where a server refuses it: LEFT_OUT, "
+        "REPLACED or ALWAYS_SENT"
+    )
+    assert len(placed) == len(set(placed)) == len(FIELDS())
+    assert set(support.ONLY_WHOLE) <= support.LEFT_OUT
+    assert {*support.GOES_WITH, *support.GOES_WITH.values()} <= support.LEFT_OUT

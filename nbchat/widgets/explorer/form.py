@@ -181,7 +181,7 @@ def key_in(draft: Draft) -> str:
     return found[0] if found else ""
 
 
-def refuse_keys(draft: Draft) -> None:
+def refuse_credentials(draft: Draft) -> None:
     """Raise CheckError for a field that is a key: it would be in the notebook."""
     sentence = key_in(draft)
     if sentence:

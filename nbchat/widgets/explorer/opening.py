@@ -17,7 +17,7 @@ from nbchat.options import OPTIONS, set_options
 from nbchat.request.describe import attached, describe
 from nbchat.request.draft import Draft
 from nbchat.run import Run
-from nbchat.widgets.explorer.form import refuse_keys
+from nbchat.widgets.explorer.form import refuse_credentials
 from nbchat.widgets.explorer.panel import Explorer, notebook_variables
 
 _BESIDE = ("messages", "extra")
@@ -54,7 +54,7 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
         draft = msgspec.structs.replace(draft, profile=profile)
     describe(draft)  # what cannot be described is said here, where it was given
     draft = attached(draft)
-    refuse_keys(draft)
+    refuse_credentials(draft)
     explorer = Explorer(draft, profiles)
     if isinstance(source, Run):
         explorer.show(source)

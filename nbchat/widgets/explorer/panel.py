@@ -28,7 +28,7 @@ from nbchat.widgets.explorer.form import (
     edited,
     form_of,
     is_empty,
-    refuse_keys,
+    refuse_credentials,
     shown_fields,
 )
 from nbchat.widgets.explorer.picture import picture
@@ -216,7 +216,7 @@ class Explorer(Panel):
         return found
 
     def _set_draft(self, draft: Draft, **about: Any) -> None:
-        refuse_keys(draft)
+        refuse_credentials(draft)
         is_other_profile = draft.profile != self._draft.profile
         self._draft = draft
         self.send({"on": "form", "form": self._form(), **about})

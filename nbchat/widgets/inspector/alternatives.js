@@ -171,12 +171,12 @@ class Alternatives {
       list.append(fact(name, element("span", { textContent: words })));
     }
     const notes = [
-      this.page.is(table, position, IS.special) && "a control token: no part of the text",
-      this.page.is(table, position, IS.partial) &&
+      this.page.is(table, position, "is_special") && "a control token: no part of the text",
+      this.page.is(table, position, "is_partial_utf8") &&
         (table.texts[position] ? `ends the character ${table.texts[position]}` : "a part of a character"),
-      this.page.is(table, position, IS.merged) &&
+      this.page.is(table, position, "is_merged") &&
         "a character of several tokens in one row: it has no probability of its own",
-      this.page.is(table, position, IS.censored) && "the server sent no usable logprob",
+      this.page.is(table, position, "censored") && "the server sent no usable logprob",
     ].filter((note) => note !== false);
     this.head.replaceChildren(
       element("div", { className: "title" }, chip, element("span", { textContent: where })),

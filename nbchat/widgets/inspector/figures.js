@@ -1,28 +1,21 @@
 // Figures of tokens as numbers, as words and as colours.
 
-const LN2 = Math.log(2);
-
 /**
- * All figures of a token; NaN is unknown. Entropy and surprisal in bits, the log prob in nats.
+ * All figures of a token, as the kernel declares them; NaN is unknown.
  *
  * @param {Table} table
  * @param {number} position
  * @returns {Figures}
  */
 function figuresOf(table, position) {
-  const columns = table.columns;
-  const logprob = columns.logprob[position];
-  return {
-    logprob,
-    prob: Math.exp(logprob),
-    surprisal_bits: 0 - logprob / LN2,
-    entropy_lo_bits: columns.entropy_lo[position] / LN2,
-    entropy_hi_bits: columns.entropy_hi[position] / LN2,
-    margin: columns.margin[position],
-    rank: columns.rank[position] || NaN,
-    top_k: columns.top_k[position],
-    tail_mass: columns.tail_mass[position],
-  };
+  /** @type {Record<string, number>} */
+  const found = {};
+  for (const { name, of, factor, is_exp, missing } of declared.figures) {
+    const raw = table.columns[of][position];
+    const value = raw * factor + 0; // no -0
+    found[name] = raw === missing ? NaN : is_exp ? Math.exp(value) : value;
+  }
+  return /** @type {Figures} */ (found);
 }
 
 /**
@@ -104,13 +97,23 @@ function shortWords(name, figures) {
  */
 function facts(figures) {
   return [
-    ["probability", probWords(figures.prob)],
-    ["surprisal, bits", numberWords(figures.surprisal_bits)],
-    ["logprob, nats", numberWords(figures.logprob, 3)],
-    ["rank", rankWords(figures)],
-    ["entropy, bits", intervalWords(figures.entropy_lo_bits, figures.entropy_hi_bits)],
-    ["margin", probWords(figures.margin)],
+    [labelOf("prob"), probWords(figures.prob)],
+    [labelOf("surprisal_bits"), numberWords(figures.surprisal_bits)],
+    [labelOf("logprob"), numberWords(figures.logprob, 3)],
+    [labelOf("rank"), rankWords(figures)],
+    [labelOf("entropy_lo_bits").replace(/, at least/, ""), intervalWords(figures.entropy_lo_bits, figures.entropy_hi_bits)],
+    [labelOf("margin"), probWords(figures.margin)],
   ];
+}
+
+/**
+ * The label of a figure with its unit.
+ *
+ * @param {keyof Figures} name
+ */
+function labelOf(name) {
+  const figure = declared.figures.find((each) => each.name === name);
+  return figure ? [figure.label, figure.unit].filter(Boolean).join(", ") : name;
 }
 
 /** @param {string | null} bytes */
@@ -128,6 +131,6 @@ function bytesWords(bytes, most = 24) {
  * @param {number} flags
  */
 function spoken(entry, figures, flags) {
-  const name = flags & IS.special ? "end token" : entry.display.replaceAll("␣", " ").trim() || "blank";
+  const name = hasFlag(flags, "is_special") ? "end token" : entry.display.replaceAll("␣", " ").trim() || "blank";
   return `${name.slice(0, 80)}, probability ${probWords(figures.prob)}`;
 }

@@ -1,21 +1,28 @@
 // What the browser knows of the runs: columns of numbers for the tokens, each distinct token once.
 
-/** @type {Record<string, new (numbers: ArrayBuffer | number) => Numbers>} */
-const TYPES = {
-  code: Int32Array,
-  logprob: Float64Array,
-  entropy_lo: Float32Array,
-  entropy_hi: Float32Array,
-  margin: Float32Array,
-  tail_mass: Float32Array,
-  rank: Int32Array,
-  top_k: Int32Array,
-  flags: Uint8Array,
-  offsets: Uint32Array,
+/** The types of columns, by the names that the kernel has for them.
+ * @type {Record<string, new (numbers: ArrayBuffer | number) => Numbers>} */
+const NUMBERS = {
+  float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array, uint32: Uint32Array,
 };
-const TOKEN_COLUMNS = /** @type {TokenColumn[]} */ (Object.keys(TYPES).filter((name) => name !== "offsets"));
-const IS = { special: 1, partial: 2, censored: 4, inTop: 8, merged: 16 };
-const IS_ALTERNATIVE = { sampled: 1, listed: 2 };
+/** What the kernel declares of a token's columns, flags and figures: one and the same for all pages.
+ * @type {{ types: Types | null, flags: Flags | null, figures: Figure[] }} */
+const declared = { types: null, flags: null, figures: [] };
+
+/** @param {string} name */
+function typeOf(name) {
+  /** @type {Record<string, string>} */
+  const types = { ...declared.types?.alternatives, ...declared.types?.tokens };
+  return NUMBERS[types[name]];
+}
+
+/**
+ * Tell whether the flag of this name is among those of a token.
+ *
+ * @param {number} flags
+ * @param {keyof Flags["tokens"]} name
+ */
+const hasFlag = (flags, name) => (flags & (declared.flags?.tokens[name] ?? 0)) !== 0;
 
 /**
  * Read columns: `views` has a DataView for each name. A view need not begin at a multiple of 8.
@@ -28,7 +35,7 @@ function columnsOf(views) {
   const columns = /** @type {Record<Name, Numbers>} */ ({});
   for (const name of /** @type {Name[]} */ (Object.keys(views))) {
     const { buffer, byteOffset, byteLength } = views[name];
-    columns[name] = new TYPES[name](/** @type {ArrayBuffer} */ (buffer).slice(byteOffset, byteOffset + byteLength));
+    columns[name] = new (typeOf(name))(/** @type {ArrayBuffer} */ (buffer).slice(byteOffset, byteOffset + byteLength));
   }
   return columns;
 }
@@ -65,6 +72,7 @@ class Page extends EventTarget {
       branches: (content) => this.takeBranches(content),
     };
     const state = model.get("_page");
+    Object.assign(declared, { types: state.types, flags: state.flags, figures: state.figures });
     this.scales = state.scales;
     this.runs = state.runs;
     this.branches = state.branches;
@@ -157,9 +165,9 @@ class Page extends EventTarget {
   take(described, columns, start) {
     const before = this.tables.get(described.key);
     const length = start + columns.code.length;
-    for (const name of TOKEN_COLUMNS) {
+    for (const name of /** @type {TokenColumn[]} */ (Object.keys(columns))) {
       if (start === 0 || !before) continue;
-      const whole = new TYPES[name](length);
+      const whole = new (typeOf(name))(length);
       whole.set(before.columns[name].subarray(0, start));
       whole.set(columns[name], start);
       columns[name] = whole;
@@ -234,10 +242,10 @@ class Page extends EventTarget {
   /**
    * @param {Table} table
    * @param {number} position
-   * @param {number} flag
+   * @param {keyof Flags["tokens"]} flag
    */
   is(table, position, flag) {
-    return (table.columns.flags[position] & flag) !== 0;
+    return hasFlag(table.columns.flags[position], flag);
   }
 
   get selected() {
@@ -285,8 +293,8 @@ class Page extends EventTarget {
         logprob,
         prob,
         cumulated,
-        isSampled: (block.flags[i] & IS_ALTERNATIVE.sampled) !== 0,
-        isListed: (block.flags[i] & IS_ALTERNATIVE.listed) !== 0,
+        isSampled: (block.flags[i] & (declared.flags?.alternatives.is_sampled ?? 0)) !== 0,
+        isListed: (block.flags[i] & (declared.flags?.alternatives.is_listed ?? 0)) !== 0,
       });
     }
     return rows;

@@ -207,7 +207,7 @@ class TokenText {
       "data-position": position,
     });
     paint(token, scale, figures);
-    if (flags & IS.special) token.classList.add("special");
+    if (hasFlag(flags, "is_special")) token.classList.add("special");
     const shown = layout.shown(position);
     const marks = shown.match(MARKS)?.[0] ?? "";
     const text = element("bdi", { textContent: shown.slice(marks.length) });

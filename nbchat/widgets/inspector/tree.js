@@ -105,7 +105,7 @@ class BranchTree {
     const start = branch.method === "resampling" ? 0 : branch.position + 1;
     let text = "";
     for (let i = start; i < Math.min(table.length, start + MOST_TOKENS_READ); i++) {
-      if (!page.is(table, i, IS.special)) text += table.texts[i] ?? page.entry(table, i).display;
+      if (!page.is(table, i, "is_special")) text += table.texts[i] ?? page.entry(table, i).display;
     }
     const more = table.length > start + MOST_TOKENS_READ ? "…" : "";
     return text.slice(0, 200).replace(/[␣⏎⇥]+/g, " ") + more;
