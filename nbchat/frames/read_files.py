@@ -31,7 +31,8 @@ def read_csv(path: str | PathLike[str]) -> pd.DataFrame:
     it is read as missing, but for the text of a token. Numbers are those that were written, to
     the last digit. Raise ValueError where it is none of the frames.
     """
-    written = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    ends = _line_ends(path)
+    written = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, **ends)
     if len(written.columns) and written.columns[0] in ("", "Unnamed: 0"):
         written = written.iloc[:, 1:]
     columns = _columns_in(written, path)
@@ -47,9 +48,16 @@ def read_csv(path: str | PathLike[str]) -> pd.DataFrame:
         sent = [SentBytes.fromhex(data) if data or not token else None for data, token in fields]
         found["bytes"] = _category_of_bytes(sent)
     if others:
-        loose = pd.read_csv(path, usecols=others)
+        loose = pd.read_csv(path, usecols=others, **ends)
         found |= {name: loose[name].array for name in others}
     return pd.DataFrame({name: found[name] for name in written}, copy=False)
+
+
+def _line_ends(path: str | PathLike[str]) -> dict[str, Any]:
+    """Say how lines end: pandas writes a carriage return inside of a text without quotes."""
+    with open(path, "rb") as file:  # noqa: PTH123 - also what is a path of another kind
+        is_of_windows = file.readline().endswith(b"\r\n")
+    return {} if is_of_windows else {"lineterminator": "\n"}
 
 
 def read_parquet(path: str | PathLike[str]) -> pd.DataFrame:

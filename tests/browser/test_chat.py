@@ -161,7 +161,7 @@ def test_what_a_model_writes_is_not_run(lab: Lab) -> None:
             assert notebook.panel.locator("[onerror], [onclick], [onload], iframe").count() == 0
             assert "<img" in notebook.cell_text(2)  # shown as the text that it is
             # a token with dollars in it is no formula
-            heat = notebook.cell(len(asking) + 1).locator(".mathjax_ignore", has_text="href{")
+            heat = notebook.cell(len(asking) + 1).locator("span.mathjax_ignore", has_text="href{")
             assert "$\\href{javascript" in heat.inner_text()
             notebook.screenshot("hostile")
 
