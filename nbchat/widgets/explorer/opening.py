@@ -57,7 +57,7 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
     refuse_credentials(draft)
     explorer = Explorer(draft, profiles)
     if isinstance(source, Run):
-        explorer.show(source)
+        explorer.show_reply(source)
     return explorer
 
 

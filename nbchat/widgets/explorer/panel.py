@@ -114,6 +114,12 @@ class Explorer(Panel):
                 self._screen.open([self._entry_of(source, found)])
         self.refresh_stand_in()
 
+    def show_reply(self, run: Run) -> None:
+        """Show the reply of a run, and leave the request as it stands."""
+        with self._lock:
+            self._screen.open([self._entry_of(run, copied(attached(draft_of(run))))])
+        self.refresh_stand_in()
+
     def run(self) -> None:
         """Send the request, as the button does; what still runs is stopped, and kept.
 

@@ -222,3 +222,17 @@ def test_a_panel_with_functions_and_pictures_has_its_picture(open_page: OpenPage
     html = page.panel.stand_in_html()
     assert "Say what the weather is." in html
     assert len(html) < 20_000
+
+
+def test_fields_beside_a_run_are_kept_and_its_reply_is_shown(
+    server: ScriptedServer, open_page: OpenPage
+) -> None:
+    run = nbchat.chat("Hi", model="m", temperature=0.1, seed=7)
+    page = open_page(run, temperature=0.7)
+    assert page.panel.draft.fields == {"model": "m", "temperature": 0.7, "seed": 7}
+    assert page.panel.last is run
+    page.ask("hello")
+    assert page.last("form")["form"]["fields"]["temperature"] == 0.7
+    page.ask("run")
+    page.wait_over()
+    assert server.requests[-1].body["temperature"] == 0.7
