@@ -91,7 +91,9 @@ def is_foreign(model: Any) -> bool:
 
 def is_field(value: Any) -> bool:
     """Tell whether a default is pydantic's description of one: ``Field(2, ge=1)``."""
-    return "pydantic" in sys.modules and isinstance(value, sys.modules["pydantic.fields"].FieldInfo)
+    # pydantic loads its parts on first use: where this one is not, nobody has made such a value
+    fields = sys.modules.get("pydantic.fields")
+    return fields is not None and isinstance(value, fields.FieldInfo)
 
 
 def parts(hint: Any) -> Iterator[Any]:

@@ -9,8 +9,10 @@ import datetime as dt
 import decimal
 import enum
 import json
+import sys
 import uuid
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import (
     Annotated,
     Any,
@@ -440,3 +442,16 @@ def test_keys_that_no_json_has_are_refused() -> None:
     for key in (bool, tuple[int, int], Pair, type(None), Size):
         with pytest.raises(ValueError, match="nothing that JSON can carry"):
             schema_of(dict[key, int])  # type: ignore[valid-type]
+
+
+def test_types_are_described_while_pydantic_has_loaded_no_part_of_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def weather(city: str, unit: str = "C") -> str:
+        """Say what the weather is."""
+        return f"{city}: rain, {unit}"
+
+    monkeypatch.delitem(sys.modules, "pydantic.fields", raising=False)
+    monkeypatch.setitem(sys.modules, "pydantic", ModuleType("pydantic"))
+    assert tool(weather).schema["function"]["name"] == "weather"
+    assert response_format(list[int]).schema
