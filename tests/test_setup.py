@@ -267,5 +267,13 @@ def test_the_top_level_holds_only_what_people_look_for() -> None:
     kept = {name for name in names if not any(fnmatch(name, i.rstrip("/")) for i in ignored)}
     assert kept <= {
         *("nbchat", "notebooks", "tests", "pyproject.toml", "environment.yml", "README.md"),
-        *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", ".ci", ".gitignore"),
+        *(
+            "CHANGELOG.md",
+            "CONTRIBUTING.md",
+            "RELIABILITY.md",
+            "LICENSE",
+            "Makefile",
+            ".ci",
+            ".gitignore",
+        ),
     }
