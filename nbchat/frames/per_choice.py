@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,11 @@ from nbchat.frames.merged import lacking_rows
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import positions_of
 from nbchat.frames.token_texts import Words
-from nbchat.measures import bits_per_byte, mean_nll, perplexity
+from nbchat.measures import bits_per_byte, mean_nll
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from nbchat.api.response import Choice
     from nbchat.frames.decoded_text import Texts
@@ -108,18 +110,33 @@ def _numbers(positions: Positions, texts: Texts, stretch: slice, lost: _Lost) ->
     known = logprobs[is_known & ~is_end]
     # what has no log probability may have been certain: then it only adds to T
     n_without = int(is_merged.sum()) + lost.at_most(int((n_bytes - 1)[is_merged].sum()))
-    certain = np.zeros(n_without)
-    written = np.concatenate([known, certain]) if len(known) else known
-    with_end = np.concatenate([logprobs[is_known], certain])
+    mean = _mean_nll(known, n_without)
+    with_end = _mean_nll(logprobs[is_known], n_without)
     n_censored = int((~is_known & ~is_merged).sum())
     return {
         "n_tokens": len(logprobs),
         "sum_logprob": known.sum() if len(known) else np.nan,
-        "mean_nll": mean_nll(written),
-        "perplexity": perplexity(written),
-        "perplexity_with_eos": perplexity(with_end) if (is_known & is_end).any() else np.nan,
+        "mean_nll": mean,
+        "perplexity": _exp(mean),
+        "perplexity_with_eos": _exp(with_end) if (is_known & is_end).any() else np.nan,
         "bits_per_byte": bits_per_byte(known, int(n_bytes.sum())),
         "min_prob": np.exp(known.min()) if len(known) else np.nan,
         "n_censored": n_censored,
         "perplexity_is_bound": n_censored > 0 or n_without > 0,
     }
+
+
+def _mean_nll(logprobs: NDArray[np.float64], n_certain: int) -> float:
+    """Give the mean over these and so many more tokens, which are taken to have been certain.
+
+    How many more there are is a server's word: no array is as long as that.
+    """
+    n = len(logprobs)
+    return mean_nll(logprobs) * (n / (n + n_certain)) if n else np.nan
+
+
+def _exp(value: float) -> float:
+    try:
+        return math.exp(value)
+    except OverflowError:
+        return math.inf

@@ -33,6 +33,17 @@ def test_the_measures_of_a_choice():
     assert (row["text"], row["finish_reason"]) == ("Hi é", "stop")
 
 
+def test_tokens_that_a_server_counts_and_does_not_send_cost_no_memory():
+    tokens = [entry("Hi", math.log(0.5)), entry("é", math.log(0.125))]
+    few = only(choice(*tokens), usage=usage(4))
+    assert few["mean_nll"] == pytest.approx(math.log(16) / 4)
+    many = only(choice(*tokens), usage=usage(10**15))
+    assert many["perplexity"] == pytest.approx(1)
+    assert many["n_missing"] > 10**14
+    assert few["perplexity_is_bound"]
+    assert many["perplexity_is_bound"]
+
+
 def test_without_an_end_token_there_is_no_perplexity_with_it():
     row = only(choice(entry("Hi", -1.0)))
     assert row["perplexity"] == pytest.approx(math.e)
