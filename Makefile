@@ -60,7 +60,7 @@ test: env
 
 quick: env
 	$(read_over)
-	$(VENV_PYTHON) -m pytest -m "not browser and not kernel and not local" $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest -n auto -m "not browser and not kernel and not local" $(PYTEST_ARGS)
 
 fuzz: env
 	NBCHAT_FUZZ=$(TIMES) $(VENV_PYTHON) -m pytest -m fuzz --timeout=0 $(PYTEST_ARGS)

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from nbchat import local
+from nbchat.client import retry
+from nbchat.display.pace import PAINTER, Schedule
 from nbchat.history import store, writer
 from nbchat.session.state import STATE
 from tests.fuzzing import TIMES
@@ -45,6 +47,8 @@ def local_server(weights: Path) -> Iterator[local.Server]:
 def fresh_session() -> Iterator[None]:
     """Each test begins as a process does, and leaves nothing behind."""
     STATE.reset()
+    # no test waits for what the ones before it have painted
+    PAINTER._schedule = Schedule()
     yield
     STATE.reset()
 
@@ -92,3 +96,16 @@ def history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     found = writer._writers.pop(path, None)
     if found is not None:
         found.close()
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client waits a hundredth of its time before it tries again."""
+    usual = retry.backoff_s
+    monkeypatch.setattr(retry, "backoff_s", lambda retries: usual(retries) / 100)
+
+
+@pytest.fixture
+def no_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell's messages are not spread over time: hundreds of cells run in a moment here."""
+    monkeypatch.setattr("nbchat.display.pace.ALL_S_PER_MESSAGE", 0.0)

@@ -20,6 +20,8 @@ from tests.cases.canary import CANARY, PART, leaks
 from tests.magics.conftest import Shell
 from tests.scripted import CUT, HANG, Reply, ScriptedServer, chunk, refusing_url, sse
 
+pytestmark = pytest.mark.usefixtures("short_pauses")
+
 ECHO = f"the key was {CANARY}"
 DOCUMENTS: list[Any] = [
     {"error": {"message": ECHO, "code": CANARY, "param": CANARY, "type": CANARY}},

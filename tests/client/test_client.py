@@ -201,6 +201,7 @@ def test_gzip_is_read(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503])
+@pytest.mark.usefixtures("short_pauses")
 def test_a_retryable_error_is_tried_again_and_says_so(server: ScriptedServer, status: int) -> None:
     waits: list[Wait] = []
     server.reply(error(status, headers={"retry-after-ms": "1"}), error(status), speaking("Hi"))

@@ -67,6 +67,7 @@ def test_any_text_survives_in_any_place_of_a_cell(text: str, around: str) -> Non
             assert_same(read_cell(as_cell(draft)), draft)
 
 
+@pytest.mark.usefixtures("no_pace")
 @given(draft=drafts())
 @with_fixtures
 def test_a_cell_that_is_run_sends_the_body_of_its_draft(
