@@ -1,7 +1,7 @@
 """Requests as code, and code as requests.
 
-A `Draft` is a request that is being put together; `as_cell`, `as_call`, `as_curl` and
-`as_json` write it down, and `draft_of` reads what was written, and runs and params too.
+A `Draft` is a request that is being put together; `as_cell`, `as_call`, `as_openai`, `as_curl`
+and `as_json` write it down, and `draft_of` reads what was written, and runs and params too.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from nbchat.code.field_changes import changed_fields
     from nbchat.code.http_body import as_curl, as_json
     from nbchat.code.implied_fields import implied
+    from nbchat.code.openai_call import as_openai
     from nbchat.code.python_call import as_call
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "as_cell",
     "as_curl",
     "as_json",
+    "as_openai",
     "changed_fields",
     "draft_of",
     "implied",
@@ -38,6 +40,7 @@ _HOMES = {
     "as_cell": "cell",
     "as_curl": "http_body",
     "as_json": "http_body",
+    "as_openai": "openai_call",
     "changed_fields": "field_changes",
     "draft_of": "as_draft",
     "implied": "implied_fields",

@@ -38,13 +38,15 @@ def draft_of(source: Any = None, variables: Mapping[str, Any] | None = None) -> 
     - a mapping with messages: the body of a request. ``stream`` and the option for usage,
       which nbchat adds to a body by itself, are left out
     - a list of messages
-    - a text: that of a ``%%chat`` or ``%chat`` cell, else what the user says
+    - a text: that of a ``%%chat`` or ``%chat`` cell; a curl command, JSON or a call in Python
+      (`nbchat.code.pasted`); else what the user says
 
-    `variables` are those of the notebook, for what a cell names. A name that is no declared
-    field goes to `extra`.
+    `variables` are those of the notebook, for what a cell or a call names. A name that is no
+    declared field goes to `extra`.
 
-    Raise MagicUsageError or TemplateError where a cell cannot be read, NotJsonError (a
-    ValueError) for values that JSON does not know, TypeError for any other source.
+    Raise MagicUsageError or TemplateError where a cell cannot be read, CheckError where a
+    request that was copied from elsewhere cannot, NotJsonError (a ValueError) for values that
+    JSON does not know, TypeError for any other source.
     """
     if source is None:
         return Draft()
@@ -94,6 +96,11 @@ def _of_text(text: str, variables: Mapping[str, Any] | None) -> Draft:
 
     if is_cell(text):
         return read_cell(text, variables)
+    from nbchat.code.pasted import read_pasted
+
+    pasted = read_pasted(text, variables)
+    if pasted is not None:
+        return pasted
     return Draft(messages=[{"role": "user", "content": text}])
 
 

@@ -13,7 +13,7 @@ import traitlets
 from nbchat import session
 from nbchat.api.fields import FIELDS
 from nbchat.client import profiles as known
-from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of
+from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, as_openai, draft_of
 from nbchat.errors import CheckError, NbchatError
 from nbchat.request.describe import attached
 from nbchat.request.draft import copied, value_copied
@@ -52,6 +52,7 @@ _MOST_VALUES = 24
 _CODE: Mapping[str, Callable[[Draft], str]] = {
     "cell": as_cell,
     "call": as_call,
+    "openai": as_openai,
     "curl": as_curl,
     "json": as_json,
 }

@@ -90,7 +90,7 @@ function historyView(panel) {
   };
 }
 
-const FORMS = [["cell", "%%chat cell"], ["call", "Python"], ["curl", "curl"], ["json", "JSON"]];
+const FORMS = [["cell", "%%chat cell"], ["call", "Python"], ["openai", "openai"], ["curl", "curl"], ["json", "JSON"]];
 
 /**
  * The request as code; gives `{el, take}`.
@@ -119,7 +119,7 @@ function codeView(panel) {
     h("input", { type: "radio", name, checked: key === form, onchange: () => { form = key; draw(); } }), h("span", {}, label))));
   function draw() {
     pre.textContent = texts[form] ?? "";
-    insert.hidden = form !== "cell" && form !== "call";
+    insert.hidden = !["cell", "call", "openai"].includes(form);
   }
   return {
     el: h("div", { class: "nbx-codeview" }, h("div", { class: "nbx-codehead" }, segments, actions), pre),
