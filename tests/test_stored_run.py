@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbchat.api.params import ChatParams
@@ -17,6 +17,7 @@ from nbchat.errors import RateLimitError, RecordedError, UnreadableRunError
 from nbchat.run import Run
 from nbchat.stored_error import error_as_dict, error_of
 from nbchat.structured import response_format
+from tests.fuzzing import examples
 from tests.random_runs import ERRORS, FACTS, assert_says_the_same, completions, runs
 
 #: attributes that belong to this process, and are no part of what a run is
@@ -27,20 +28,23 @@ def through_json(run: Run) -> Run:
     return Run.from_dict(json.loads(json.dumps(run.to_dict(), allow_nan=False)))
 
 
-@settings(max_examples=60)
+@pytest.mark.fuzz
+@examples(15)
 @given(runs())
 def test_a_run_that_went_through_json_says_the_same(run: Run) -> None:
     assert_says_the_same(through_json(run), run)
 
 
-@settings(max_examples=30)
+@pytest.mark.fuzz
+@examples(8)
 @given(runs())
 def test_a_run_that_was_pickled_says_the_same(run: Run) -> None:
     if not isinstance(run.error, UnicodeDecodeError):
         assert_says_the_same(pickle.loads(pickle.dumps(run)), run)
 
 
-@settings(max_examples=30)
+@pytest.mark.fuzz
+@examples(15)
 @given(runs())
 def test_what_is_written_twice_is_written_the_same(run: Run) -> None:
     once = run.to_dict()
@@ -48,12 +52,16 @@ def test_what_is_written_twice_is_written_the_same(run: Run) -> None:
     assert msgspec.json.decode(msgspec.json.encode(once)) == once
 
 
+@pytest.mark.fuzz
+@examples(30)
 @given(completions())
 def test_a_completion_has_a_way_back(completion: Completion) -> None:
     found = Completion.from_dict(json.loads(json.dumps(completion.to_dict())))
     assert repr(found.to_dict()) == repr(completion.to_dict())
 
 
+@pytest.mark.fuzz
+@examples(20)
 @given(runs())
 def test_every_attribute_of_a_run_is_kept(run: Run) -> None:
     found = through_json(run)
@@ -66,6 +74,8 @@ def test_every_attribute_of_a_run_is_kept(run: Run) -> None:
     assert plain - set(FACTS) == {"id", "created_at", "messages", "params", "status"}
 
 
+@pytest.mark.fuzz
+@examples(40)
 @given(ERRORS)
 @example(RateLimitError("slow down", status=429, code="rate_limit_exceeded"))
 def test_an_error_keeps_its_name_and_sentence(error: BaseException) -> None:
@@ -127,6 +137,8 @@ def test_data_that_is_no_run_is_refused_with_its_place(change: dict[str, Any], w
         Run.from_dict({**stored, **change})
 
 
+@pytest.mark.fuzz
+@examples(20)
 @given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=3))
 def test_keys_that_a_later_nbchat_writes_are_left_out(more: dict[str, int]) -> None:
     stored = Run(messages=[], params=ChatParams()).to_dict()

@@ -6,13 +6,16 @@ A step is never changed once it was released: what comes later is another step.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from nbchat.errors import HistoryError
 from nbchat.history.connection import begin
 
 #: stands in the file's header, so that no other program's file is taken for a history
 APPLICATION_ID = 0x6E626368  # "nbch"
+
+#: statements, and what a statement alone cannot say
+Step = Sequence[str | Callable[[sqlite3.Connection], object]]
 
 _FIRST = (
     # one row for each run: what is looked for, sorted by and shown in a table
@@ -24,7 +27,6 @@ _FIRST = (
         profile TEXT,
         base_url TEXT,
         model TEXT,
-        model_asked TEXT,
         status TEXT NOT NULL,
         error TEXT,
         params TEXT NOT NULL,
@@ -102,7 +104,35 @@ _FIRST = (
     """,
 )
 
-STEPS: tuple[tuple[str, ...], ...] = (_FIRST,)
+
+_CONVERSATIONS = (
+    # what a conversation no longer has: all of it where `cell` is null, a cell of any where `thread`
+    """
+    CREATE TABLE forgotten (
+        at TEXT NOT NULL,
+        notebook TEXT NOT NULL,
+        thread TEXT,
+        cell TEXT
+    )
+    """,
+    "CREATE INDEX forgotten_by_notebook ON forgotten (notebook)",
+    "CREATE INDEX runs_by_notebook ON runs (notebook, thread) WHERE notebook IS NOT NULL",
+)
+
+
+def _with_who_was_asked(connection: sqlite3.Connection) -> None:
+    """Add the model that was asked for; some files of the first schema have it already."""
+    names = {row[1] for row in connection.execute("PRAGMA table_info(runs)")}
+    if "model_asked" not in names:
+        connection.execute("ALTER TABLE runs ADD COLUMN model_asked TEXT")
+    connection.execute(
+        "UPDATE runs SET model_asked = (SELECT CASE WHEN json_type(body, '$.model_asked') IS NULL "
+        "THEN json_extract(params, '$.model') ELSE json_extract(body, '$.model_asked') END "
+        "FROM bodies WHERE bodies.number = runs.number) WHERE model_asked IS NULL"
+    )
+
+
+STEPS: tuple[Step, ...] = (_FIRST, (_with_who_was_asked,), _CONVERSATIONS)
 
 
 def version_of(connection: sqlite3.Connection, name: str, known: int | None = None) -> int:
@@ -128,9 +158,7 @@ def version_of(connection: sqlite3.Connection, name: str, known: int | None = No
     return int(found)
 
 
-def migrate(
-    connection: sqlite3.Connection, name: str, steps: Sequence[Sequence[str]] | None = None
-) -> None:
+def migrate(connection: sqlite3.Connection, name: str, steps: Sequence[Step] | None = None) -> None:
     """Bring a file to today's schema, under a lock, whole or not at all.
 
     Raise `HistoryError` for the file of another program or of a later nbchat.
@@ -140,10 +168,13 @@ def migrate(
         return
     begin(connection)
     try:
-        for statement in (
-            s for step in todo[version_of(connection, name, len(todo)) :] for s in step
-        ):
-            connection.execute(statement)
+        # another process may have been quicker
+        left = todo[version_of(connection, name, len(todo)) :]
+        for part in (part for step in left for part in step):
+            if isinstance(part, str):
+                connection.execute(part)
+            else:
+                part(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(todo)}")
         connection.execute("COMMIT")

@@ -16,7 +16,7 @@ from nbchat.history.location import location
 from nbchat.history.places import PROCESS, Recorded
 from nbchat.history.saved_file import load as load_runs
 from nbchat.history.saved_file import save_all
-from nbchat.history.schema import version_of
+from nbchat.history.schema import STEPS, migrate, version_of
 from nbchat.history.stored_runs import frame_of, run_by_id, runs_by_id
 from nbchat.history.writer import Writer, writer_of
 
@@ -244,7 +244,20 @@ def _reading() -> Iterator[sqlite3.Connection | None]:
         yield None
         return
     with _readable(path), connections.reading(path) as connection:
-        yield connection if version_of(connection, str(path)) else None
+        version = version_of(connection, str(path))
+        if 0 < version < len(STEPS):
+            _bring_to_today(connection, path)
+        yield connection if version else None
+
+
+def _bring_to_today(connection: sqlite3.Connection, path: Path) -> None:
+    try:
+        migrate(connection, str(path))
+    except sqlite3.OperationalError as error:
+        raise HistoryError(
+            f"The history {path} was written by an earlier nbchat, and its tables cannot be "
+            f"brought to today's ({error}): it has to be writable for that once."
+        ) from error
 
 
 @contextlib.contextmanager

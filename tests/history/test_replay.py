@@ -25,6 +25,7 @@ from nbchat.history.cassette import Cassette
 from nbchat.history.places import PROCESS, Claims, Place, Places, Recorded
 from nbchat.history.played_answer import PlayedAnswer
 from nbchat.run import Run
+from tests.fuzzing import examples
 from tests.history.made import run_of
 from tests.random_runs import assert_says_the_same, completions, picture, runs
 
@@ -205,6 +206,8 @@ def test_every_servers_answer_comes_again_as_it_was(path: Path) -> None:
     assert exactly(played(completion)) == exactly(completion)
 
 
+@pytest.mark.fuzz
+@examples(40)
 @given(completions())
 def test_any_answer_that_has_passed_the_fold_comes_again_as_it_was(completion: Completion) -> None:
     once = played(completion)
@@ -253,8 +256,9 @@ def placed(answer: str, number: int = 0, **facts: Any) -> Run:
 SUFFIXES = [".jsonl", ".jsonl.gz"]
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(runs(), max_size=3))
 def test_a_cassette_gives_back_what_was_recorded(
     found: list[Run], suffix: str, tmp_path: Path

@@ -24,6 +24,7 @@ from nbchat.errors import (
     UnreadableRunError,
 )
 from nbchat.run import Run
+from tests.fuzzing import examples
 from tests.random_runs import assert_says_the_same, runs
 from tests.wire import chunk, completion, logprob_entry, sse, usage_of
 
@@ -38,8 +39,9 @@ def assert_is_answer(run: Run, answer: dict[str, Any] = ANSWER) -> None:
     assert run.status == "complete"
 
 
+@pytest.mark.fuzz
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(runs(), max_size=3))
 def test_what_is_saved_is_loaded_and_says_the_same(
     found: list[Run], suffix: str, tmp_path: Path

@@ -22,6 +22,7 @@ from nbchat.errors import CheckError, HistoryError, RunNotFoundError
 from nbchat.history import store
 from nbchat.history.location import location
 from nbchat.run import Run
+from tests.fuzzing import examples
 from tests.history.made import run_of
 from tests.random_runs import assert_says_the_same, picture, runs
 
@@ -37,7 +38,8 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@settings(examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(runs(), min_size=1, max_size=3))
 def test_what_is_recorded_is_read_and_says_the_same(found: list[Run], history: Path) -> None:
     recorded(*found)
@@ -47,7 +49,8 @@ def test_what_is_recorded_is_read_and_says_the_same(found: list[Run], history: P
         assert read.to_dict() == run.to_dict()
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fuzz
+@settings(examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(runs(), max_size=4))
 def test_the_frame_of_a_search_is_the_frame_of_its_runs(found: list[Run], history: Path) -> None:
     nbchat.history.delete(really=True)
