@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from nbchat.cell_turn import CellTurn
     from nbchat.display.views import View
     from nbchat.frames.integrity import Integrity
     from nbchat.media import Audio
@@ -107,8 +108,9 @@ class Run:
       are of all requests together
     - `notes`: list of str, what was changed in the request so that the server takes it, and
       how a branch was made
-    - `notebook`, `cell`: where it was asked from, None where that is not known; `sweep`: the name
-      of the sweep that it is a row of
+    - `notebook`, `cell`: where it was asked from, None where that is not known; `cell_turn`: what
+      a later kernel takes the conversation of a ``%%chat`` cell up with; `sweep`: the name of
+      the sweep that it is a row of
     - `request_sha256`, `number_in_cell`: what a replay knows it by: its request, and the number
       of this request among equal ones in one execution of its cell, from 0
     - `is_replayed`: whether it came from a record; then `cost_usd` is 0, and `cost_before_usd`
@@ -152,6 +154,7 @@ class Run:
         self.n_begun = 0
         self.notebook: str | None = None
         self.cell: str | None = None
+        self.cell_turn: CellTurn | None = None
         self.sweep: str | None = None
         self.request_sha256: str | None = None
         self.number_in_cell: int | None = None

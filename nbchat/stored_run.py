@@ -12,6 +12,7 @@ from nbchat.api.encoded import Encoded, plain_text
 from nbchat.api.logprobs import jsonable
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Completion
+from nbchat.cell_turn import CellTurn
 from nbchat.errors import UnreadableRunError
 from nbchat.stored_error import error_as_dict, error_of
 from nbchat.structured.structure import Structure
@@ -78,6 +79,7 @@ class _Stored(msgspec.Struct):
     n_begun: int = 0
     notebook: str | None = None
     cell: str | None = None
+    cell_turn: CellTurn | None = None
     sweep: str | None = None
     request_sha256: str | None = None
     number_in_cell: int | None = None

@@ -18,6 +18,7 @@ from nbchat.api.encoded import encoded
 from nbchat.api.logprobs import TokenTable
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Choice, ChoiceLogprobs, Completion, ResponseMessage, Usage
+from nbchat.cell_turn import CellTurn
 from nbchat.display.grey_line import grey_line
 from nbchat.display.run_bundle import mimebundle
 from nbchat.run import Run
@@ -246,6 +247,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "n_begun": st.integers(0, 2),
     "notebook": st.none() | NAMES,
     "cell": st.none() | NAMES,
+    "cell_turn": st.none() | st.builds(CellTurn, *[st.integers(0, 9)] * 3, st.none() | TEXT),
     "sweep": st.none() | NAMES,
     "request_sha256": st.none() | NAMES,
     "number_in_cell": st.none() | st.integers(0, 9),

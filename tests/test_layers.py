@@ -16,7 +16,7 @@ LOW = {"errors", "api", "version", "redact", "regular_file", "options"}
 NUMBERS = LOW | {"measures", "frames", "plots", "media"}
 SHOWN = NUMBERS | {"display"}  # display never sees a Run but as an argument: a Run shows itself
 WITH_RUN = SHOWN | {"client", "structured", "stored_run", "run"}
-JOINED = WITH_RUN | {"local", "history", "prices", "tools", "request"}
+JOINED = WITH_RUN | {"local", "history", "prices", "tools", "request", "cell_turn"}
 
 # room: the rooms it may import, besides itself
 STANDS_ON: dict[str, set[str]] = {
@@ -35,8 +35,9 @@ STANDS_ON: dict[str, set[str]] = {
     "display": NUMBERS,
     "structured": LOW,
     "stored_error": LOW,
-    "stored_run": LOW | {"structured", "tools", "stored_error"},
-    "run": SHOWN | {"client", "structured", "stored_run", "tools"},
+    "cell_turn": set(),
+    "stored_run": LOW | {"structured", "tools", "stored_error", "cell_turn"},
+    "run": SHOWN | {"client", "structured", "stored_run", "tools", "cell_turn"},
     "prices": LOW,
     "request": WITH_RUN | {"tools"},
     "tools": LOW | {"structured"},  # what types are to a model is known there

@@ -65,6 +65,7 @@ def record_of(run: Run, redaction: Redaction) -> Record:
         "created_at": time_text(run.created_at),
         "model": redaction(run.model),
         "error": _sentence(stored["error"]),
+        "magic_in_cell": None if run.cell_turn is None else run.cell_turn.magic,
         "params": params,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

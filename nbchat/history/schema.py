@@ -106,7 +106,9 @@ _FIRST = (
 
 
 _CONVERSATIONS = (
-    # what a conversation no longer has: all of it where `cell` is null, a cell of any where `thread`
+    # the number of the magic in its cell, where one asked
+    "ALTER TABLE runs ADD COLUMN magic_in_cell INTEGER",
+    # what conversations no longer have: all of one, or where `cell` says so, what that cell asked
     """
     CREATE TABLE forgotten (
         at TEXT NOT NULL,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.errors import HistoryError, RunNotFoundError
 from nbchat.history import connection as connections
+from nbchat.history import past_turns
 from nbchat.history.filters import Texts, When, where_of
 from nbchat.history.location import location
 from nbchat.history.places import PROCESS, Recorded
@@ -154,6 +155,49 @@ def of_request(sha256: str) -> list[Recorded]:
             [sha256],
         )
         return [Recorded(run_id, cell or PROCESS, number) for run_id, cell, number in found]
+
+
+def turns_of(notebook: str, thread: str) -> list[tuple[Run, int]]:
+    """Give the runs of a conversation that the cells of a notebook had, with their numbers."""
+    with _reading() as connection:
+        if connection is None:
+            return []
+        found = past_turns.turns_of(connection, notebook, thread)
+        runs = runs_by_id(connection, [turn.run_id for turn in found])
+        return [(run, turn.turn) for run, turn in zip(runs, found, strict=True)]
+
+
+def threads_of(notebook: str) -> list[str]:
+    """Give the names of the conversations that the cells of a notebook had."""
+    with _reading() as connection:
+        return [] if connection is None else past_turns.threads_of(connection, notebook)
+
+
+def thread_of_cell(notebook: str, cell: str, magic: int) -> str | None:
+    """Give the conversation in which a cell asked last; None where it asked in none."""
+    with _reading() as connection:
+        return (
+            None if connection is None else past_turns.thread_of(connection, notebook, cell, magic)
+        )
+
+
+def forget(notebook: str, *, thread: str | None = None, cell: str | None = None) -> None:
+    """Note that a conversation was cleared, or a cell deleted: it is not to come back.
+
+    Where that cannot be written, it may come back.
+    """
+    path = path_now()
+    if path is None or not path.exists():
+        return
+    with contextlib.suppress(sqlite3.Error, HistoryError, OSError):
+        connection = connections.connect(path)
+        try:
+            migrate(connection, str(path))
+            connections.begin(connection)
+            past_turns.forget(connection, notebook, thread=thread, cell=cell)
+            connections.commit(connection)
+        finally:
+            connection.close()
 
 
 def delete(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.session import Thread
-from nbchat.session.keeping import wait_for_history
+from nbchat.session.keeping import begin_cell, end_cell
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -65,6 +65,7 @@ class Cells:
             self._cell_id = getattr(info, "cell_id", None)
             self._source = info.raw_cell
             self._asked = 0
+            begin_cell()
             deleted = _parent(self._shell).get("metadata", {}).get("deletedCells")
             if deleted:
                 Thread.forget_cells({cell for cell in deleted if isinstance(cell, str)})
@@ -72,7 +73,7 @@ class Cells:
     def _after(self, _result: Any) -> None:
         self._depth = max(0, self._depth - 1)
         if not self._depth:
-            wait_for_history()
+            end_cell()
 
 
 def _parent_cell_id(shell: Any) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbchat.api.params import ChatParams
+from nbchat.cell_turn import CellTurn
 from nbchat.client import retry
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.client.stream import Timeouts
@@ -65,6 +66,9 @@ class Execution:
         )
         self.run.structure = prepared.structure
         self.run.notebook, self.run.cell = current_notebook(), current_cell().id or None
+        if isinstance(prepared.key, tuple):
+            self.run.cell, magic = prepared.key
+            self.run.cell_turn = _cell_turn(prepared, magic)
         self.run.notes = [*prepared.notes]
         self.run.model_asked = prepared.body.get("model")
         self.run.options = {
@@ -223,3 +227,10 @@ class Execution:
         if self._record_played is not None:
             self._record_played.finish(self.run)
         record(self.run, self._prepared, self._model)
+
+
+def _cell_turn(prepared: Prepared, magic: int) -> CellTurn:
+    """Give what a later kernel takes the conversation of a cell up with."""
+    n_messages = len(prepared.messages)
+    begins = max(n_messages - len(prepared.asked), 0)
+    return CellTurn(magic, begins, n_messages, prepared.options.system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import write
 from nbchat.errors import BudgetError, HistoryError, NotRecordedError
@@ -32,7 +32,7 @@ def to_history(run: Run, prepared: Prepared) -> None:
     store.record(run)
     line = store.news()
     if line is not None:
-        write(sys.stderr, f"{line}\n")
+        tell(line)
     cassette = STATE.settings.cassette
     if cassette is not None:
         try:
@@ -45,8 +45,39 @@ def to_history(run: Run, prepared: Prepared) -> None:
             )
 
 
+class _Told:
+    #: whether a cell runs, at whose end it is said; and what
+    is_in_cell = False
+    lines: list[str] = []  # noqa: RUF012 - it is the process's
+
+
+def tell(line: str) -> None:
+    """Say a line once: below the cell that runs, whose reply may clear what stands in it."""
+    _Told.lines.append(line)
+    if not _Told.is_in_cell:
+        _say(sys.stderr)
+
+
+def begin_cell() -> None:
+    """Keep what is to be said until the cell has ended."""
+    _Told.is_in_cell = True
+
+
+def end_cell() -> None:
+    """Wait until what the cell asked is on disk, and say what is to be said."""
+    _Told.is_in_cell = False
+    wait_for_history()
+    _say(sys.stdout)
+
+
+def _say(stream: Any) -> None:
+    lines, _Told.lines = _Told.lines, []
+    for line in lines:
+        write(stream, f"{line}\n")
+
+
 def wait_for_history() -> None:
-    """Wait until what a cell asked is on disk: its end calls this."""
+    """Wait until what was asked is on disk."""
     store = sys.modules.get("nbchat.history.store")  # where nothing was asked, there is none
     if store is not None:
         store.flush(_AT_CELL_END_S)

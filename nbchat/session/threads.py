@@ -63,9 +63,9 @@ class Thread:
     def __new__(cls, name: str = "main") -> Self:
         thread: Self | None = STATE.threads.get(name)
         if thread is None:
-            thread = STATE.threads[name] = super().__new__(cls)
-            thread.name = name
-            thread.turns = []
+            from nbchat.session.taken_up import turns_before
+
+            thread = STATE.threads.setdefault(name, cls.alone(name, turns_before(name)))
         return thread
 
     @classmethod
@@ -75,6 +75,14 @@ class Thread:
         thread.name = name
         thread.turns = [*turns]
         return thread
+
+    @classmethod
+    def looked_at(cls, name: str) -> Thread:
+        """Give the thread of a name, or one that nobody else finds where there is none yet."""
+        from nbchat.session.taken_up import turns_before
+
+        known: Thread | None = STATE.threads.get(name)
+        return cls.alone(name, turns_before(name, says=False)) if known is None else known
 
     @classmethod
     def names(cls) -> list[str]:
@@ -94,9 +102,10 @@ class Thread:
 
     def fork(self, name: str | None = None, *, before: Hashable = None) -> Thread:
         """Give a copy under a new name. `before` names the turn that it ends in front of."""
-        copy = Thread(name or self.free_name())
-        copy.turns = self.before(before)
-        return copy
+        made = Thread.alone(name or self.free_name(), self.before(before))
+        fork: Thread = STATE.threads.setdefault(made.name, made)
+        fork.turns = made.turns
+        return fork
 
     def before(self, key: Hashable) -> list[Turn]:
         """Give the turns that stand before the turn of this key; all where it has none."""
@@ -145,6 +154,9 @@ class Thread:
                 for turn in thread.turns
                 if not (isinstance(turn.key, tuple) and turn.key[0] in cells)
             ]
+        from nbchat.session.taken_up import forget
+
+        forget(None, cells)
 
     def request(
         self,
@@ -162,14 +174,20 @@ class Thread:
         return with_unique_ids([*_conversation(self.before(key), system, knows), *asked])
 
     def clear(self) -> None:
-        """Forget all turns. The runs stay in `nbchat.runs()`."""
+        """Forget all turns, for good. The runs stay in `nbchat.runs()` and the history."""
+        from nbchat.session.taken_up import forget
+
         self.turns.clear()
+        forget(self.name)
 
     def free_name(self) -> str:
         """Give a name that a fork can have."""
         stem = self.name.split(".", maxsplit=1)[0]
+        from nbchat.session.taken_up import names_before
+
+        taken = {*STATE.threads, *names_before()}
         number = 2
-        while f"{stem}.{number}" in STATE.threads:
+        while f"{stem}.{number}" in taken:
             number += 1
         return f"{stem}.{number}"
 
@@ -206,7 +224,7 @@ def thread_of(
     if named is None or isinstance(named, Thread):
         thread = named
     elif isinstance(named, str):
-        thread = Thread.alone(named) if is_dry and named not in STATE.threads else Thread(named)
+        thread = Thread.looked_at(named) if is_dry else Thread(named)
     else:
         rule = "must be the name of a conversation or a Thread"
         raise CheckError(
@@ -217,8 +235,24 @@ def thread_of(
     return _fork_of(thread, cell, is_dry=is_dry)
 
 
+def _known_fork(thread: Thread, cell: Hashable, *, is_dry: bool) -> Thread | None:
+    """Give the fork that a cell made before, in this kernel or in one before it."""
+    if cell is None:
+        return None
+    known: Thread | None = STATE.forks.get((thread.name, cell))
+    if known is None:
+        from nbchat.session.taken_up import fork_before
+
+        name = fork_before(thread.name, cell)
+        if name is not None:
+            known = Thread.looked_at(name) if is_dry else Thread(name)
+    if known is not None and not is_dry:
+        STATE.forks[thread.name, cell] = known
+    return known
+
+
 def _fork_of(thread: Thread, cell: Hashable, *, is_dry: bool) -> Thread:
-    known: Thread | None = STATE.forks.get((thread.name, cell)) if cell is not None else None
+    known = _known_fork(thread, cell, is_dry=is_dry)
     if known is not None:
         turns = [*thread.before(cell), *known.turns[known.place(cell) :]]
         if is_dry:
