@@ -82,7 +82,7 @@ class RunUsage:
 
     def _counts(self) -> Usage:
         completion = self._run.completion
-        usages = [asked.usage for asked in self._run.rounds if asked.is_answered]
+        usages = [tool_round.usage for tool_round in self._run.rounds if tool_round.is_answered]
         usages.append(completion.usage if completion else None)
         return summed([usage or Usage() for usage in usages])
 
@@ -301,7 +301,7 @@ class Run:
         if not count or self.elapsed_s is None or self.ttft_s is None:
             return None
         if self.rounds:
-            waited_s = sum(asked.elapsed_s or 0.0 for asked in self.rounds)
+            waited_s = sum(tool_round.elapsed_s or 0.0 for tool_round in self.rounds)
             return float(count / max(self.elapsed_s - waited_s, 1e-6))
         writing_s = self.elapsed_s - self.ttft_s
         is_streamed = count > 1 and writing_s > 0.01 * self.elapsed_s
@@ -366,7 +366,7 @@ class Run:
             next((c for c in choices if c.index == choice), None),
             status=self.status,
             structure=self.structure,
-            asked=fields.get("response_format"),
+            response_format=fields.get("response_format"),
         )
         if self.status != "running":
             self._parses[key] = found

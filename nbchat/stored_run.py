@@ -128,7 +128,7 @@ def as_dict(
         params=run.params.given(),
         extra=run.params.extra,
         error=None if run.error is None else error_as_dict(run.error),
-        rounds=[_stored_round(asked, write) for asked in run.rounds],
+        rounds=[_stored_round(tool_round, write) for tool_round in run.rounds],
         structure=None if structure is None else _stored_structure(structure),
         completion=None if completion is None else write(completion),
     )
@@ -151,7 +151,7 @@ def facts_of(stored: Mapping[str, Any]) -> dict[str, Any]:
         "messages": _with_media(read.messages, read.media),
         "params": _params(read.params, read.extra),
         "error": None if read.error is None else error_of(read.error),
-        "rounds": [_round(asked) for asked in read.rounds],
+        "rounds": [_round(tool_round) for tool_round in read.rounds],
         "structure": None if read.structure is None else _structure(read.structure),
         "completion": None if read.completion is None else Completion.from_dict(read.completion),
     }
@@ -216,9 +216,13 @@ def _structure(stored: _Structure) -> Structure:
     )
 
 
-def _stored_round(asked: Round, write: Callable[[Completion], dict[str, Any]]) -> _Round:
+def _stored_round(tool_round: Round, write: Callable[[Completion], dict[str, Any]]) -> _Round:
     return _Round(
-        asked.message, asked.calls, write(asked.completion), asked.is_answered, asked.elapsed_s
+        tool_round.message,
+        tool_round.calls,
+        write(tool_round.completion),
+        tool_round.is_answered,
+        tool_round.elapsed_s,
     )
 
 

@@ -117,7 +117,7 @@ class _Way(NamedTuple):
     executions: Sequence[Execution]
 
 
-class _Asked(NamedTuple):
+class _Question(NamedTuple):
     """What is asked for, and where."""
 
     run: Run
@@ -316,7 +316,7 @@ def start(
     # the embedded model may have another address by the time that it is asked
     draft = msgspec.structs.replace(draft, profile=LOCAL if found.name == LOCAL else found)
     n_new = next((params[name] for name in _LIMITS if name in params), None)
-    way = _way(_Asked(run, place, option, draft, n_new, n, found), method)
+    way = _way(_Question(run, place, option, draft, n_new, n, found), method)
     for execution in way.executions:
         execution.run.vocab_size = run.vocab_size
     return Started(run, choice, place, way)
@@ -335,19 +335,19 @@ def _draft(run: Run, params: dict[str, Any], profile: Any) -> Draft:
     )
 
 
-def _way(asked: _Asked, method: Method | None) -> _Way:
+def _way(question: _Question, method: Method | None) -> _Way:
     if method == "resampling":
-        return _resampled(asked, "You asked for it.")
-    is_by_ids = kind_of(asked.profile) == "llama.cpp"
+        return _resampled(question, "You asked for it.")
+    is_by_ids = kind_of(question.profile) == "llama.cpp"
+    server = f"{question.profile.name} at {question.profile.base_url}"
     if method in ("exact", "prefill") and not is_by_ids:
         raise NotAvailableError(
-            f'method is "{method}", which servers of llama.cpp alone can do: {asked.profile.name} '
-            f"at {asked.profile.base_url} is none."
+            f'method is "{method}", which servers of llama.cpp alone can do: {server} is none.'
         )
     why = ""
     if is_by_ids and method != "text":
         try:
-            way = _by_token_ids(asked, decodes=method != "prefill")
+            way = _by_token_ids(question, decodes=method != "prefill")
         except NotExact as reason:
             if method is not None:
                 raise NotAvailableError(f"There is no such branch: {reason}.") from None
@@ -356,28 +356,27 @@ def _way(asked: _Asked, method: Method | None) -> _Way:
             if method == "exact" and way.method != "exact":
                 raise NotAvailableError(f"There is no exact branch here. {way.label}")
             return way
-    known = continuation(asked.profile, asked.run.params.given().get("model"))
+    known = continuation(question.profile, question.run.params.given().get("model"))
     if known.continuation:
-        return _by_text(asked, known, why)
+        return _by_text(question, known, why)
     if method == "text":
         raise NotAvailableError(
-            f'method is "text", but {asked.profile.name} at {asked.profile.base_url} goes on with '
-            "no reply that was begun."
+            f'method is "text", but {server} goes on with no reply that was begun.'
         )
-    return _resampled(asked, f"This server goes on with no reply that was begun.{why}")
+    return _resampled(question, f"This server goes on with no reply that was begun.{why}")
 
 
-def _by_token_ids(asked: _Asked, *, decodes: bool) -> _Way:
-    run, place = asked.run, asked.position
-    client = client_of(asked.profile)
-    made = exact(client, run, place, asked.option, decodes=decodes)
-    n_slots = native.n_slots(client) if decodes and asked.n > 1 else 1
+def _by_token_ids(question: _Question, *, decodes: bool) -> _Way:
+    run, place = question.run, question.position
+    client = client_of(question.profile)
+    made = exact(client, run, place, question.option, decodes=decodes)
+    n_slots = native.n_slots(client) if decodes and question.n > 1 else 1
 
     def source(number: int) -> Source:
         prefix = msgspec.structs.replace(made.prefix, slot=number % n_slots) if decodes else None
         return FromTokenIds(made.beginning, made.ids, prefix)
 
-    executions = _going_on(asked, made.beginning, source, made.n_begun, ends=made.ends)
+    executions = _going_on(question, made.beginning, source, made.n_begun, ends=made.ends)
     method: Method = "exact" if made.is_exact else "prefill"
     # a grammar begins at its beginning, and the rest of a text does not
     lost = [form for form in _FORMS if form in {**run.params.given(), **run.params.extra}]
@@ -405,18 +404,18 @@ def _label_of(made: Exact, place: Position) -> str:
     )
 
 
-def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
+def _by_text(question: _Question, known: Probe, why: str) -> _Way:
     from nbchat.frames.token_texts import is_control
 
-    place, option = asked.position, asked.option
+    place, option = question.position, question.option
     beginning = _whole_characters(place, option)
     beginning.repeats = bool(known.continuation_repeats)
     ends = not option.data or is_control(option.token)
     source = FromText(beginning, known.continuation_extra)
-    executions = _going_on(asked, beginning, lambda _: source, place.position + 1, ends=ends)
+    executions = _going_on(question, beginning, lambda _: source, place.position + 1, ends=ends)
     for execution in executions:
         execution.run.notes.append(
-            f"branch by text of run {asked.run.id} at token {place.position}"
+            f"branch by text of run {question.run.id} at token {place.position}"
         )
     label = (
         f"By text: {_where(beginning, place)}; the server goes on with the text so far, and may "
@@ -426,7 +425,7 @@ def _by_text(asked: _Asked, known: Probe, why: str) -> _Way:
 
 
 def _going_on(
-    asked: _Asked,
+    question: _Question,
     beginning: Beginning,
     source_of: Callable[[int], Source],
     n_begun: int,
@@ -434,7 +433,7 @@ def _going_on(
     ends: bool,
 ) -> list[Execution]:
     """Give the runs that go on from a beginning; where it `ends` the reply, they are over."""
-    drafts, is_over = asked.drafts(n_begun)
+    drafts, is_over = question.drafts(n_begun)
     over = Ended(beginning, "stop" if ends else "length") if ends or is_over else None
     executions = executions_of(
         drafts, by="branch", source_of=lambda number: over or source_of(number)
@@ -444,14 +443,14 @@ def _going_on(
     return executions
 
 
-def _resampled(asked: _Asked, why: str) -> _Way:
-    drafts, _ = asked.drafts(0)
+def _resampled(question: _Question, why: str) -> _Way:
+    drafts, _ = question.drafts(0)
     executions = executions_of(drafts, by="branch", source_of=lambda _: FROM_SERVER)
     for execution in executions:
-        execution.run.notes.append(f"drawn anew for a branch of run {asked.run.id}")
-    drawn = f"{asked.n} replies were" if asked.n > 1 else "1 reply was"
+        execution.run.notes.append(f"drawn anew for a branch of run {question.run.id}")
+    drawn = f"{question.n} replies were" if question.n > 1 else "1 reply was"
     label = f"By resampling: {drawn} drawn anew from the start. {why}"
-    return _Way("resampling", asked.option, label, executions)
+    return _Way("resampling", question.option, label, executions)
 
 
 def _where(beginning: Beginning, place: Position) -> str:

@@ -45,7 +45,7 @@ class Class(msgspec.Struct, frozen=True):
     logprob_neutral: float = nan
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class _Task(msgspec.Struct, frozen=True):
     """The prompts as messages and as text, and the text of each label."""
 
     messages: list[list[dict[str, Any]]]
@@ -112,8 +112,8 @@ def classify(
     """
     _check_word("method", method, get_args(Method))
     _check_word("per", per, get_args(Per))
-    asked = _asked(prompts, labels, system)
-    right = _truth(truth, asked)
+    task = _task(prompts, labels, system)
+    right = _truth(truth, task)
     base = Draft(
         profile=profile,
         fields={"model": model} if model else {},
@@ -122,10 +122,10 @@ def classify(
         max_retries=max_retries,
     )
     if method == "first_token":
-        found = _by_first_token(asked, top_logprobs, base, at_once)
+        found = _by_first_token(task, top_logprobs, base, at_once)
     else:
         found = _by_score(
-            asked, _messages(neutral, system) if method == "pmi" else None, per, base, at_once
+            task, _messages(neutral, system) if method == "pmi" else None, per, base, at_once
         )
     from nbchat.frames.scored import classes
 
@@ -133,14 +133,14 @@ def classify(
 
 
 def _by_score(
-    asked: _Asked,
+    task: _Task,
     neutral: list[dict[str, Any]] | None,
     per: Per,
     base: Draft,
     at_once: int,
 ) -> list[Class]:
-    replies = list(asked.labels.values())
-    conversations = [*asked.messages, *([neutral] if neutral is not None else [])]
+    replies = list(task.labels.values())
+    conversations = [*task.messages, *([neutral] if neutral is not None else [])]
     pairs = [(messages, reply) for messages in conversations for reply in replies]
     with_end = _one_begins_another(replies)
     n = len(replies)
@@ -149,14 +149,14 @@ def _by_score(
     neutral_sums = sums[-n:] if neutral is not None else [0.0] * n
     sizes = [_size(score, per, with_end=with_end) for score in scores[:n]]
     found = []
-    for number, text in enumerate(asked.texts):
-        own = dict(zip(asked.labels, sums[number * n : (number + 1) * n], strict=True))
+    for number, text in enumerate(task.texts):
+        own = dict(zip(task.labels, sums[number * n : (number + 1) * n], strict=True))
         weights = {
-            label: (own[label] - neutral_sums[i]) / sizes[i] for i, label in enumerate(asked.labels)
+            label: (own[label] - neutral_sums[i]) / sizes[i] for i, label in enumerate(task.labels)
         }
         probs = class_probabilities(weights).probability
         coverage = class_probabilities(own).coverage
-        for i, label in enumerate(asked.labels):
+        for i, label in enumerate(task.labels):
             n_tokens = len(scores[i].logprobs) + with_end
             prob = probs[label]
             found.append(
@@ -194,24 +194,24 @@ def _one_begins_another(replies: Sequence[str]) -> bool:
     )
 
 
-def _by_first_token(asked: _Asked, top: int | str, base: Draft, at_once: int) -> list[Class]:
+def _by_first_token(task: _Task, top: int | str, base: Draft, at_once: int) -> list[Class]:
     found = []
-    replies = list(asked.labels.values())
-    for number, masses in enumerate(first_tokens(asked.messages, replies, top, base, at_once)):
+    replies = list(task.labels.values())
+    for number, masses in enumerate(first_tokens(task.messages, replies, top, base, at_once)):
         total = sum(mass.sure + mass.share for mass in masses)
-        for label, mass in zip(asked.labels, masses, strict=True):
+        for label, mass in zip(task.labels, masses, strict=True):
             own = mass.sure + mass.share
             prob, low, high = (
                 value / total if total else nan for value in (own, mass.sure, mass.most)
             )
             logprob = log(own) if own else nan
             found.append(
-                Class(number, asked.texts[number], label, logprob, 1, prob, low, high, total)
+                Class(number, task.texts[number], label, logprob, 1, prob, low, high, total)
             )
     return found
 
 
-def _asked(prompts: Any, labels: Any, system: str | None) -> _Asked:
+def _task(prompts: Any, labels: Any, system: str | None) -> _Task:
     is_one = isinstance(prompts, (str, dict)) or (
         isinstance(prompts, list) and bool(prompts) and all(isinstance(m, dict) for m in prompts)
     )
@@ -226,7 +226,7 @@ def _asked(prompts: Any, labels: Any, system: str | None) -> _Asked:
             f"labels is {shown(labels)}, but must be {rule}.", field="labels", rule=rule
         )
     messages = [_messages(prompt, system) for prompt in each]
-    return _Asked(messages, [_text_of(m) for m in messages], replies)
+    return _Task(messages, [_text_of(m) for m in messages], replies)
 
 
 def _messages(prompt: Any, system: str | None) -> list[dict[str, Any]]:
@@ -239,17 +239,17 @@ def _text_of(messages: list[dict[str, Any]]) -> str:
     return content if isinstance(content, str) else shown(content)
 
 
-def _truth(truth: Any, asked: _Asked) -> list[str | None] | None:
+def _truth(truth: Any, task: _Task) -> list[str | None] | None:
     if truth is None:
         return None
     told = [truth] if isinstance(truth, str) else list(truth)
     right = [label if isinstance(label, str) else None for label in told]
-    if len(right) != len(asked.texts):
-        rule = f"a label for each of the {len(asked.texts)} prompts, and there are {len(right)}"
+    if len(right) != len(task.texts):
+        rule = f"a label for each of the {len(task.texts)} prompts, and there are {len(right)}"
         raise CheckError(f"truth must have {rule}.", field="truth", rule=rule)
-    unknown = [label for label in right if label is not None and label not in asked.labels]
+    unknown = [label for label in right if label is not None and label not in task.labels]
     if unknown:
-        rule = f"one of the labels ({', '.join(map(shown, asked.labels))})"
+        rule = f"one of the labels ({', '.join(map(shown, task.labels))})"
         raise CheckError(
             f"truth has {shown(unknown[0])}, which is not {rule}.",
             field="truth",

@@ -57,21 +57,21 @@ def first_tokens(
         )
         for messages in conversations
     ]
-    asked = executions_of(drafts, by="classify")
-    runs = answered(asked, needs="all", at_once=at_once, progress=("classifying", "prompt"))
+    executions = executions_of(drafts, by="classify")
+    runs = answered(executions, needs="all", at_once=at_once, progress=("classifying", "prompt"))
     return [_masses(_options(run), labels) for run in runs]
 
 
 def _fields(profile: Profile, fields: dict[str, Any], top: int | str) -> dict[str, Any]:
     # at 1 the log probabilities are those of the model even where they come after temperature
     plain = {"max_tokens": 1, "temperature": 1, "logprobs": True, "stream": False}
-    asked = {**fields, **plain, "top_logprobs": top}
+    params = {**fields, **plain, "top_logprobs": top}
     if kind_of(profile) == "llama.cpp":
         # a token that begins a character is held back, and its row with it: write a whole one
         whole = native.tokenized(client_of(profile), "a")[0].id
-        asked["logit_bias"] = {str(whole): 100}
+        params["logit_bias"] = {str(whole): 100}
         vocabulary_size_of(profile)
-    return asked
+    return params
 
 
 def _options(run: Run) -> list[Option]:

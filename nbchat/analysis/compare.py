@@ -99,8 +99,8 @@ def compare(
     """
     _check_use((a, b), prompt, messages, params)
     sides = [_side(value, prompt, messages, params) for value in (a, b)]
-    asked = executions_of([side for side in sides if not isinstance(side, Run)], by="compare")
-    made = iter(answered(asked, needs="all", at_once=at_once))
+    executions = executions_of([side for side in sides if not isinstance(side, Run)], by="compare")
+    made = iter(answered(executions, needs="all", at_once=at_once))
     one, other = (side if isinstance(side, Run) else next(made) for side in sides)
     comparison = Comparison(one, other, choice)
     comparison.frame()  # an error belongs here, and not where it is shown

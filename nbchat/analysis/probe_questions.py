@@ -134,7 +134,7 @@ class Asking:
         if begun:
             messages.append({"role": "assistant", "content": begun})
         limit = {self._limit: most + _THINKING * self._thinks}
-        asked = prepare(
+        prepared = prepare(
             Draft(
                 messages=messages,
                 fields={**self._basics, **limit, **fields},
@@ -143,7 +143,9 @@ class Asking:
             )
         )
         chunks: list[Chunk] = []
-        stream = self._client.start(asked.messages, asked.params, streams=streams, max_retries=1)
+        stream = self._client.start(
+            prepared.messages, prepared.params, streams=streams, max_retries=1
+        )
         try:
             with stream:
                 chunks.extend(stream)

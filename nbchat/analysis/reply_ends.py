@@ -59,13 +59,13 @@ class WithEnds:
         known = _row(table, place)
         missing = [end for end in self._ends if end not in known]
         if missing:
-            known |= self._asked_for(missing, completion, order)
+            known |= self._unlisted(missing, completion, order)
         logprobs = [known.get(end, nan) for end in self._ends]
         if logprobs and all(map(is_known, logprobs)):
             most = max(logprobs)
             self.logprob = most + log(sum(exp(value - most) for value in logprobs))
 
-    def _asked_for(
+    def _unlisted(
         self, ends: Sequence[int], completion: Completion, order: Order
     ) -> dict[int | None, float]:
         client, fields = client_of(order.profile), order.fields

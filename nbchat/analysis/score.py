@@ -214,13 +214,13 @@ def scores_of(
         is_plain = prompt is None and all(map(is_whole, own))
         source: Source = FROM_SERVER if is_plain else FromPieces(own, size or 1, prompt)
         sources.append(WithEnds(source, own, ends, prompt))
-    asked = executions_of(drafts, by="score", source_of=sources.__getitem__)
-    for execution, (messages, _) in zip(asked, pairs, strict=True):
+    executions = executions_of(drafts, by="score", source_of=sources.__getitem__)
+    for execution, (messages, _) in zip(executions, pairs, strict=True):
         execution.run.vocab_size = size
         if messages is None:
             execution.run.messages = []
             execution.run.notes.append(_ALONE)
-    runs = answered(asked, needs="all", at_once=at_once, progress=_PROGRESS)
+    runs = answered(executions, needs="all", at_once=at_once, progress=_PROGRESS)
     return [
         msgspec.structs.replace(
             _score(text, run, len(tokens[text]), tokens[text]), end_logprob=source.logprob
@@ -238,8 +238,8 @@ def _by_prompt(
         msgspec.structs.replace(base, messages=messages, fields=fields) for messages, _ in pairs
     ]
     sources = [FromPromptLogprobs(text) for _, text in pairs]
-    asked = executions_of(drafts, by="score", source_of=sources.__getitem__)
-    runs = answered(asked, needs="all", at_once=at_once, progress=_PROGRESS)
+    executions = executions_of(drafts, by="score", source_of=sources.__getitem__)
+    runs = answered(executions, needs="all", at_once=at_once, progress=_PROGRESS)
     for run, source in zip(runs, sources, strict=True):
         run.n_begun = source.n_begun
     return [

@@ -141,8 +141,10 @@ def uncertainty(
     fields = with_defaults(params, temperature=1.0, logprobs=True)
     seeds = [{} if seed is None else {"seed": seed + number} for number in range(samples)]
     drafts = [draft_of_arguments(prompt, messages, fields | own, by="uncertainty") for own in seeds]
-    asked = executions_of(drafts, by="uncertainty")
-    return _of(answered(asked, needs="some", at_once=at_once, warning=UncertaintyWarning), same)
+    executions = executions_of(drafts, by="uncertainty")
+    return _of(
+        answered(executions, needs="some", at_once=at_once, warning=UncertaintyWarning), same
+    )
 
 
 def _of(runs: list[Run], same: Same | None) -> Uncertainty:

@@ -260,7 +260,7 @@ def _named(value: Any, keys: tuple[str, ...], path: str) -> Iterator[Offence]:
 
 def _unanswered(messages: list[dict[str, Any]]) -> Iterator[Offence]:
     waiting: list[str] = []
-    asked = ""
+    path = ""
     for place, message in enumerate([*messages, {"role": "end"}]):
         if message["role"] == "tool":
             waiting = [name for name in waiting if name != message["tool_call_id"]]
@@ -269,10 +269,10 @@ def _unanswered(messages: list[dict[str, Any]]) -> Iterator[Offence]:
             rule = (
                 f"must be followed by a tool message for each call; missing: {', '.join(waiting)}"
             )
-            sentence = f"{asked} {rule}."
-            yield Offence(path=asked, value=waiting, rule=rule, sentence=sentence)
+            sentence = f"{path} {rule}."
+            yield Offence(path=path, value=waiting, rule=rule, sentence=sentence)
             return
-        asked = f"messages[{place}].tool_calls"
+        path = f"messages[{place}].tool_calls"
         calls = message.get("tool_calls") if message["role"] == "assistant" else None
         waiting = [call["id"] for call in calls or ()]
 

@@ -10,18 +10,18 @@ _VERSION = re.compile(
 )
 
 
-def is_asked_model(asked: str, answered: str) -> bool:
+def is_requested_model(requested: str, answered: str) -> bool:
     """Tell whether an answer's model is the one asked for, or a dated version of it.
 
     A publisher before the name (``openai/gpt-4o``) may be left out by whoever answers. Any other
     difference is another model: ``gpt-4o-mini`` is no version of ``gpt-4o``.
     """
-    return any(_is_version(each, answered) for each in (asked, asked.rpartition("/")[2]))
+    return any(_is_version(each, answered) for each in (requested, requested.rpartition("/")[2]))
 
 
-def _is_version(asked: str, answered: str) -> bool:
-    asked, answered = asked.casefold(), answered.casefold()
-    if asked == answered:
+def _is_version(requested: str, answered: str) -> bool:
+    requested, answered = requested.casefold(), answered.casefold()
+    if requested == answered:
         return True
-    alias = re.sub(r"[-:]latest$", "", asked)
+    alias = re.sub(r"[-:]latest$", "", requested)
     return answered.startswith(alias) and bool(_VERSION.fullmatch(answered[len(alias) :]))

@@ -39,8 +39,8 @@ def _breaks(fields: Given, name: str, rule: str) -> Offence:
 
 
 def _logprobs(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
-    is_asked = fields.get("logprobs") is True or "logprobs" in elsewhere
-    if "top_logprobs" in fields and not is_asked:
+    has_logprobs = fields.get("logprobs") is True or "logprobs" in elsewhere
+    if "top_logprobs" in fields and not has_logprobs:
         yield _breaks(fields, "top_logprobs", "needs logprobs: true")
 
 

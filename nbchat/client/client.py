@@ -154,9 +154,9 @@ class Client:
         Raise `ApiError` where the server has no such address. Bytes that are not whole
         characters stand as ``\\xNN``.
         """
-        asked = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
+        body = {"content": text, "add_special": False, "parse_special": False, "with_pieces": True}
         return http_answers.token_pieces(
-            self.ask(f"{self.profile.root_url}/tokenize", asked, timeout_s)
+            self.ask(f"{self.profile.root_url}/tokenize", body, timeout_s)
         )
 
     def ask(

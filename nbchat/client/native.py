@@ -86,9 +86,9 @@ def _models(client: Client) -> Any:
 
 def templated(client: Client, messages: Sequence[Any], fields: Mapping[str, Any]) -> str:
     """Give the prompt that llama.cpp makes of a chat request with these fields."""
-    asked = {n: v for n, v in fields.items() if n not in _NOT_OF_THE_TEMPLATE}
+    known = {n: v for n, v in fields.items() if n not in _NOT_OF_THE_TEMPLATE}
     data = client.ask(
-        f"{client.profile.root_url}/apply-template", {**asked, "messages": list(messages)}
+        f"{client.profile.root_url}/apply-template", {**known, "messages": list(messages)}
     )
     try:
         return str(_json(data)["prompt"])
@@ -100,13 +100,13 @@ def tokenized(
     client: Client, text: str, *, parses_special: bool = False, adds_special: bool = False
 ) -> list[Token]:
     """Give llama.cpp's tokens of a text; `parses_special` reads control tokens in it as such."""
-    asked = {
+    body = {
         "content": text,
         "add_special": adds_special,
         "parse_special": parses_special,
         "with_pieces": True,
     }
-    data = client.ask(f"{client.profile.root_url}/tokenize", asked)
+    data = client.ask(f"{client.profile.root_url}/tokenize", body)
     return [Token(number, piece) for number, piece in http_answers.token_bytes(data)]
 
 
@@ -139,7 +139,7 @@ def written(
     further fields. The log probabilities are those of the model: neither a grammar nor a bias
     is in them.
     """
-    asked: dict[str, Any] = {
+    body: dict[str, Any] = {
         "prompt": list(ids),
         "max_tokens": n_tokens,
         "temperature": 0,
@@ -147,7 +147,7 @@ def written(
         **({"model": model} if model else {}),
         **more,
     }
-    data = client.ask(client.profile.completions_url, asked, timeout_s=600.0)
+    data = client.ask(client.profile.completions_url, body, timeout_s=600.0)
     try:
         answer = decode_chunk(data)
         choice = (answer.choices or [])[0]
@@ -221,10 +221,10 @@ _FORCING = 1e6
 _MOST_ENDS = 32
 
 
-def vllm_tokens(client: Client, model: str | None, **asked: Any) -> list[int]:
+def vllm_tokens(client: Client, model: str | None, **source: Any) -> list[int]:
     """Give vLLM's token ids of a text (``prompt``) or of a chat (``messages``)."""
     named = {"model": model} if model else {}
-    data = client.ask(f"{client.profile.root_url}/tokenize", {**named, **asked})
+    data = client.ask(f"{client.profile.root_url}/tokenize", {**named, **source})
     try:
         return [int(number) for number in _json(data)["tokens"]]
     except (LookupError, TypeError, ValueError):

@@ -102,7 +102,7 @@ def reason_of(status: int) -> str:
     return _REASONS.get(status, f"server error {status}" if status >= 500 else f"status {status}")
 
 
-def asked_delay_s(headers: Mapping[str, str], now_s: float) -> float | None:
+def delay_of_server_s(headers: Mapping[str, str], now_s: float) -> float | None:
     """Give the seconds that the server asks to wait, None where it does not.
 
     Reads ``retry-after-ms``, then ``Retry-After`` as seconds or as an HTTP date. `now_s` is

@@ -269,21 +269,21 @@ class Stream:
             if not retry.is_retryable(error.status or 0, headers, error.code):
                 return None
             reason = retry.reason_of(error.status or 0)
-            asked = retry.asked_delay_s(headers, time.time())
+            delay_s = retry.delay_of_server_s(headers, time.time())
         elif isinstance(error, ConnectError):
-            reason, asked = "no connection", None
+            reason, delay_s = "no connection", None
         elif isinstance(error, StreamCutError):
-            reason, asked = "connection lost", None
+            reason, delay_s = "connection lost", None
         elif isinstance(error, StreamError):
             status = error.status or retry.status_of(error.code, error.type)
             if status is None or not retry.is_retryable(status, {}, error.code):
                 return None
-            reason, asked = retry.reason_of(status), None
+            reason, delay_s = retry.reason_of(status), None
         else:
             return None
-        if asked is not None and asked > self._client.max_wait_s:
+        if delay_s is not None and delay_s > self._client.max_wait_s:
             return None
-        seconds = retry.backoff_s(retries) if asked is None else asked
+        seconds = retry.backoff_s(retries) if delay_s is None else delay_s
         return retry.Wait(seconds, reason, retries + 2, self._max_retries + 1)
 
 
@@ -292,6 +292,6 @@ def most_bytes(body: Mapping[str, Any], usual: int) -> int:
 
     `usual` is for the 20 of the reference; a whole vocabulary of them is megabytes for each token.
     """
-    asked = [body.get("top_logprobs"), body.get("logprobs")]
-    most = max((n for n in asked if isinstance(n, int)), default=0)
+    counts = [body.get("top_logprobs"), body.get("logprobs")]
+    most = max((n for n in counts if isinstance(n, int)), default=0)
     return usual * max(1, -(-most // 20))

@@ -83,7 +83,7 @@ def _apart(
     messages: list[dict[str, Any]],
 ) -> tuple[str | None, list[dict[str, Any]], str, list[str]]:
     """Give what ``--system``, ``--messages``, the body and its attachments can say of them."""
-    last = _asked(messages[-1], is_first=len(messages) == 1) if messages else None
+    last = _prompt(messages[-1], is_first=len(messages) == 1) if messages else None
     prompt, attached = last or ("", [])
     rest = messages if last is None else messages[:-1]
     # a system message alone is nothing to send for a magic
@@ -93,7 +93,7 @@ def _apart(
     return system, rest[1:], prompt, attached
 
 
-def _asked(message: Mapping[str, Any], *, is_first: bool) -> tuple[str, list[str]] | None:
+def _prompt(message: Mapping[str, Any], *, is_first: bool) -> tuple[str, list[str]] | None:
     """Give the body and the flags that make a message again; None where there are none."""
     prompt = _text(message, "user")
     if prompt is not None:

@@ -49,9 +49,9 @@ def problems(draft: Draft, model: str | None = None) -> list[Problem]:
     fields = {
         name: value
         for name, value in described.fields.items()
-        if not any(step.is_asked({name: value}) for step in (logit_bias, full_vocabulary))
+        if not any(step.is_needed({name: value}) for step in (logit_bias, full_vocabulary))
     }
-    if full_vocabulary.is_asked(described.fields):
+    if full_vocabulary.is_needed(described.fields):
         fields["top_logprobs"] = 1  # the rules between fields hold for it all the same
     found = all_offences(fields, extra=described.extra)
     found.extend(message_offences(described.messages))

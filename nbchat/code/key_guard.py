@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from nbchat.client.profiles import environment, keys_in_use
 from nbchat.errors import MagicUsageError
 from nbchat.redact import looks_like_key
-from nbchat.session.settings import asked_keys
+from nbchat.session.settings import typed_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,7 +54,7 @@ def refuse_keys(line: str, variables: Mapping[str, str] | None = None) -> None:
         raise MagicUsageError(_SENTENCE)
     found = environment() if variables is None else variables
     known = {value for name, value in found.items() if _KEY_VARIABLE.search(name)}
-    if any(len(key) >= _SHORTEST and key in line for key in known | keys_in_use() | asked_keys()):
+    if any(len(key) >= _SHORTEST and key in line for key in known | keys_in_use() | typed_keys()):
         raise MagicUsageError(_SENTENCE)
 
 

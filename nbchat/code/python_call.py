@@ -44,13 +44,13 @@ def _messages(messages: list[dict[str, Any]]) -> dict[str, Any]:
     """Give what the user says as the prompt, where there is no more than that and a system."""
     *before, last = messages or [{}]
     system = before[0] if len(before) == 1 else {}
-    asked = _asked(last)
-    if asked is None or (before and not _is_text_of("system", system)):
+    prompt = _prompt(last)
+    if prompt is None or (before and not _is_text_of("system", system)):
         return {"messages": with_calls(messages)}
-    return {**asked, **({"system": system["content"]} if before else {})}
+    return {**prompt, **({"system": system["content"]} if before else {})}
 
 
-def _asked(message: dict[str, Any]) -> dict[str, Any] | None:
+def _prompt(message: dict[str, Any]) -> dict[str, Any] | None:
     """Give what the user says, and what is attached to it, as arguments; None where none fit."""
     if _is_text_of("user", message):
         return {"": message["content"]}

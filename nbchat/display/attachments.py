@@ -62,13 +62,13 @@ def item_of(part: Any) -> Item | None:
 
 
 def _items(messages: Sequence[Any]) -> Iterator[Item]:
-    for message in _last_asked(messages):
+    for message in _last_of_user(messages):
         content = message.get("content")
         items = map(item_of, content if isinstance(content, list) else ())
         yield from (item for item in items if item is not None)
 
 
-def _last_asked(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
+def _last_of_user(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
     """Give the user's messages that no reply stands between, the last ones of all."""
     found: list[Mapping[str, Any]] = []
     for message in reversed(messages):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbchat.api.model_names import is_asked_model
+from nbchat.api.model_names import is_requested_model
 from nbchat.display.characters import visible
 from nbchat.display.fragments import escaped, grey_html
 from nbchat.display.inline_reasoning import without_inline_reasoning
@@ -50,10 +50,10 @@ def _facts(run: ShownRun) -> list[tuple[str, str]]:
 
 def _model(run: ShownRun) -> str:
     """Name who answered, and who was asked where that is another."""
-    asked, answered = getattr(run, "model_asked", None), run.model
-    if not (asked and answered) or is_asked_model(asked, answered):
+    requested, answered = getattr(run, "model_asked", None), run.model
+    if not (requested and answered) or is_requested_model(requested, answered):
         return answered or run.profile
-    return f"{answered} (asked: {asked})"
+    return f"{answered} (asked: {requested})"
 
 
 def _facts_html(run: ShownRun) -> str:
@@ -122,7 +122,7 @@ def _cost(cost_usd: float | None) -> str:
 
 
 def _call_count(run: ShownRun) -> str:
-    count = sum(len(asked.calls) for asked in run.rounds)
+    count = sum(len(tool_round.calls) for tool_round in run.rounds)
     return f"{count} call{'s' if count > 1 else ''}" if count else ""
 
 

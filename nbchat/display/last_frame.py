@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 def last_frame(page: Page, run: ShownRun) -> list[Show]:
     """Give what is to be shown at the end; where `page` has to be cleared, after that."""
     if page.owns_cell:
-        rounds = [show for asked in run.rounds for show in _round_anew(asked)]
+        rounds = [show for tool_round in run.rounds for show in _round_anew(tool_round)]
         return [*rounds, *_reply_anew(page, run)]
     page = _with_all_rounds(page, len(run.rounds))
     shows = [
         show
-        for asked, past in zip(run.rounds, page.past, strict=False)
-        for show in _round_in_place(asked, past)
+        for tool_round, past in zip(run.rounds, page.past, strict=False)
+        for show in _round_in_place(tool_round, past)
     ]
     if not page.texts:
         return [*shows, *_reply_anew(page, run)]
@@ -76,29 +76,29 @@ def _reply_anew(page: Page, run: ShownRun) -> Iterator[Show]:
     yield from map(Show, bundles)
 
 
-def _text_bundle(asked: ShownRound) -> dict[str, str]:
-    _, text = parted(asked.text)
+def _text_bundle(tool_round: ShownRound) -> dict[str, str]:
+    _, text = parted(tool_round.text)
     return whole_bundle(text) | {"text/plain": visible(text)} if text else {}
 
 
-def _round_anew(asked: ShownRound) -> Iterator[Show]:
-    messages = [c.message for c in without_inline_reasoning(asked.completion.choices)]
+def _round_anew(tool_round: ShownRound) -> Iterator[Show]:
+    messages = [c.message for c in without_inline_reasoning(tool_round.completion.choices)]
     if any(message.reasoning for message in messages):
         yield Show(reasoning_bundle(messages[0]))
-    if text := _text_bundle(asked):
+    if text := _text_bundle(tool_round):
         yield Show(text)
-    yield Show(round_bundle(asked))
+    yield Show(round_bundle(tool_round))
 
 
-def _round_in_place(asked: ShownRound, past: PastRound) -> Iterator[Show]:
-    messages = [c.message for c in without_inline_reasoning(asked.completion.choices)]
-    calls, thought = round_bundle(asked), past.text.thought if past.text is not None else None
+def _round_in_place(tool_round: ShownRound, past: PastRound) -> Iterator[Show]:
+    messages = [c.message for c in without_inline_reasoning(tool_round.completion.choices)]
+    calls, thought = round_bundle(tool_round), past.text.thought if past.text is not None else None
     if thought is not None:
         yield _in_place(thought, reasoning_bundle(messages[0]))
     elif any(message.reasoning for message in messages):
         calls["text/html"] = f"<div>{reasoning_html(messages)}{calls['text/html']}</div>"
         calls["text/plain"] = f"{reasoning_plain(messages)}\n{calls['text/plain']}"
-    if text := _text_bundle(asked):
+    if text := _text_bundle(tool_round):
         yield _in_place(past.text.slot, text) if past.text is not None else Show(text)
     yield _in_place(past.calls, calls)
 

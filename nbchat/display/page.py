@@ -65,11 +65,11 @@ class Page:
         self.is_behind = False
         rounds = [] if run is None else run.rounds
         while len(self.past) < len(rounds):
-            asked = rounds[len(self.past)]
-            is_answered = asked.is_answered  # read before what it has, which may still grow
-            said = without_inline_reasoning(asked.completion.choices)
+            tool_round = rounds[len(self.past)]
+            is_answered = tool_round.is_answered  # read before what it has, which may still grow
+            said = without_inline_reasoning(tool_round.completion.choices)
             yield from self._show_texts(run, said)
-            yield from self._show_calls(round_bundle(asked))
+            yield from self._show_calls(round_bundle(tool_round))
             if not is_answered:
                 return
             self.end_round()
@@ -169,5 +169,5 @@ def choices_of(run: ShownRun | None, *, is_growing: bool = False) -> list[Choice
 
 def _count(run: ShownRun | None, choices: Sequence[Choice]) -> int:
     """Say how many choices there will be."""
-    asked = run.params.given().get("n") if run is not None else None
-    return max(len(choices), asked or 1)
+    n = run.params.given().get("n") if run is not None else None
+    return max(len(choices), n or 1)

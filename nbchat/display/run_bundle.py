@@ -75,10 +75,10 @@ def _whole(run: ShownRun) -> dict[str, str]:
 
 
 def _sections(run: ShownRun) -> Iterator[_Section]:
-    for asked in run.rounds:
-        calls, plain = rounds_html([asked]), rounds_plain([asked])
-        thought = _thought(without_inline_reasoning(asked.completion.choices))
-        _, text = parted(asked.text)
+    for tool_round in run.rounds:
+        calls, plain = rounds_html([tool_round]), rounds_plain([tool_round])
+        thought = _thought(without_inline_reasoning(tool_round.completion.choices))
+        _, text = parted(tool_round.text)
         yield _Section(thought, text, [calls], calls, _stacked(visible(text), plain))
     choices = [] if run.ends_in_calls or run.completion is None else run.completion.choices
     choices = without_inline_reasoning(choices)

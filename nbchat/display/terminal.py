@@ -95,12 +95,12 @@ class PlainReply:
     def _write_rounds(self, run: ShownRun, *, is_end: bool) -> bool:
         """Write the rounds of tool calls that have ended; tell whether one still goes on."""
         while self._n_rounds < len(run.rounds):
-            asked = run.rounds[self._n_rounds]
-            if not is_end and not asked.is_answered:
+            tool_round = run.rounds[self._n_rounds]
+            if not is_end and not tool_round.is_answered:
                 return True
-            self._write_rest(asked.text)
+            self._write_rest(tool_round.text)
             lead = "\n" if self._written else ""
-            self._write(f"{lead}{rounds_plain([asked])}\n")
+            self._write(f"{lead}{rounds_plain([tool_round])}\n")
             self._written = 0
             self._n_rounds += 1
         return False

@@ -19,9 +19,9 @@ _SHORT = 60
 _LONGEST_FRAME = 2_000
 
 
-def round_bundle(asked: ShownRound) -> dict[str, str]:
+def round_bundle(tool_round: ShownRound) -> dict[str, str]:
     """Give the calls of a round as one output (MIME type to text)."""
-    return _bundle([_call_html(call) for call in asked.calls], rounds_plain([asked]))
+    return _bundle([_call_html(call) for call in tool_round.calls], rounds_plain([tool_round]))
 
 
 def asking_bundle(message: ResponseMessage) -> dict[str, str]:
@@ -44,12 +44,12 @@ def is_calling(message: ResponseMessage) -> bool:
 
 def rounds_html(rounds: Sequence[ShownRound]) -> str:
     """Give all calls of these rounds as HTML without line ends, which can stand in Markdown."""
-    return "".join(_call_html(call) for asked in rounds for call in asked.calls)
+    return "".join(_call_html(call) for tool_round in rounds for call in tool_round.calls)
 
 
 def rounds_plain(rounds: Sequence[ShownRound]) -> str:
     """Give all calls of these rounds as text, a line for each."""
-    calls = [call for asked in rounds for call in asked.calls]
+    calls = [call for tool_round in rounds for call in tool_round.calls]
     lines = [f"{call.name}({call.arguments}) → {_outcome(call)}{_time(call)}" for call in calls]
     return visible("\n".join(lines))
 

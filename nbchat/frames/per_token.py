@@ -126,10 +126,10 @@ def most_unseen(
     says nothing of the others, and the one before it is the last of the likeliest.
     """
     smallest = top_k_arrays.smallest(lists.logprobs, lists.offsets)
-    asked = [
+    tops = [
         positions.runs[owner.run].params.given().get("top_logprobs") for owner in positions.owners
     ]
-    most = np.array([k if isinstance(k, int) else np.inf for k in asked], dtype=np.float64)
+    most = np.array([k if isinstance(k, int) else np.inf for k in tops], dtype=np.float64)
     counts = top_k_arrays.known_counts(lists.logprobs, lists.offsets)
     is_behind = in_top & (counts > np.repeat(most, positions.lengths))
     is_behind &= _own_listed(lists, in_top) == smallest

@@ -137,8 +137,8 @@ def _with_references(stored: dict[str, Any], contents: Contents) -> dict[str, An
         **escaped(stored),
         "messages": [contents.of_message(message) for message in stored["messages"]],
         "rounds": [
-            {**escaped(asked), "message": contents.of_message(asked["message"])}
-            for asked in stored["rounds"]
+            {**escaped(tool_round), "message": contents.of_message(tool_round["message"])}
+            for tool_round in stored["rounds"]
         ],
         "structure": None if structure is None else contents.of_schema(structure),
     }
@@ -187,14 +187,14 @@ def _texts(run: Run) -> Iterator[str | None]:
     called = [
         f"{call.name} {call.arguments} {call.result or ''}" for r in run.rounds for call in r.calls
     ]
-    said = [asked.text for asked in run.rounds]
+    said = [tool_round.text for tool_round in run.rounds]
     yield replies[0] if replies else None
-    yield "\n".join(_asked(run.messages))[:_MOST_SEARCHED]
+    yield "\n".join(_of_user(run.messages))[:_MOST_SEARCHED]
     also = [*replies[1:], *refusals, *said, *called, *thoughts]
     yield "\n".join(text for text in also if text)[:_MOST_SEARCHED]
 
 
-def _asked(messages: list[dict[str, Any]]) -> Iterator[str]:
+def _of_user(messages: list[dict[str, Any]]) -> Iterator[str]:
     """Give the texts of the messages since the last reply: the turns before have their own runs."""
     start = 0
     for place, message in enumerate(messages):

@@ -142,22 +142,37 @@ def version_of(connection: sqlite3.Connection, name: str, known: int | None = No
 
     Raise `HistoryError` for the file of another program or of a later nbchat.
     """
-    (found,) = connection.execute("PRAGMA user_version").fetchone()
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    if owner != APPLICATION_ID:
-        (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if owner or n_tables or found:
-            raise HistoryError(
-                f"{name} is a SQLite file of another program: name another one for the history "
-                "(NBCHAT_HISTORY or nbchat.configure(history=...))."
-            )
-    latest = len(STEPS) if known is None else known
-    if found > latest:
+    version, owner, n_tables = _facts(connection)
+    if owner != APPLICATION_ID and (owner or n_tables or version):
         raise HistoryError(
-            f"{name} was written by a later nbchat (its schema is {found}, this one knows "
+            f"{name} is a SQLite file of another program: name another one for the history "
+            "(NBCHAT_HISTORY or nbchat.configure(history=...))."
+        )
+    latest = len(STEPS) if known is None else known
+    if version > latest:
+        raise HistoryError(
+            f"{name} was written by a later nbchat (its schema is {version}, this one knows "
             f"{latest}): update nbchat, or name another file for the history."
         )
-    return int(found)
+    return version
+
+
+def _facts(connection: sqlite3.Connection) -> tuple[int, int, int]:
+    """Give a file's schema version, its owner's number and its count of tables.
+
+    All as of one moment: another process may begin the same file between two reads.
+    """
+    is_alone = not connection.in_transaction
+    if is_alone:
+        connection.execute("BEGIN")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    finally:
+        if is_alone:
+            connection.rollback()
+    return version, owner, n_tables
 
 
 def migrate(connection: sqlite3.Connection, name: str, steps: Sequence[Step] | None = None) -> None:

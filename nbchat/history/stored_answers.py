@@ -112,7 +112,7 @@ def run_of_answer(answer: Any, request: Mapping[str, Any] | None = None) -> Run:
     Its id and time come from the answer, so that read twice it is the same run.
     """
     completion = read_answer(answer)
-    messages, params = _asked(request or {})
+    messages, params = _of_body(request or {})
     run = Run.from_completion(completion, messages=messages, params=params)
     _name_by_content(run, completion.to_dict(), completion.created)
     return run
@@ -149,13 +149,13 @@ def run_of_chunks(chunks: Iterable[Mapping[str, Any]]) -> Run:
 def _run_of_pair(found: Mapping[str, Any], response: Mapping[str, Any]) -> Run:
     """Make a run of a line of a batch's output, or of a request kept beside its answer."""
     body = as_mapping(response.get("body", response))
-    asked = found.get("request") or found.get("body") or {}
-    request = asked.get("body", asked) if isinstance(asked, Mapping) else {}
+    line = found.get("request") or found.get("body") or {}
+    request = line.get("body", line) if isinstance(line, Mapping) else {}
     status = response.get("status_code")
     if not is_answer(body):
         error = body.get("error", body) if isinstance(body, Mapping) else body
         run = _failed(found.get("error") or error, status, found)
-        run.messages, run.params = _asked(request)
+        run.messages, run.params = _of_body(request)
     else:
         run = run_of_answer(body, request)
     run.request_id = response.get("request_id") or run.request_id
@@ -182,7 +182,7 @@ def _failed(error: Any, status: Any, found: Mapping[str, Any]) -> Run:
     return run
 
 
-def _asked(request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], ChatParams]:
+def _of_body(request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], ChatParams]:
     """Read a request's body: its messages, and its other fields unchecked, as they were sent."""
     sent = request.get("messages")
     messages = [dict(m) for m in sent if isinstance(m, Mapping)] if isinstance(sent, list) else []

@@ -85,9 +85,9 @@ def _run(
         [number],
     ):
         tables.setdefault(answer, {})[place, channel] = columns
-    for at, asked in enumerate(run.rounds):
+    for at, tool_round in enumerate(run.rounds):
         if at in tables:
-            asked.completion = with_tables(asked.completion, tables[at], unpacked)
+            tool_round.completion = with_tables(tool_round.completion, tables[at], unpacked)
     last = len(run.rounds)
     if run.completion is not None and last in tables:
         run.completion = with_tables(run.completion, tables[last], unpacked)

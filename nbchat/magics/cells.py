@@ -26,7 +26,7 @@ class Cells:
         self._source: str | None = None
         self._request_id: str | None = None
         self._depth = 0
-        self._asked = 0
+        self._n_requests = 0
 
     def start(self) -> None:
         """Begin to listen."""
@@ -43,8 +43,8 @@ class Cells:
 
         The second magic of a cell has another key than the first.
         """
-        number = self._asked
-        self._asked += 1
+        number = self._n_requests
+        self._n_requests += 1
         return None if self._cell_id is None else (self._cell_id, number)
 
     def is_alone(self, names: set[str]) -> bool:
@@ -64,7 +64,7 @@ class Cells:
         if self._depth == 1:
             self._cell_id = getattr(info, "cell_id", None)
             self._source = info.raw_cell
-            self._asked = 0
+            self._n_requests = 0
             begin_cell()
             deleted = _parent(self._shell).get("metadata", {}).get("deletedCells")
             if deleted:

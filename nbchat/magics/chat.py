@@ -153,7 +153,7 @@ class ChatMagic:
         # what functions print, and a warning, would be cleared away with the frames of the reply
         is_noisy = prepared.toolbox or {"functions", "function_call"} & draft.fields.keys()
         is_alone = self._cells.is_alone(self.names) and not is_noisy
-        watcher = display.watch(owns_cell=is_alone, sent=prepared.asked)
+        watcher = display.watch(owns_cell=is_alone, sent=prepared.new_messages)
         try:
             with watcher:
                 session.execute(prepared, watcher=watcher)

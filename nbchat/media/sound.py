@@ -179,8 +179,8 @@ def sound_of(message: ResponseMessage, params: ChatParams) -> Audio | None:
     text = sent.get("data") if sent else None
     if not sent or not isinstance(text, str) or not text:
         return None
-    asked: Any = {**params.given(), **params.extra}.get("audio")
-    wanted = asked.get("format") if isinstance(asked, dict) else None
+    audio: Any = {**params.given(), **params.extra}.get("audio")
+    wanted = audio.get("format") if isinstance(audio, dict) else None
     name, expires_at, said = (sent.get(key) for key in ("id", "expires_at", "transcript"))
     return Audio(
         text,

@@ -142,8 +142,8 @@ def _temperature_behind(run: Any) -> float | None:
     basis = getattr(run, "logprob_basis", "unknown")
     if basis == "raw":
         return 1.0
-    asked = run.params.given().get("temperature") if basis == "tempered" else None
-    return float(asked) if asked else None
+    temperature = run.params.given().get("temperature") if basis == "tempered" else None
+    return float(temperature) if temperature else None
 
 
 def _band(ax: Axes, at: Floats, lower: Floats, upper: Floats, number: int, name: str) -> None:

@@ -20,7 +20,7 @@ MOST_ALTERNATIVES = 20_000_000
 _BYTES = 12
 
 
-def is_asked(fields: Mapping[str, Any]) -> bool:
+def is_needed(fields: Mapping[str, Any]) -> bool:
     """Tell whether a request asks for whole rows."""
     wanted = fields.get(FIELD)
     return isinstance(wanted, str) and wanted.strip().lower() == ALL

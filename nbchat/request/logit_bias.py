@@ -20,7 +20,7 @@ FIELD = "logit_bias"
 Tokens = list[tuple[int, str]]
 
 
-def is_asked(fields: Mapping[str, Any]) -> bool:
+def is_needed(fields: Mapping[str, Any]) -> bool:
     """Tell whether there are texts among the keys, for which ids have to be found."""
     bias = as_mapping(fields.get(FIELD))
     return bias is not None and any(_is_text(key) for key in bias)

@@ -44,7 +44,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     params: ChatParams
     body: dict[str, Any]
     profile: Profile
-    asked: list[dict[str, Any]]
+    new_messages: list[dict[str, Any]]
     options: Options
     thread: Conversation | None = None
     key: Hashable = None
@@ -79,10 +79,10 @@ def prepare(
     lasts is made. Raise CheckError, ProfileError, or what the server's answer raises.
     """
     found = describe(draft)
-    asked = check_messages(found.messages)
+    new_messages = check_messages(found.messages)
     profile = servers.profile(draft.profile)
     fields, extra = found.fields, found.extra
-    steps = [step for step in (logit_bias, full_vocabulary) if step.is_asked(fields)]
+    steps = [step for step in (logit_bias, full_vocabulary) if step.is_needed(fields)]
     if steps:
         names = {step.FIELD for step in steps}
         check({n: v for n, v in fields.items() if n not in names}, extra=extra or None)
@@ -94,7 +94,7 @@ def prepare(
     )
     warn_of_deprecated(params)
     thread = servers.conversation(draft.thread, cell=cell, fork=draft.fork, is_dry=is_dry)
-    whole = _whole(asked, draft, thread, cell, partial(_knows, profile, params))
+    whole = _whole(new_messages, draft, thread, cell, partial(_knows, profile, params))
     messages, left_out = (whole, []) if thread is None else without_open_calls(whole)
     check_model(profile, params.given())
     if any(isinstance(message.get("content"), list) for message in messages):
@@ -106,7 +106,7 @@ def prepare(
         params=params,
         body=wire_body(profile, messages, params, streams=streams(params)),
         profile=profile,
-        asked=asked,
+        new_messages=new_messages,
         options=draft,
         thread=thread,
         key=cell,
@@ -117,7 +117,7 @@ def prepare(
 
 
 def _whole(
-    asked: list[dict[str, Any]],
+    new_messages: list[dict[str, Any]],
     draft: Draft,
     thread: Conversation | None,
     cell: Hashable,
@@ -125,9 +125,9 @@ def _whole(
 ) -> list[dict[str, Any]]:
     """Give all messages of the request: the thread's earlier ones, the system's, the new ones."""
     if thread is not None:
-        return thread.request(asked, key=cell, system=draft.system, knows=knows)
+        return thread.request(new_messages, key=cell, system=draft.system, knows=knows)
     lead = [] if draft.system is None else [{"role": "system", "content": draft.system}]
-    return [*lead, *asked]
+    return [*lead, *new_messages]
 
 
 def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
@@ -136,14 +136,14 @@ def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
     The embedded server answers whatever model it is asked for; a user's own server may serve
     one under any name.
     """
-    asked = given.get("model")
-    if profile.name == LOCAL and asked is not None and asked != profile.model:
+    model = given.get("model")
+    if profile.name == LOCAL and model is not None and model != profile.model:
         rule = f"{profile.model}, or another profile's"
         raise CheckError(
-            f"The embedded server has no model {asked!r}: it has {profile.model}. Leave the model "
+            f"The embedded server has no model {model!r}: it has {profile.model}. Leave the model "
             "out, or name whose it is (profile=…, --profile, OPENAI_API_KEY in the environment).",
             field="model",
-            value=asked,
+            value=model,
             rule=rule,
         )
     preset = profiles.PRESETS.get(profile.name)

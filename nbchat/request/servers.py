@@ -22,7 +22,7 @@ class Conversation(Protocol):
 
     def request(
         self,
-        asked: list[dict[str, Any]],
+        new_messages: list[dict[str, Any]],
         *,
         key: Hashable = None,
         system: str | None = None,

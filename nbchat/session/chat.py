@@ -63,7 +63,7 @@ def chat(prompt: Any = None, *, messages: Any = None, live: bool = False, **fiel
             return execute(prepared)
         from nbchat.display import watch
 
-        with watch(sent=prepared.asked) as watcher:
+        with watch(sent=prepared.new_messages) as watcher:
             done = execute(prepared, watcher=watcher)
         done.is_shown = True
         return done

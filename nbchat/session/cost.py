@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def cost_of(run: Run, own: tuple[OwnPrice, ...] = ()) -> Cost | None:
     """Give the cost of all requests of a run; None where that of one is not known."""
-    answers = [asked.completion for asked in run.rounds if asked.is_answered]
+    answers = [tool_round.completion for tool_round in run.rounds if tool_round.is_answered]
     if run.completion is not None:
         answers.append(run.completion)
     costs = [cost_of_answer(run, answer, own) for answer in answers]

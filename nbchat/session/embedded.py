@@ -36,7 +36,7 @@ def notes_of(model: str | None, params: ChatParams) -> list[str]:
         "this small model never sees the tools": {"tools", "functions"} & given.keys(),
         "this small model has no voice": "audio" in (given.get("modalities") or ()),
     }
-    return [fact for fact, is_asked in facts.items() if is_asked and model == local.MODEL]
+    return [fact for fact, is_needed in facts.items() if is_needed and model == local.MODEL]
 
 
 def vocabulary_size() -> int | None:

@@ -30,7 +30,7 @@ class Exchange:
         order: Callable[[ChatParams], Order],
         source: Source,
         *,
-        asked: ChatParams,
+        params: ChatParams,
         model: str,
         may_mend: bool,
         watcher: Watcher,
@@ -40,7 +40,7 @@ class Exchange:
         self._run = run
         self._order = order
         self._source = source
-        self._asked = asked
+        self._params = params
         self._model = model
         self._may_mend = may_mend
         self._watcher = watcher
@@ -93,7 +93,7 @@ class Exchange:
         if not STATE.settings.repair:
             return False
         found = repair.repairs_of(error, run.params, self._model)
-        STATE.refusals.learn(base_url, self._model, self._asked, found)
+        STATE.refusals.learn(base_url, self._model, self._params, found)
         params, done = repair.repaired(run.params, found)
         if not done or self.was_mended or not self._may_mend or self._is_cancelled:
             return False

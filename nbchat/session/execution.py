@@ -127,8 +127,8 @@ class Execution:
     def _chunks(self) -> Iterator[Any]:
         run = self.run
         profile = self._ready_profile()
-        asked = run.params
-        self._model = asked.given().get("model") or profile.model or ""
+        params = run.params
+        self._model = params.given().get("model") or profile.model or ""
         if self._source.needs_server:
             mend_before(run, self._model, self._watcher)
         if self._record_played is not None:
@@ -136,9 +136,9 @@ class Execution:
         whole = comes_whole(run.params)
         if whole is not None:
             run.notes.append(f"came whole: no stream carries {whole}")
-        yield from self._reply(profile, asked)
+        yield from self._reply(profile, params)
         while self._has_played():
-            yield from self._reply(profile, asked)
+            yield from self._reply(profile, params)
 
     def _ready_profile(self) -> Profile:
         """Give the profile, its server started and its key asked for where need be."""
@@ -153,7 +153,7 @@ class Execution:
             run.notes.extend(embedded.notes_of(profile.model, run.params))
         return profile
 
-    def _reply(self, profile: Profile, asked: ChatParams) -> Iterator[Any]:
+    def _reply(self, profile: Profile, params: ChatParams) -> Iterator[Any]:
         """Ask once; the answer is the run's."""
         run = self.run
 
@@ -171,7 +171,7 @@ class Execution:
             run,
             order,
             self._source,
-            asked=asked,
+            params=params,
             model=self._model,
             may_mend=not self._was_mended,
             watcher=self._watcher,

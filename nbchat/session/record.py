@@ -35,7 +35,7 @@ def to_thread(run: Run, prepared: Prepared) -> None:
     if thread is None and run.status == "complete":
         Thread.forget(key)
     if isinstance(thread, Thread) and (run.status == "complete" or run.text or run.rounds):
-        thread.record(Turn(key, prepared.asked, run, prepared.options.system))
+        thread.record(Turn(key, prepared.new_messages, run, prepared.options.system))
 
 
 #: told of each run that has ended, in this order

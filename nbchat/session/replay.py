@@ -208,8 +208,10 @@ def _where(record: Record) -> str:
 
 
 def _lacks(prepared: Prepared, why: str) -> str:
-    asked = next((m.get("content") for m in reversed(prepared.asked) if m.get("content")), "")
-    text = " ".join(asked.split()) if isinstance(asked, str) else "a message with attachments"
+    content = next(
+        (m.get("content") for m in reversed(prepared.new_messages) if m.get("content")), ""
+    )
+    text = " ".join(content.split()) if isinstance(content, str) else "a message with attachments"
     shown = text if len(text) <= 60 else f"{text[:59]}…"
     model = prepared.body.get("model", "no model")
     return (

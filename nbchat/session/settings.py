@@ -143,7 +143,7 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
         raise ProfileError(
             f"A profile is a name, a base URL or a Profile, not a {type(chosen).__name__}."
         )
-    variables = Variables(*profiles.environment().places, Place(ASKED, STATE.asked_keys))
+    variables = Variables(*profiles.environment().places, Place(ASKED, STATE.typed_keys))
     name = chosen or profiles.default_name(variables)
     if name == LOCAL:
         return _local_profile(say)
@@ -192,15 +192,15 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
             return ""  # a front end that cannot ask, such as nbconvert
         preset = profiles.PRESETS[name]
         if key.strip() and preset.key_variable:
-            STATE.asked_keys[preset.key_variable] = key.strip()
+            STATE.typed_keys[preset.key_variable] = key.strip()
         return key
 
     return ask
 
 
-def asked_keys() -> set[str]:
+def typed_keys() -> set[str]:
     """Give the keys that were asked for. For comparing alone."""
-    return set(STATE.asked_keys.values())
+    return set(STATE.typed_keys.values())
 
 
 def client_of(profile: Profile) -> Client:

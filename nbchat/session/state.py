@@ -62,7 +62,7 @@ class State:
         self.forks: dict[Hashable, Any] = {}
         self.clients: dict[Hashable, Client] = {}
         self.listings: dict[Hashable, Any] = {}
-        self.asked_keys: dict[str, str] = {}
+        self.typed_keys: dict[str, str] = {}
         self.kinds: dict[str, Kind] = {}
         self.vocabulary_sizes: dict[str, int] = {}
         self.end_tokens: dict[tuple[str, str | None], list[int]] = {}

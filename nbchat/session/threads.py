@@ -41,9 +41,13 @@ class Turn(msgspec.Struct):
     def said(self, knows: Knows) -> list[dict[str, Any]]:
         """Give the same for somebody who knows the sound of this run by its id, or does not."""
         run = self.run
-        rounds = [message for asked in run.rounds for message in asked.messages]
+        rounds = [message for tool_round in run.rounds for message in tool_round.messages]
         is_over = run.ends_in_calls or (run.rounds and run.completion is None)
-        return [*self.asked, *rounds, *([] if is_over else [_as_request_message(run, knows)])]
+        return [
+            *self.asked,
+            *rounds,
+            *([] if is_over else [_as_request_message(run, knows)]),
+        ]
 
     def __repr__(self) -> str:
         # what was asked may hold pictures
@@ -160,7 +164,7 @@ class Thread:
 
     def request(
         self,
-        asked: list[dict[str, Any]],
+        new_messages: list[dict[str, Any]],
         *,
         key: Hashable = None,
         system: str | None = None,
@@ -171,7 +175,7 @@ class Thread:
         `knows` tells whether who is asked has the sound of an earlier run, and so takes its id
         for it; who has not is given the transcript.
         """
-        return with_unique_ids([*_conversation(self.before(key), system, knows), *asked])
+        return with_unique_ids([*_conversation(self.before(key), system, knows), *new_messages])
 
     def clear(self) -> None:
         """Forget all turns, for good. The runs stay in `nbchat.runs()` and the history."""

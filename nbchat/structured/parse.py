@@ -34,14 +34,17 @@ def parsed(
     *,
     status: str = "complete",
     structure: Structure | None = None,
-    asked: Any = None,
+    response_format: Any = None,
 ) -> Parsed:
     """Read the object of a choice. Raises nothing.
 
     `status` is that of its run. `asked` is the `response_format` that was sent, which counts
     where there is no `structure`: its JSON is read as builtins.
     """
-    is_json = isinstance(asked, Mapping) and asked.get("type") in ("json_object", "json_schema")
+    is_json = isinstance(response_format, Mapping) and response_format.get("type") in (
+        "json_object",
+        "json_schema",
+    )
     if structure is None and not is_json:
         return Parsed(error=_NOT_ASKED)
     reason = _unfinished(choice, status)

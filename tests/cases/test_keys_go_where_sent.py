@@ -336,7 +336,7 @@ def test_a_key_of_any_shape_is_not_taken_from_a_line(
     elif place == "file":
         (tmp_path / ".env").write_text(f"SOME_TOKEN={CANARY}\n")
     elif place == "asked":
-        monkeypatch.setitem(STATE.asked_keys, "OPENAI_API_KEY", CANARY)
+        monkeypatch.setitem(STATE.typed_keys, "OPENAI_API_KEY", CANARY)
     else:
         kept = Profile(name="x", base_url="http://h/v1", key=Secret(CANARY))
     with ScriptedServer() as server:

@@ -9,7 +9,7 @@ import pytest
 
 import nbchat
 from nbchat import Profile, local
-from nbchat.api.model_names import is_asked_model
+from nbchat.api.model_names import is_requested_model
 from nbchat.errors import CheckError
 from nbchat.run import Run
 from tests.magics.conftest import Shell
@@ -86,7 +86,7 @@ def test_who_was_asked_stands_beside_who_answered(
 def test_a_dated_version_is_the_model_that_was_asked_for(
     asked: str, answered: str, expected: bool
 ) -> None:
-    assert is_asked_model(asked, answered) is expected
+    assert is_requested_model(asked, answered) is expected
 
 
 def test_a_run_that_got_no_answer_has_the_model_that_was_asked() -> None:

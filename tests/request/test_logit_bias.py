@@ -148,7 +148,7 @@ def test_what_stands_behind_a_flag_keeps_the_blanks_of_its_text(
 
 @pytest.mark.parametrize("written", ["null", "12=3", "{broken", "nonsense", None, 7])
 def test_what_holds_no_text_is_left_to_the_check(written: Any) -> None:
-    assert not logit_bias.is_asked({"logit_bias": written})
+    assert not logit_bias.is_needed({"logit_bias": written})
 
 
 def test_nothing_is_started_for_a_look(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,13 +31,13 @@ _MONO = "font-family:monospace;font-size:90%"
 
 def picture(draft: Draft, shown: Sequence[Entry]) -> str:
     """Give the request and the replies that are shown; everything of them is escaped."""
-    asked = shown[0].draft if shown else draft
+    origin = shown[0].draft if shown else draft
     replies = "".join(_reply(entry) for entry in shown)
     body = f'<div style="{_ROW}">{replies}</div>' if len(shown) > 1 else replies
     return (
         f'<div style="{_BOX}">'
         f'<div style="{_GREY}">nbchat explorer · run the cell again to go on from here</div>'
-        f"{_request(asked)}{body}{_tokens(shown)}</div>"
+        f"{_request(origin)}{body}{_tokens(shown)}</div>"
     )
 
 

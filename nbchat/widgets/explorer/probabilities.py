@@ -35,7 +35,7 @@ def tokens_record(entry: Entry, choice: int, shown: Sequence[Entry]) -> dict[str
     run = entry.run
     rows = _tokens_of(run, choice)
     fields = {} if run is None else run.params.given()
-    is_asked = bool(fields.get("logprobs"))
+    has_logprobs = bool(fields.get("logprobs"))
     temperature = _number(fields.get("temperature"))
     return {
         "on": "tokens",
@@ -45,8 +45,8 @@ def tokens_record(entry: Entry, choice: int, shown: Sequence[Entry]) -> dict[str
         "spoken": [] if rows is None else [_spoken(text) for text in rows["text"]],
         "prob": [] if rows is None else [_known(p) for p in rows["prob"]],
         "breaks": [] if rows is None else [text.count("\n") for text in rows["text"]],
-        "why": _why(entry, is_asked=is_asked),
-        "can_ask": not is_asked,
+        "why": _why(entry, has_logprobs=has_logprobs),
+        "can_ask": not has_logprobs,
         "temperature": temperature,
         "top_p": _number(fields.get("top_p")),
         "vocab_size": None if run is None else run.vocab_size,
@@ -103,10 +103,10 @@ def _of(frame: pd.DataFrame, choice: int) -> pd.DataFrame:
     return frame[(frame["choice"] == choice) & (frame["channel"] == "content")]
 
 
-def _why(entry: Entry, *, is_asked: bool) -> str:
+def _why(entry: Entry, *, has_logprobs: bool) -> str:
     if not entry.is_over:
         return "The tokens come when the reply is whole."
-    return _NOT_SENT if is_asked else _NOT_ASKED
+    return _NOT_SENT if has_logprobs else _NOT_ASKED
 
 
 def _basis(run: Run, temperature: float | None) -> str:

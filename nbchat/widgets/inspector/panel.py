@@ -113,9 +113,9 @@ class Inspector(Panel):
     def _check_selected(self, proposal: Any) -> dict[str, Any] | None:
         if proposal["value"] is None:
             return None
-        asked = wanted(proposal["value"], self.selected)
+        place = wanted(proposal["value"], self.selected)
         tables = [(run_id, table) for _, run_id, table in self._page.tables()]
-        number, position = found(asked, tables)
+        number, position = found(place, tables)
         return described(*tables[number], position)
 
     @traitlets.observe("selected")

@@ -17,12 +17,12 @@ _OF_GRAMMARS = {"grammar", "max_tokens", "max_completion_tokens"}
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
     """Give a line for each run: its model, the params in which the runs differ, its prompt."""
-    asked = [{**run.params.given(), **run.params.extra} for run in runs]
-    names = dict.fromkeys(name for params in asked for name in params)
+    params_of_runs = [{**run.params.given(), **run.params.extra} for run in runs]
+    names = dict.fromkeys(name for params in params_of_runs for name in params)
     differing = [
         name
         for name in names
-        if name != "model" and len({repr(params.get(name)) for params in asked}) > 1
+        if name != "model" and len({repr(params.get(name)) for params in params_of_runs}) > 1
     ]
     # a text that is scored is forced by a grammar: the text tells more, and how long it may be
     is_forced = "grammar" in differing
@@ -43,7 +43,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
             if part
         )
         or f"run {run.id}"
-        for run, params in zip(runs, asked, strict=True)
+        for run, params in zip(runs, params_of_runs, strict=True)
     ]
     if len(set(labels)) == len(labels):
         return labels

@@ -45,23 +45,23 @@ def wanted(value: Any, current: Mapping[str, Any] | None) -> dict[str, Any]:
     What is not said is as in the current selection. Raise TypeError where it is neither.
     """
     if isinstance(value, Mapping) or hasattr(value, "keys"):  # a row of a frame has keys too
-        asked = {name: value[name] for name in (*KEY, "position") if name in value}
+        place = {name: value[name] for name in (*KEY, "position") if name in value}
     else:
-        asked = {"position": value}
+        place = {"position": value}
     try:
-        asked["position"] = operator.index(asked["position"])
+        place["position"] = operator.index(place["position"])
     except (KeyError, TypeError) as error:
         raise TypeError(
             f"selected is a position, a mapping with one, or None, not {type(value).__name__}"
         ) from error
     for name in KEY:
-        if current is None or asked.get(name, current[name]) != current[name]:
+        if current is None or place.get(name, current[name]) != current[name]:
             break  # what is said below another run or choice says nothing of this one
-        asked[name] = current[name]
-    return asked
+        place[name] = current[name]
+    return place
 
 
-def found(asked: Mapping[str, Any], tables: Sequence[tuple[str, Table]]) -> tuple[int, int]:
+def found(place: Mapping[str, Any], tables: Sequence[tuple[str, Table]]) -> tuple[int, int]:
     """Give the number of the table that is asked for, and the position in it.
 
     `tables` are pairs of run id and table. The first that fits is meant. Negative positions
@@ -69,14 +69,14 @@ def found(asked: Mapping[str, Any], tables: Sequence[tuple[str, Table]]) -> tupl
     """
     for number, (run_id, table) in enumerate(tables):
         here = {"run_id": run_id, "choice": table.choice, "channel": table.channel}
-        if any(asked.get(name, here[name]) != here[name] for name in KEY):
+        if any(place.get(name, here[name]) != here[name] for name in KEY):
             continue
-        position = asked["position"]
+        position = place["position"]
         if not -len(table) <= position < len(table):
             raise ValueError(
                 f"there is no position {position}: the {table.channel} of choice {table.choice} "
                 f"has {len(table)} tokens"
             )
         return number, position % len(table)
-    said = ", ".join(f"{name} {asked[name]}" for name in KEY if name in asked)
+    said = ", ".join(f"{name} {place[name]}" for name in KEY if name in place)
     raise ValueError(f"no token probabilities are shown of {said or 'these runs'}")
