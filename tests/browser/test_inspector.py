@@ -355,8 +355,8 @@ def test_the_tree_of_branches_in_dark(lab: Lab, weights: Path) -> None:
 STREAMING = """
 import nbchat
 inspector = None
-for piece in nbchat.stream("Tell a long story.", max_completion_tokens=150, seed=1, logprobs=True,
-                           top_logprobs=3):
+for piece in nbchat.stream("Tell a long story.", max_completion_tokens=600, seed=1, logprobs=True,
+                           top_logprobs=3, extra={"ignore_eos": True}):
     if inspector is None:
         inspector = nbchat.inspect(piece.run)
         display(inspector)
@@ -375,11 +375,11 @@ def test_a_reply_is_seen_to_grow_and_views_are_there_again_after_a_reload(
         seen = set()
         while "running" in (words := status.inner_text()):
             seen.add(words)
-            notebook.page.wait_for_timeout(100)
+            notebook.page.wait_for_timeout(50)
         assert len(seen) > 2, seen
         notebook.wait_idle()
-        expect(status).to_have_text("150 tokens")
+        expect(status).to_have_text("600 tokens")
         notebook.save()
         notebook.reload()
-        expect(status).to_have_text("150 tokens")
+        expect(status).to_have_text("600 tokens")
         expect(notebook.cell(0).locator("[data-nbchat-stand-in]")).to_be_hidden()
