@@ -232,5 +232,5 @@ class Execution:
 def _cell_turn(prepared: Prepared, magic: int) -> CellTurn:
     """Give what a later kernel takes the conversation of a cell up with."""
     n_messages = len(prepared.messages)
-    begins = max(n_messages - len(prepared.asked), 0)
+    begins = max(n_messages - len(prepared.new_messages), 0)
     return CellTurn(magic, begins, n_messages, prepared.options.system)
