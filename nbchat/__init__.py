@@ -26,6 +26,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "score": ("nbchat.analysis", "score"),
     "classify": ("nbchat.analysis", "classify"),
     "explore": ("nbchat.widgets.explorer", "explore"),
+    "models": ("nbchat.session.server_models", "models"),
     "runs": ("nbchat.session", "runs_frame"),
     "Thread": ("nbchat.session", "Thread"),
     "Draft": ("nbchat.request.draft", "Draft"),
@@ -38,7 +39,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "tokens": ("nbchat.frames", "tokens"),
     "alternatives": ("nbchat.frames", "alternatives"),
     "words": ("nbchat.frames", "words"),
-    "usage": ("nbchat.frames", "usage"),
+    "usage": ("nbchat.session", "usage_frame"),
     "inspect": ("nbchat.widgets.inspector", "inspect"),
     "load": ("nbchat.history.saved_file", "load"),
     "save": ("nbchat.history.saved_file", "save"),
@@ -53,6 +54,28 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "plots": (None, "plots"),
     "tools": (None, "tools"),
     "structured": (None, "structured"),
+}
+
+#: what other packages call it -> what it is here
+_MEANT = {
+    "ask": "chat",
+    "complete": "chat",
+    "completion": "chat",
+    "completions": "chat",
+    "create": "chat",
+    "config": "configure",
+    "conversation": "Thread",
+    "cost": "usage",
+    "get_models": "models",
+    "list_models": "models",
+    "logprobs": "tokens",
+    "message": "chat",
+    "panel": "explore",
+    "params": "parameters",
+    "profile": "configure",
+    "prompt": "chat",
+    "setup": "configure",
+    "threads": "Thread",
 }
 
 __all__ = [
@@ -82,6 +105,7 @@ __all__ = [
     "measures",
     "media",
     "minimal_pairs",
+    "models",
     "parameters",
     "plots",
     "probe",
@@ -102,30 +126,19 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
-        raise AttributeError(f"module 'nbchat' has no attribute {name!r}")
+        from nbchat.nearest import no_attribute
+
+        raise no_attribute("module 'nbchat'", name, __dir__, _MEANT.copy, lead="nbchat.")
     module, attribute = home
     if module is None:
         return importlib.import_module(f"nbchat.{name}")
     found = getattr(importlib.import_module(module), attribute)
     globals()[name] = found
     if "nbchat.frames.source" in sys.modules:
-        _let_frames_find_runs()
+        from nbchat.session.found_runs import let_frames_find_runs
+
+        let_frames_find_runs()
     return found
-
-
-def _let_frames_find_runs() -> None:
-    """Let a frame with `run_id` stand for its runs: those of this kernel, then of the history."""
-    from nbchat.frames.source import find_runs_with
-    from nbchat.history.store import runs_of_ids
-
-    find_runs_with(_runs_of_this_kernel)
-    find_runs_with(runs_of_ids)
-
-
-def _runs_of_this_kernel(ids: Sequence[str]) -> dict[str, Run]:
-    state = sys.modules.get("nbchat.session.state")
-    wanted = set(ids)
-    return {run.id: run for run in state.STATE.runs if run.id in wanted} if state else {}
 
 
 def __dir__() -> list[str]:
@@ -147,8 +160,6 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nbchat import (
         api,
         client,
@@ -172,14 +183,16 @@ if TYPE_CHECKING:
     from nbchat.analysis.uncertainty import uncertainty
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
-    from nbchat.frames import alternatives, choices, tokens, usage, words
+    from nbchat.frames import alternatives, choices, tokens, words
     from nbchat.frames.parameters import parameters
     from nbchat.history.saved_file import load, save
     from nbchat.request.draft import Draft
     from nbchat.run import Run
     from nbchat.session import configure
     from nbchat.session import runs_frame as runs
+    from nbchat.session import usage_frame as usage
     from nbchat.session.chat import chat, stream
+    from nbchat.session.server_models import models
     from nbchat.session.settings import budget
     from nbchat.session.threads import Thread
     from nbchat.widgets.explorer import explore

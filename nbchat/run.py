@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Choice, Completion, ResponseMessage, Usage, summed
 from nbchat.errors import NoObjectError
+from nbchat.nearest import no_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +38,12 @@ def _new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}{number & 0xFFFF:04x}{os.urandom(4).hex()}"
 
 
+_COUNTS_MEANT = {
+    "input_tokens": "prompt_tokens",
+    "output_tokens": "completion_tokens",
+}
+
+
 class RunUsage:
     """The token counts of a run: attributes of `Usage` (None where unknown).
 
@@ -57,6 +64,10 @@ class RunUsage:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if not hasattr(Usage, name):
+            raise no_attribute(
+                "the usage of a run", name, self.__dir__, _COUNTS_MEANT.copy, lead="run.usage."
+            )
         return getattr(self._counts(), name)
 
     def __dir__(self) -> list[str]:
@@ -439,6 +450,14 @@ class Run:
 
         return taken_over(self, choice)
 
+    if not TYPE_CHECKING:  # or mypy would take any attribute for one that a run has
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute("a run", name, self.__dir__, _meant, lead="run.")
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not name.startswith("_")]
+
     def __str__(self) -> str:
         return self.text
 
@@ -453,6 +472,36 @@ class Run:
         from nbchat.display.run_bundle import mimebundle
 
         return mimebundle(self)
+
+
+def _meant() -> dict[str, str]:
+    """Give what others call the attributes of a run, and where what was asked for stands."""
+    params = {name: f"params.{name}" for name in ChatParams.__struct_fields__}
+    return params | {
+        "answer": "text",
+        "content": "text",
+        "cost": "cost_usd",
+        "dict": "to_dict()",
+        "duration": "elapsed_s",
+        "finished": "status",
+        "json": "to_dict()",
+        "latency": "elapsed_s",
+        "latency_s": "elapsed_s",
+        "model_dump": "to_dict()",
+        "output": "text",
+        "price": "cost_usd",
+        "prompt": "messages",
+        "reasoning": "message.reasoning",
+        "refusal": "message.refusal",
+        "reply": "text",
+        "response": "text",
+        "speed": "tokens_per_s",
+        "state": "status",
+        "system": "messages",
+        "time": "elapsed_s",
+        "tool_calls": "message.tool_calls",
+        "ttft": "ttft_s",
+    }
 
 
 def choice_texts(choices: list[Choice]) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "nbchat"
 
-LOW = {"errors", "api", "version", "redact", "regular_file", "options"}
+LOW = {"errors", "api", "version", "redact", "regular_file", "nearest", "options"}
 NUMBERS = LOW | {"measures", "frames", "plots", "media"}
 SHOWN = NUMBERS | {"display"}  # display never sees a Run but as an argument: a Run shows itself
 WITH_RUN = SHOWN | {"client", "structured", "stored_run", "run"}
@@ -22,6 +22,7 @@ JOINED = WITH_RUN | {"local", "history", "prices", "tools", "request", "cell_tur
 STANDS_ON: dict[str, set[str]] = {
     "redact": set(),
     "regular_file": set(),
+    "nearest": set(),
     "errors": {"redact"},
     "version": set(),
     "options": set(),
@@ -53,7 +54,8 @@ STANDS_ON["nbchat"] = set(STANDS_ON)
 
 # a library that is not of Python itself (or is heavy): the rooms that may import it
 LIVES_IN: dict[str, set[str]] = {
-    "msgspec": set(STANDS_ON) - {"errors", "version", "redact", "regular_file", "nbchat"},
+    "msgspec": set(STANDS_ON)
+    - {"errors", "version", "redact", "regular_file", "nearest", "nbchat"},
     "requests": {"client", "local"},
     "urllib3": {"client"},
     "dotenv": {"client"},

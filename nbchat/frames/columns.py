@@ -407,17 +407,25 @@ _DECLARED: dict[FrameName, tuple[tuple[Any, ...], ...]] = {
         ),
     ),
     "runs": (
-        ("run_id", "category", "", "the run's id; sorts by time"),
         ("created_at", "datetime64[us, UTC]", "", "when the request was made"),
-        ("profile", "category", "", "where it went"),
+        ("thread", "category", "", "the conversation that it belongs to; NA where it has none"),
+        ("turn", "Int64", "", "its place there, from 1"),
+        ("model", "category", "", "the model that answered, else the one that was asked"),
         ("status", "category", "", "running, complete, interrupted or error"),
         ("text", "string", "", "the content of the first choice, or the transcript of its sound"),
+        ("prompt_tokens", "Int64", "tokens", "as the server counts"),
+        ("completion_tokens", "Int64", "tokens", "with reasoning and rejected prediction tokens"),
+        ("cost_usd", "float64", "US dollars", "NA where unknown"),
+        ("run_id", "category", "", "the run's id; sorts by time"),
+        ("profile", "category", "", "where it went"),
+        ("elapsed_s", "float64", "s", "from sending to the end"),
         ("error", "string", "", "the error that ended it; NA where none did"),
         ("model_asked", "category", "", "the model that was asked for; NA where none was"),
         ("is_replayed", "bool", "", "whether the answer came from a record"),
     ),
 }
-_PARAMS_STAND_BEFORE = "text"
+#: the last of the runs frame's columns that always come first
+LAST_OF_HEAD = "cost_usd"
 _DTYPE_OF_KIND = {
     "number": "float64",
     "integer": "Int64",
@@ -428,13 +436,16 @@ _DTYPE_OF_KIND = {
 
 
 def columns_of(frame: FrameName) -> tuple[Column, ...]:
-    """Give the columns of a frame, in their order; those of `runs` with the params."""
-    columns: list[Column] = []
-    for declared in _DECLARED[frame]:
-        if frame == "runs" and declared[0] == _PARAMS_STAND_BEFORE:
-            columns += [*_option_columns(), *_param_columns()]
-        columns.append(Column(frame, *declared))
+    """Give the columns of a frame, in their order; last those of `runs` for what can be asked."""
+    columns = [Column(frame, *declared) for declared in _DECLARED[frame]]
+    if frame == "runs":
+        columns += [*_option_columns(), *_param_columns()]
     return tuple(columns)
+
+
+def columns_of_requests() -> frozenset[str]:
+    """Name the columns of `runs` that a frame has only where one of its runs has set them."""
+    return frozenset(column.name for column in [*_option_columns(), *_param_columns()])
 
 
 def _option_columns() -> list[Column]:
@@ -450,4 +461,5 @@ def _param_columns() -> list[Column]:
     return [
         Column("runs", f.name, _DTYPE_OF_KIND.get(f.kind, "object"), "", f.description)
         for f in FIELDS().values()
+        if f.name not in {declared[0] for declared in _DECLARED["runs"]}
     ]

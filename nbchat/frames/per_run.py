@@ -9,7 +9,7 @@ import pandas as pd
 
 from nbchat.api.fields import FIELDS
 from nbchat.frames.assembly import assemble, with_na
-from nbchat.frames.columns import columns_of
+from nbchat.frames.columns import LAST_OF_HEAD, columns_of, columns_of_requests
 from nbchat.frames.source import runs_of
 from nbchat.options import OPTIONS
 
@@ -42,26 +42,33 @@ _FACTS = (
 _FACTS_OF_COMPLETION = ("service_tier", "system_fingerprint")
 
 
-def runs(source: Source) -> pd.DataFrame:
-    """Give one row for each run: key, time, profile, status, params, text and error.
+def runs(source: Source, *, all_columns: bool = False) -> pd.DataFrame:
+    """Give one row for each run: time, conversation, model, status, text, tokens, cost; then more.
 
-    `source` is a run, an iterable of runs or anything with `.runs`. Each declared field of
-    the request has a column with what was sent, NA where it was not set; `model` is the one
-    that answered, and `model_asked` the one that was asked for. Interrupted and failed runs
-    are included. `nbchat.frames.columns` declares the columns. Raise TypeError
+    `source` is a run, an iterable of runs or anything with `.runs`. What was asked for follows:
+    a column for each field of the request and option of nbchat's own that one of the runs has
+    set, NA where another has not; with `all_columns` those that none has set come last. `model`
+    is the one that answered, and `model_asked` the one that was asked for. Interrupted and
+    failed runs are included. `nbchat.frames.columns` declares the columns. Raise TypeError
     where `source` has no runs to give.
     """
     found = runs_of(source)
     sent = [run.params.given() for run in found]
-    fields = FIELDS()
+    counts = [_counts(run) for run in found]
     values: dict[str, list[Any]] = {
         "run_id": [run.id for run in found],
         "created_at": [run.created_at for run in found],
+        "thread": [getattr(run, "thread", None) for run in found],
+        "turn": with_na([getattr(run, "turn", None) for run in found], "Int64"),
+        "model": with_na([run.model for run in found], "category"),
         "profile": [run.profile or None for run in found],
         "status": [run.status for run in found],
         "text": [_first_text(run) for run in found],
+        "prompt_tokens": [_get(usage, "prompt_tokens") for usage in counts],
+        "completion_tokens": [_get(usage, "completion_tokens") for usage in counts],
+        "cost_usd": [getattr(run, "cost_usd", None) for run in found],
+        "elapsed_s": [getattr(run, "elapsed_s", None) for run in found],
         "error": [_sentence(run.error) for run in found],
-        "model": with_na([run.model for run in found], "category"),
         "model_asked": with_na([getattr(run, "model_asked", None) for run in found], "category"),
         "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in found],
     }
@@ -69,13 +76,36 @@ def runs(source: Source) -> pd.DataFrame:
         if option.dtype is not None:
             kept = [getattr(run, "options", {}).get(name) for run in found]
             values[name] = with_na(kept, option.dtype)
+    fields = FIELDS()
     for column in columns_of("runs"):
         if (
             column.name in fields and column.name not in values
         ):  # any other column is filled above, or assemble misses it
             given = [params.get(column.name) for params in sent]
             values[column.name] = with_na(given, column.dtype)
-    return assemble("runs", values)
+    return arranged(assemble("runs", values), all_columns=all_columns)
+
+
+def arranged(frame: pd.DataFrame, *, all_columns: bool = False) -> pd.DataFrame:
+    """Give the runs frame in its order: the head, what was asked for, the rest, what is empty."""
+    return frame[_ordered(frame, all_columns=all_columns)]
+
+
+def _ordered(frame: pd.DataFrame, *, all_columns: bool) -> list[str]:
+    names = [column.name for column in columns_of("runs")]
+    asked = columns_of_requests()
+    n_head = names.index(LAST_OF_HEAD) + 1
+    head, rest = names[:n_head], names[n_head:]
+    is_filled = frame[rest].notna().any()
+    filled = [name for name in rest if is_filled[name]]
+    unset = [name for name in rest if not is_filled[name] and name in asked]
+    return [
+        *head,
+        *(name for name in filled if name in asked),
+        *(name for name in filled if name not in asked),
+        *(name for name in rest if not is_filled[name] and name not in asked),
+        *(unset if all_columns else ()),
+    ]
 
 
 def usage(source: Source) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from nbchat.frames.assembly import category_of
-from nbchat.frames.columns import FrameName, columns_of
+from nbchat.frames.columns import FrameName, columns_of, columns_of_requests
 from nbchat.frames.token_texts import SentBytes
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ def _columns_in(frame: pd.DataFrame, path: Any) -> dict[Any, Column]:
     fitting = []
     for name in get_args(FrameName):
         declared = columns_of(name)
-        if all(column.name in frame for column in declared):
-            fitting.append({column.name: column for column in declared})
+        may_lack = columns_of_requests() if name == "runs" else frozenset()
+        if all(c.name in frame or c.name in may_lack for c in declared):
+            fitting.append({c.name: c for c in declared if c.name in frame})
     if not fitting:
         names = ", ".join(get_args(FrameName))
         raise ValueError(f"{path}: its columns are those of no frame of nbchat ({names})")

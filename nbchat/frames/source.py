@@ -61,19 +61,21 @@ class HasRuns(Protocol):
     def runs(self) -> Iterable[RunLike]: ...
 
 
-#: a frame stands for the runs of its column `run_id`
-Source: TypeAlias = "RunLike | HasRuns | pd.DataFrame | Iterable[RunLike | HasRuns]"
+#: a frame stands for the runs of its column `run_id`, a text for the run whose id begins so
+Source: TypeAlias = "RunLike | HasRuns | pd.DataFrame | str | Iterable[RunLike | HasRuns]"
 
 
 def runs_of(source: Source) -> list[RunLike]:
     """Give the runs of a source, in its order. Raise TypeError where it has none to give."""
+    if isinstance(source, str):
+        return [_run_with_id(source)]
     if _is_run(source):
         return [source]
     if hasattr(source, "runs"):
         return list(source.runs)
     if isinstance(source, pd.DataFrame):
         return _runs_of_frame(source)
-    if isinstance(source, Iterable) and not isinstance(source, (str, bytes)):
+    if isinstance(source, Iterable) and not isinstance(source, bytes):
         return [run for item in source for run in _runs_of_item(item)]
     raise TypeError(_not_runs(source))
 
@@ -87,6 +89,21 @@ def find_runs_with(finder: Finder) -> None:
     """Let frames with a column `run_id` stand for the runs that this function finds by id."""
     if finder not in _finders:
         _finders.append(finder)
+
+
+NamedRun = Callable[[str], "RunLike"]
+_named: list[NamedRun] = []
+
+
+def find_run_with(finder: NamedRun) -> None:
+    """Let this function find the run whose id begins with a text, in the place of any before."""
+    _named[:] = [finder]
+
+
+def _run_with_id(beginning: str) -> RunLike:
+    for finder in _named:
+        return finder(beginning)
+    raise TypeError(_not_runs(beginning))
 
 
 def _runs_of_frame(frame: pd.DataFrame) -> list[RunLike]:
@@ -120,7 +137,7 @@ def _is_run(source: Any) -> TypeGuard[RunLike]:
 
 
 def _not_runs(source: Any) -> str:
-    return f"expected a run, runs or something with .runs, got {type(source).__name__}"
+    return f"expected a run, runs, a run's id or something with .runs, got {type(source).__name__}"
 
 
 class MissingLogprobsWarning(UserWarning):

@@ -95,6 +95,7 @@ def search(
     status: Texts | None = None,
     sweep: Texts | None = None,
     limit: int | None = 1000,
+    all_columns: bool = False,
 ) -> pd.DataFrame:
     """Give the runs frame of the history, newest first (see `nbchat.runs`).
 
@@ -102,6 +103,7 @@ def search(
     - `since`, `until`: a datetime, a date, text as "2026-11-29", or a timedelta: that long ago
     - the others: what is equal, or one of several; ``*`` stands for anything ("gpt-*")
     - `limit`: at most so many runs, None for all
+    - `all_columns`: with the fields that none of them has set
 
     Frame functions take the frame: ``nbchat.tokens(nbchat.history.search("Paris"))``. Raise
     `HistoryError` where the file cannot be read, CheckError for a filter that cannot.
@@ -121,9 +123,11 @@ def search(
     with _reading() as connection:
         if connection is None:
             from nbchat.frames.assembly import empty
+            from nbchat.frames.per_run import arranged
 
-            return empty("runs")
-        return frame_of(connection, where, values)
+            found = empty("runs")
+            return found if all_columns else arranged(found)
+        return frame_of(connection, where, values, all_columns=all_columns)
 
 
 def get(id: str) -> Run:  # noqa: A002 - it is the id

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 500
 _FACTS = (
     *("run_id", "created_at", "profile", "status", "text", "error", "is_replayed"),
-    *("model", "model_asked"),
+    *("model", "model_asked", "thread", "turn", "prompt_tokens", "completion_tokens"),
+    *("cost_usd", "elapsed_s"),
 )
 
 
@@ -105,31 +106,39 @@ def _contents(connection: sqlite3.Connection) -> Callable[[str], Any]:
     return content
 
 
-def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) -> pd.DataFrame:
+def frame_of(
+    connection: sqlite3.Connection,
+    where: str,
+    values: Sequence[Any],
+    *,
+    all_columns: bool = False,
+) -> pd.DataFrame:
     """Give the runs frame of the rows that `where` (SQL) chooses, without their bodies."""
     from nbchat.frames.assembly import assemble, with_na
     from nbchat.frames.columns import columns_of
+    from nbchat.frames.per_run import arranged
 
     rows = connection.execute(
         "SELECT id, created_at, nullif(profile, ''), status, text, error, is_replayed, "  # noqa: S608
-        "model, model_asked, params "
+        "model, model_asked, thread, turn, prompt_tokens, completion_tokens, cost_usd, "
+        "elapsed_s, params "
         f"FROM runs JOIN texts USING (number) {where}",
         values,
     ).fetchall()
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 10
+    columns = list(zip(*rows, strict=True)) if rows else [()] * 16
     content = _contents(connection)
     decode = msgspec.json.Decoder().decode
     seen: dict[str, Any] = {}  # most runs of a study have the same params
-    for text in columns[9]:
+    for text in columns[15]:
         if text not in seen:
             seen[text] = whole(decode(text), content)
-    params = [seen[text] for text in columns[9]]
+    params = [seen[text] for text in columns[15]]
     given = {name for each in seen.values() for name in each}
     found: dict[str, Any] = dict(zip(_FACTS, map(list, columns), strict=False))
     found["created_at"] = [datetime.fromisoformat(text) for text in columns[1]]
     found["is_replayed"] = [bool(value) for value in columns[6]]
-    for name in ("model", "model_asked"):
-        found[name] = with_na(found[name], "category")
+    for name in ("turn", "prompt_tokens", "completion_tokens"):
+        found[name] = with_na(found[name], "Int64")
     for name, option in OPTIONS().items():
         if option.dtype is not None:  # bodies are read for such an option alone
             kept = connection.execute(
@@ -146,4 +155,4 @@ def frame_of(connection: sqlite3.Connection, where: str, values: Sequence[Any]) 
             is_given = column.name in given
             values_ = [each.get(column.name) for each in params] if is_given else nothing
             found[column.name] = with_na(values_, column.dtype)
-    return assemble("runs", found)
+    return arranged(assemble("runs", found), all_columns=all_columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from nbchat.code import template
 from nbchat.code.flags import read_line
 from nbchat.code.key_guard import refuse_keys
 from nbchat.code.line_draft import draft_of_line
+from nbchat.display.characters import write
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
 from nbchat.magics.past import past_of
 from nbchat.request.draft import Draft
@@ -26,10 +28,33 @@ if TYPE_CHECKING:
     from nbchat.request.prepare import Prepared
 
 
+class SharedSetting(AnyTrait):
+    """A default that is the session's: `nbchat.configure` and ``%config`` set the same thing."""
+
+    def get(self, obj: Any, cls: Any = None) -> Any:  # noqa: ARG002 - traitlets' own signature
+        return getattr(session.settings, self.name or "")
+
+    def set(self, obj: Any, value: Any) -> None:  # noqa: ARG002 - the same
+        if self.name == "profile":
+            session.configure(profile=value)
+            if value is None:
+                session.choose_profile(None)
+        elif value is None:
+            session.settings.model = None
+        else:
+            session.configure(model=value)
+
+
+_PROFILE_HELP = "Where to send it: a name or a base URL. As nbchat.configure(profile=...)."
+
+
 def _traits() -> dict[str, Any]:
     """Give a trait for each declared field; None leaves it out of the request."""
+    kinds = {"model": SharedSetting}
     return {
-        field.name: AnyTrait(None, help=f"{field.description} ({field.type_text})").tag(config=True)
+        field.name: kinds.get(field.name, AnyTrait)(
+            None, help=f"{field.description} ({field.type_text})"
+        ).tag(config=True)
         for field in FIELDS().values()
     }
 
@@ -38,9 +63,7 @@ def _traits() -> dict[str, Any]:
 class NbChat(Configurable):
     """Defaults of the magics: each field of the request, and nbchat's own."""
 
-    profile = Unicode(None, allow_none=True, help="Where to send it: a name or a base URL.").tag(
-        config=True
-    )
+    profile = SharedSetting(None, help=_PROFILE_HELP).tag(config=True)
     thread = Unicode("main", help="The conversation of cells that name none.").tag(config=True)
     timeout = Float(None, allow_none=True, help="Longest silence of the server, in seconds.").tag(
         config=True
@@ -67,6 +90,19 @@ class NbChat(Configurable):
         session.configure(cassette=change.new or "off")
 
 
+def _defaults_of(shell: Any) -> NbChat:
+    """Give the defaults as IPython's configuration has them; what is in force already stays."""
+    profile, model = session.settings.profile, session.settings.model
+    try:
+        found = NbChat(parent=shell)
+    except NbchatError as error:
+        write(sys.stderr, f"{error} (It stands in IPython's configuration of NbChat.)\n")
+        found = NbChat()
+    if profile is not None:
+        session.settings.profile, session.settings.model = profile, model
+    return found
+
+
 def _usage() -> str:
     from nbchat.magics.usage import usage
 
@@ -78,7 +114,7 @@ class ChatMagic:
 
     def __init__(self, shell: Any, names: set[str], cells: Cells):
         self.names = names
-        self.defaults = NbChat(parent=shell)
+        self.defaults = _defaults_of(shell)
         self._shell = shell
         self._cells = cells
 
@@ -107,7 +143,7 @@ class ChatMagic:
 
     def models(self, profile: str | None = None) -> list[str]:
         """Name the models of a profile, without one those of the profile that is in force."""
-        return session.models(profile or self.defaults.profile)
+        return session.models(profile)
 
     def _explorer(self) -> Any:
         """Open the panel with the defaults of the notebook; it is the value of the line."""
@@ -119,11 +155,10 @@ class ChatMagic:
     def _defaults(self) -> Draft:
         """Give what ``%config NbChat`` sets as a draft."""
         own = self.defaults
-        fields = {name: getattr(own, name) for name in FIELDS()}
+        fields = {name: getattr(own, name) for name in FIELDS() if name != "model"}
         return Draft(
             fields={name: value for name, value in fields.items() if value is not None},
             extra={**own.extra},
-            profile=own.profile,
             thread=own.thread,
             timeout=own.timeout,
             max_retries=own.max_retries,

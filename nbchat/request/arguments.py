@@ -15,6 +15,24 @@ from nbchat.options import OPTIONS
 from nbchat.request.draft import Draft
 
 _ATTACHED = ("images", "audio_in", "files")
+_SERVER = 'profile="https://…/v1" names a server, and so does a Profile with its base_url'
+_KEY = (
+    "keys come from the environment or a .env file, and Profile(…, key=…) takes one; profile=… "
+    "says which server is meant"
+)
+#: arguments of other packages' functions, and what stands in their place here
+_OF_OTHERS = {
+    "base_url": _SERVER,
+    "api_base": _SERVER,
+    "url": _SERVER,
+    "host": _SERVER,
+    "endpoint": _SERVER,
+    "client": "profile=… says where to send it: a name, a base URL or a Profile",
+    "provider": "profile=… says where to send it: a name, a base URL or a Profile",
+    "api_key": _KEY,
+    "key": _KEY,
+    "token": _KEY,
+}
 
 
 def draft_of_arguments(
@@ -26,6 +44,7 @@ def draft_of_arguments(
     `by` names the function. Raise CheckError where neither or both are given; nothing else is
     checked.
     """
+    _refuse_arguments_of_others(arguments, by)
     declared = OPTIONS()
     options = {
         name: value
@@ -42,11 +61,40 @@ def draft_of_arguments(
         raise CheckError(f"{by}() needs a prompt, or messages=[…].", field="messages")
     if prompt is not None and messages is not None:
         raise CheckError(f"{by}() takes a prompt or messages=[…], not both.", field="messages")
+    _refuse_what_is_no_prompt(messages if prompt is None else prompt, by)
     return Draft(
         messages=as_messages(messages if prompt is None else prompt),
         fields={name: value for name, value in fields.items() if value is not msgspec.UNSET},
         extra={} if extra is None else extra,
         **options,
+    )
+
+
+def _refuse_arguments_of_others(arguments: Mapping[str, Any], by: str) -> None:
+    for name in arguments:
+        if name in _OF_OTHERS:
+            raise CheckError(
+                f"{by}() has no argument {name}: {_OF_OTHERS[name]}.", field=name, rule=name
+            )
+
+
+def _refuse_what_is_no_prompt(prompt: Any, by: str) -> None:
+    """Say what to do with a table, a row or a run, which are no messages."""
+    kind = type(prompt)
+    if hasattr(kind, "iloc"):
+        what = (
+            "In a cell {{ name }} puts it into the prompt as a table (%%chat); here "
+            "name.to_markdown() or name.to_csv() is its text, and messages=[…] takes messages."
+        )
+    elif hasattr(kind, "from_completion"):
+        what = (
+            "chat(run.text) sends its text, messages=[*run.messages, run.message, …] goes on from "
+            "it, and messages=run.messages asks the same again."
+        )
+    else:
+        return
+    raise CheckError(
+        f"{by}() takes a text or messages, not a {kind.__name__}. {what}", field="messages"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 # not later: the module of this name would stand in the place of the settings
 from nbchat.session.settings import (
+    choose_profile,
     client_of,
     configure,
     current_profile,
@@ -26,8 +27,9 @@ _HOMES = {
     "Watcher": "nbchat.session.watchers",
     "execute": "nbchat.session.execution",
     "prepare": "nbchat.session.servers",
-    "runs_frame": "nbchat.session.chat",
+    "runs_frame": "nbchat.session.found_runs",
     "shortened": "nbchat.session.interrupts",
+    "usage_frame": "nbchat.session.found_runs",
 }
 
 #: every run of this process, in the order of their start
@@ -41,6 +43,7 @@ __all__ = [
     "Thread",
     "Turn",
     "Watcher",
+    "choose_profile",
     "client_of",
     "configure",
     "current_profile",
@@ -51,6 +54,7 @@ __all__ = [
     "runs_frame",
     "settings",
     "shortened",
+    "usage_frame",
 ]
 
 
@@ -62,8 +66,8 @@ def __getattr__(name: str) -> Any:
 
 
 if TYPE_CHECKING:
-    from nbchat.session.chat import runs_frame
     from nbchat.session.execution import Execution, execute
+    from nbchat.session.found_runs import runs_frame, usage_frame
     from nbchat.session.interrupts import shortened
     from nbchat.session.servers import prepare
     from nbchat.session.watchers import PrintingWatcher, Watcher

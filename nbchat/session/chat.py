@@ -1,30 +1,17 @@
-"""The functions of the public surface: `chat`, `stream` and the frame of all runs."""
+"""The functions of the public surface that ask: `chat` and `stream`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nbchat.api.response import transcript_of
 from nbchat.request.arguments import draft_of_arguments, with_fields
 from nbchat.request.prepare import Prepared
 from nbchat.run import Run
 from nbchat.session.execution import Execution, execute
 from nbchat.session.interrupts import shortened
+from nbchat.session.reply_stream import ReplyStream
 from nbchat.session.servers import prepare
-from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class Piece(str):
-    """A piece of a reply's text. `run` is the run so far, `choice` the index of its choice."""
-
-    __slots__ = ("choice", "run")
-    run: Run
-    choice: int
 
 
 def chat(prompt: Any = None, *, messages: Any = None, live: bool = False, **fields: Any) -> Run:
@@ -69,42 +56,21 @@ def chat(prompt: Any = None, *, messages: Any = None, live: bool = False, **fiel
         return done
 
 
-def stream(prompt: Any = None, *, messages: Any = None, **fields: Any) -> Iterator[Piece]:
+def stream(prompt: Any = None, *, messages: Any = None, **fields: Any) -> ReplyStream:
     """Ask a model, and give the text piece by piece as it comes.
 
     Takes what `nbchat.chat` takes. Each piece is a str with the run so far as ``.run`` and
-    the index of its choice as ``.choice``. Leaving the loop early closes the connection, and
-    the run counts as interrupted; a stream that you keep under a name goes on until its
-    ``.close()``. Nothing is sent before the first piece is asked for.
+    the index of its choice as ``.choice``; the stream itself has ``.run`` and ``.text``. Leaving
+    the loop early closes the connection, and the run counts as interrupted; a stream that you
+    keep under a name goes on until its ``.close()``, or the end of its ``with``. Nothing is sent
+    before the first piece is asked for.
     """
-    return _texts(Execution(_prepared(prompt, messages, fields)))
+    return ReplyStream(Execution(_prepared(prompt, messages, fields)))
 
 
 def _prepared(prompt: Any, messages: Any, fields: dict[str, Any]) -> Prepared:
     draft = draft_of_arguments(prompt, messages, fields)
     return prepare(draft, say=PrintingWatcher().status)
-
-
-def _texts(execution: Execution) -> Iterator[Piece]:
-    for chunk in execution:
-        for position, part in enumerate(chunk.choices or ()):
-            delta = part.delta or part.message
-            text = None if delta is None else delta.content or transcript_of(delta.audio)
-            if text:
-                piece = Piece(text)
-                piece.run = execution.run
-                piece.choice = position if part.index is None else part.index
-                yield piece
-
-
-def runs_frame(source: Any = None) -> pd.DataFrame:
-    """Give one row for each run: of a run, a list of runs, or, with no argument, of all runs.
-
-    Columns: see `nbchat.frames.columns`. Interrupted and failed runs are included.
-    """
-    from nbchat import frames
-
-    return frames.runs(STATE.runs if source is None else source)
 
 
 with_fields(chat, more={"live": False})

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from nbchat.client import profiles
 from nbchat.client.profiles import LOCAL, Profile, Secret
 from nbchat.client.variables import ASKED, Place, Variables
@@ -29,6 +31,7 @@ settings = STATE.settings
 def configure(
     *,
     profile: str | Profile | None = None,
+    model: str | None = None,
     timeout: float | Timeouts | None = None,
     max_retries: int | None = None,
     repair: bool | None = None,
@@ -43,6 +46,8 @@ def configure(
     """Set what holds for all later requests of this process.
 
     - `profile`: a name ("local", "openai", …), a base URL or a `Profile`
+    - `model`: the model of that profile that is asked where a request names none; it is
+      forgotten where another profile is set
     - `timeout`: the longest silence of a server, in seconds
     - `max_retries`: tries after the first one, 0 for none
     - `repair`: where a server refuses one field that can be left out or has another name,
@@ -71,6 +76,8 @@ def configure(
 
     if profile is not None and profile not in profiles.names():
         current_profile(profile)
+    if model is not None:
+        checked_model(model, profile)
     Timeouts.of(timeout)
     if max_retries is not None:
         retry.checked(max_retries)
@@ -94,10 +101,27 @@ def configure(
         with STATE.lock:
             for client in STATE.clients.values():
                 client.max_message_bytes = max_message_bytes
-    settings.profile = settings.profile if profile is None else profile
+    choose_profile(settings.profile if profile is None else profile)
+    settings.model = settings.model if model is None else model
     settings.timeout = settings.timeout if timeout is None else timeout
     settings.max_retries = settings.max_retries if max_retries is None else max_retries
     settings.repair = settings.repair if repair is None else repair
+
+
+def choose_profile(profile: str | Profile | None) -> None:
+    """Set the profile in force, None for that of the environment. A model was of the other one."""
+    if profile != settings.profile:
+        settings.profile, settings.model = profile, None
+
+
+def checked_model(model: Any, profile: str | Profile | None) -> None:
+    """Raise CheckError for what is no model's name, or none of this profile's."""
+    from nbchat.request.prepare import check_model
+
+    if not isinstance(model, str) or not model.strip():
+        rule = "must be a model's name"
+        raise CheckError(f"model is {model!r}, but it {rule}.", field="model", rule=rule)
+    check_model(_in_force(profile, None), {"model": model})
 
 
 def budget() -> Budget:
@@ -136,6 +160,16 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
     Then the embedded model is started where it does not run, and a key that is in no variable
     is asked for; `say` is told what is waited for.
     """
+    found = _in_force(profile, say)
+    if settings.model is None or found.name == LOCAL:
+        return found
+    in_force = found if profile is None else _in_force(None, None)
+    if (found.name, found.base_url) != (in_force.name, in_force.base_url):
+        return found
+    return msgspec.structs.replace(found, model=settings.model)
+
+
+def _in_force(profile: str | Profile | None, say: Callable[[str], None] | None) -> Profile:
     chosen = profile if profile is not None else settings.profile
     if isinstance(chosen, Profile):
         return chosen

@@ -27,6 +27,7 @@ class Settings(msgspec.Struct):
     """What `configure` sets; None leaves a thing to its default."""
 
     profile: str | Profile | None = None
+    model: str | None = None
     timeout: float | Timeouts | None = None
     max_retries: int = 4
     repair: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -58,26 +58,33 @@ class Thread:
     """A conversation. Threads of one name are one thread.
 
     ``ask()`` sends a prompt after all that was said; `turns` and `messages` (list of dict)
-    are what was said; ``fork()`` gives a copy that goes its own way.
+    are what was said, and iterating gives the turns; `runs` are the runs that answered them;
+    ``fork()`` gives a copy that goes its own way. `system` is the system message of turns that
+    are asked from now on, until one sets another.
     """
 
     name: str
     turns: list[Turn]
+    #: the system message that was set for the thread itself, and before which of its turns
+    set_system: tuple[str | None, int]
 
-    def __new__(cls, name: str = "main") -> Self:
+    def __new__(cls, name: str = "main", *, system: str | None = None) -> Self:
         thread: Self | None = STATE.threads.get(name)
         if thread is None:
             from nbchat.session.taken_up import turns_before
 
             thread = STATE.threads.setdefault(name, cls.alone(name, turns_before(name)))
+        if system is not None:
+            thread.system = system
         return thread
 
     @classmethod
-    def alone(cls, name: str, turns: Sequence[Turn] = ()) -> Self:
-        """Give a thread that no one else can find under its name."""
+    def alone(cls, name: str, turns: Sequence[Turn] = (), *, like: Thread | None = None) -> Self:
+        """Give a thread that no one else can find under its name, with the system of `like`."""
         thread = super().__new__(cls)
         thread.name = name
         thread.turns = [*turns]
+        thread.set_system = (None, 0) if like is None else like.set_system
         return thread
 
     @classmethod
@@ -94,9 +101,38 @@ class Thread:
         return list(STATE.threads)
 
     @property
+    def system(self) -> str | None:
+        """The system message that the next turn is asked with; None for none."""
+        return self._system_of(self.turns)
+
+    @system.setter
+    def system(self, text: str | None) -> None:
+        if text is not None and not isinstance(text, str):
+            rule = "must be a text"
+            raise CheckError(f"system is {text!r}, but it {rule}.", field="system", rule=rule)
+        self.set_system = (text, len(self.turns))
+
+    def _system_of(self, turns: Sequence[Turn]) -> str | None:
+        text, since = self.set_system
+        for place in reversed(range(len(turns))):
+            if text is not None and place < since:
+                return text
+            if turns[place].system is not None:
+                return turns[place].system
+        return text
+
+    @property
     def messages(self) -> list[dict[str, Any]]:
         """The whole conversation as a list of messages, the system's first."""
-        return _conversation(self.turns, None, lambda _: True)
+        return _conversation(self.turns, self.system, lambda _: True)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs that answered, in the order of the turns."""
+        return [turn.run for turn in self.turns]
+
+    def __iter__(self) -> Iterator[Turn]:
+        return iter([*self.turns])
 
     def ask(self, prompt: str, **params: Any) -> Run:
         """Ask with the whole conversation before it. Takes what `nbchat.chat` takes."""
@@ -106,9 +142,9 @@ class Thread:
 
     def fork(self, name: str | None = None, *, before: Hashable = None) -> Thread:
         """Give a copy under a new name. `before` names the turn that it ends in front of."""
-        made = Thread.alone(name or self.free_name(), self.before(before))
+        made = Thread.alone(name or self.free_name(), self.before(before), like=self)
         fork: Thread = STATE.threads.setdefault(made.name, made)
-        fork.turns = made.turns
+        fork.turns, fork.set_system = made.turns, made.set_system
         return fork
 
     def before(self, key: Hashable) -> list[Turn]:
@@ -175,13 +211,16 @@ class Thread:
         `knows` tells whether who is asked has the sound of an earlier run, and so takes its id
         for it; who has not is given the transcript.
         """
-        return with_unique_ids([*_conversation(self.before(key), system, knows), *new_messages])
+        before = self.before(key)
+        system = self._system_of(before) if system is None else system
+        return with_unique_ids([*_conversation(before, system, knows), *new_messages])
 
     def clear(self) -> None:
         """Forget all turns, for good. The runs stay in `nbchat.runs()` and the history."""
         from nbchat.session.taken_up import forget
 
         self.turns.clear()
+        self.set_system = (self.set_system[0], 0)
         forget(self.name)
 
     def free_name(self) -> str:
@@ -203,8 +242,6 @@ class Thread:
 
 
 def _conversation(turns: list[Turn], system: str | None, knows: Knows) -> list[dict[str, Any]]:
-    if system is None:
-        system = next((t.system for t in reversed(turns) if t.system is not None), None)
     said = [message for turn in turns for message in turn.said(knows)]
     return said if system is None else [{"role": "system", "content": system}, *said]
 
@@ -260,11 +297,11 @@ def _fork_of(thread: Thread, cell: Hashable, *, is_dry: bool) -> Thread:
     if known is not None:
         turns = [*thread.before(cell), *known.turns[known.place(cell) :]]
         if is_dry:
-            return Thread.alone(known.name, turns)
+            return Thread.alone(known.name, turns, like=known)
         known.turns = turns
         return known
     if is_dry:
-        return Thread.alone(thread.free_name(), thread.before(cell))
+        return Thread.alone(thread.free_name(), thread.before(cell), like=thread)
     fork = thread.fork(before=cell)
     if cell is not None:
         STATE.forks[thread.name, cell] = fork

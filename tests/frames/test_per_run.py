@@ -26,7 +26,7 @@ def test_runs_show_what_was_sent_and_what_came():
         profile="local",
         created_at=datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
     )
-    row = frames.runs(run).iloc[0]
+    row = frames.runs(run, all_columns=True).iloc[0]
     assert row["run_id"] == run.id
     assert row["created_at"] == pd.Timestamp("2026-01-02T03:04:05.000006Z")
     assert (row["profile"], row["status"]) == ("local", "complete")
@@ -38,8 +38,33 @@ def test_runs_show_what_was_sent_and_what_came():
     assert row[["top_p", "max_tokens", "tools", "user", "stream", "error"]].isna().all()
 
 
+HEAD = [
+    *("created_at", "thread", "turn", "model", "status", "text"),
+    *("prompt_tokens", "completion_tokens", "cost_usd"),
+]
+
+
+def test_runs_begin_with_what_is_looked_for_first_and_then_with_what_was_set():
+    asked = run_of(params={"temperature": 0.5, "model": "small"}, thread="main", turn=2)
+    frame = frames.runs([asked, run_of(params={"seed": 1})])
+    assert frame.columns[:9].tolist() == HEAD
+    assert frame.columns[9:11].tolist() == ["seed", "temperature"]
+    assert "top_p" not in frame
+    assert frame["turn"].tolist() == [2, pd.NA]
+    whole = frames.runs([asked, run_of()], all_columns=True)
+    assert whole.columns[-1] != "temperature"
+    assert whole[["top_p", "seed", "tools"]].isna().all(axis=None)
+    is_empty = whole.iloc[:, len(HEAD) :].isna().all()
+    assert is_empty.tolist() == sorted(is_empty)
+
+
+def test_columns_that_are_always_there_are_there_when_empty_too():
+    assert set(HEAD) | {"run_id", "profile", "error", "model_asked"} <= set(frames.runs([]))
+
+
 def test_null_and_unset_are_both_missing():
-    frame = frames.runs(run_of(params={"temperature": None, "stop": None, "seed": None}))
+    sent = run_of(params={"temperature": None, "stop": None, "seed": None})
+    frame = frames.runs(sent, all_columns=True)
     assert frame[["temperature", "stop", "seed"]].isna().all(axis=None)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+import nbchat
 from nbchat import magics
 from nbchat.version import __version__
 from tests.magics.conftest import Shell
@@ -118,3 +119,47 @@ def test_loading_imports_nothing_heavy() -> None:
     assert "nbchat" in loaded
     heavy = {"pandas", "numpy", "matplotlib", "ipywidgets", "jinja2", "anywidget", "xllamacpp"}
     assert loaded & heavy == set()
+
+
+def test_config_and_configure_are_one_setting_and_the_banner_says_it(
+    bare_shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ScriptedServer() as server:
+        nbchat.configure(profile=server.url, model="small")
+        bare_shell.ask("%load_ext nbchat")
+        assert capsys.readouterr().out.endswith(f"profile 127.0.0.1:{server.port} · small\n")
+        bare_shell.ask("%%chat\nHi")
+        assert server.requests[0].body["model"] == "small"
+        bare_shell.ask("%config NbChat.model = 'large'")
+        bare_shell.ask("%config NbChat.profile = 'ollama'")
+        assert nbchat.session.current_profile().name == "ollama"
+        assert nbchat.session.current_profile().model is None
+        nbchat.configure(profile=server.url)
+        bare_shell.ask("here = get_ipython().run_line_magic('config', 'NbChat.profile')")
+        assert bare_shell["here"] == server.url
+        capsys.readouterr()
+        bare_shell.ask("%reload_ext nbchat")
+        assert f"profile 127.0.0.1:{server.port}" in capsys.readouterr().out
+        bare_shell.ask("%config NbChat.profile = None")
+        assert nbchat.session.settings.profile is None
+
+
+def test_a_profile_or_model_that_is_none_is_refused_by_config(
+    shell: Shell, caplog: pytest.LogCaptureFixture
+) -> None:
+    shell.ask("%config NbChat.profile = 'opneai'")  # IPython logs what a setting refuses
+    assert "Did you mean openai?" in caplog.text
+    shell.ask("%config NbChat.model = 'gpt-4o'")
+    assert "has no model 'gpt-4o'" in caplog.text
+    assert nbchat.session.settings.profile is None
+    assert nbchat.session.settings.model is None
+
+
+def test_a_wrong_profile_in_the_configuration_does_not_stop_the_loading(
+    bare_shell: Shell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare_shell.ip.config.NbChat.profile = "opneai"
+    bare_shell.ask("%load_ext nbchat")
+    written = capsys.readouterr()
+    assert "opneai" in written.err
+    assert written.out.startswith(f"nbchat {__version__} · profile local")

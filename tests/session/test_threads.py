@@ -151,3 +151,30 @@ def test_turns_of_deleted_cells_go(server: ScriptedServer) -> None:
     ask("two", ("b", 0))
     Thread.forget_cells({"a"})
     assert [turn.asked[0]["content"] for turn in Thread("t").turns] == ["two"]
+
+
+def test_a_thread_has_a_system_message_runs_and_turns(server: ScriptedServer) -> None:
+    thread = nbchat.Thread("poet", system="Rhyme.")
+    runs = [thread.ask("one"), thread.ask("two")]
+    assert sent(server) == ["Rhyme.", "one", "re: one", "two"]
+    assert thread.system == "Rhyme."
+    assert thread.messages[0] == {"role": "system", "content": "Rhyme."}
+    assert thread.runs == runs
+    assert [turn.run for turn in thread] == runs
+    assert nbchat.runs(thread)["run_id"].tolist() == [run.id for run in runs]
+    assert nbchat.Thread("poet").system == "Rhyme."
+    assert thread.fork().system == "Rhyme."
+
+
+def test_the_system_message_that_was_set_last_holds(server: ScriptedServer) -> None:
+    thread = nbchat.Thread("t", system="First.")
+    thread.ask("one")
+    thread.ask("two", system="Second.")
+    assert sent(server)[0] == "Second."
+    thread.ask("three")
+    assert sent(server)[0] == "Second."
+    nbchat.Thread("t", system="Third.")
+    thread.ask("four")
+    assert sent(server)[0] == "Third."
+    with pytest.raises(NbchatError, match="system"):
+        nbchat.Thread("t", system=3)  # type: ignore[arg-type]
