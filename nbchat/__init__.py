@@ -19,6 +19,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "configure": ("nbchat.session", "configure"),
     "probe": ("nbchat.analysis", "probe"),
     "repeat": ("nbchat.analysis", "repeat"),
+    "rescore": ("nbchat.analysis", "rescore"),
     "compare": ("nbchat.analysis", "compare"),
     "uncertainty": ("nbchat.analysis", "uncertainty"),
     "branch": ("nbchat.analysis", "branch"),
@@ -110,6 +111,7 @@ __all__ = [
     "plots",
     "probe",
     "repeat",
+    "rescore",
     "runs",
     "save",
     "score",
@@ -179,6 +181,7 @@ if TYPE_CHECKING:
     from nbchat.analysis.minimal_pairs import minimal_pairs
     from nbchat.analysis.probe import probe
     from nbchat.analysis.repeat import repeat
+    from nbchat.analysis.rescore import rescore
     from nbchat.analysis.score import score
     from nbchat.analysis.uncertainty import uncertainty
     from nbchat.api.params import ChatParams

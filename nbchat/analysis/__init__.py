@@ -10,6 +10,7 @@ from nbchat.analysis.compare import Comparison, compare
 from nbchat.analysis.minimal_pairs import MinimalPairs, minimal_pairs
 from nbchat.analysis.probe import Probe, probe
 from nbchat.analysis.repeat import repeat
+from nbchat.analysis.rescore import Rescored, rescore
 from nbchat.analysis.score import Scores, score
 from nbchat.analysis.uncertainty import Uncertainty, uncertainty
 
@@ -18,6 +19,7 @@ __all__ = [
     "Comparison",
     "MinimalPairs",
     "Probe",
+    "Rescored",
     "Scores",
     "Uncertainty",
     "branch",
@@ -26,6 +28,7 @@ __all__ = [
     "minimal_pairs",
     "probe",
     "repeat",
+    "rescore",
     "score",
     "uncertainty",
 ]

@@ -57,33 +57,37 @@ class FromPieces:
 
     Its stretches of whole characters are forced one by one; each part of a character is read
     out of the whole row at its position. All is asked by token ids. `size` is V; `prompt` are
-    the ids before the reply, None for those of the chat.
+    the ids before the reply, None for those of the chat; `ends`: the reply's end has a row, too.
     """
 
     needs_server = True
 
-    def __init__(self, tokens: Sequence[Token], size: int, prompt: Sequence[int] | None = None):
-        self._tokens = tokens
-        self._size = size
-        self._prompt = prompt
+    def __init__(
+        self,
+        tokens: Sequence[Token],
+        size: int,
+        prompt: Sequence[int] | None = None,
+        *,
+        ends: bool = True,
+    ):
+        self.tokens = tokens
+        self.size = size
+        self.prompt = prompt
+        self.ends = ends
 
     def open(self, order: Order) -> _PiecedAnswer:
-        return _PiecedAnswer(self._tokens, self._size, self._prompt, order)
+        return _PiecedAnswer(self, order)
 
 
 class _PiecedAnswer:
     request_id = None
 
-    def __init__(
-        self, tokens: Sequence[Token], size: int, prompt: Sequence[int] | None, order: Order
-    ):
+    def __init__(self, reply: FromPieces, order: Order):
         self.completion = Completion()
         self.tries = 0
         self.ttft_s: float | None = None
         self.elapsed_s: float | None = None
-        self._tokens = tokens
-        self._size = size
-        self._prompt = prompt
+        self._reply = reply
         self._order = order
         self._is_cancelled = False
 
@@ -96,32 +100,33 @@ class _PiecedAnswer:
         self._is_cancelled = True
 
     def __iter__(self) -> Iterator[Any]:
-        order, client = self._order, client_of(self._order.profile)
+        order, client, reply = self._order, client_of(self._order.profile), self._reply
         fields = order.fields
         model = fields.get("model") or order.profile.model
-        asking = _Pieces(client, model, fields["top_logprobs"], self._size)
-        del fields["grammar"]
+        asking = _Pieces(client, model, fields["top_logprobs"], reply.size)
+        fields.pop("grammar", None)
         started = time.perf_counter()
         ids = (
             prompt_ids(client, order.messages, fields, None)
-            if self._prompt is None
-            else list(self._prompt)
+            if reply.prompt is None
+            else list(reply.prompt)
         )
         table, done = TokenTable(), 0
-        for are_whole, group in groupby(self._tokens, is_whole):
+        for are_whole, group in groupby(reply.tokens, is_whole):
             piece = list(group)
             done += len(piece)
             rows = asking.stretch if are_whole else asking.parts
             table = table.followed_by(rows(ids, piece))
             ids = [*ids, *(token.id for token in piece)]
-            self.completion = _completion(self._tokens[:done], table, None)
+            self.completion = _completion(reply.tokens[:done], table, None)
             self.tries = asking.n_requests
             yield None
             if self._is_cancelled:
                 return
-        table = table.followed_by(asking.end(ids))
-        self.completion = _completion(self._tokens, table, "stop")
-        self.completion.model = model
+        if reply.ends:
+            table = table.followed_by(asking.end(ids))
+        self.completion = _completion(reply.tokens, table, "stop")
+        self.completion.model = asking.answered_by or model
         self.tries = asking.n_requests
         self.ttft_s = self.elapsed_s = time.perf_counter() - started
 
@@ -132,6 +137,7 @@ class _Pieces:
     def __init__(self, client: Client, model: str | None, top: int, size: int):
         self._client, self._model, self._top, self._size = client, model, top, size
         self.n_requests = 0
+        self.answered_by: str | None = None
         self._whole: int | None = None
 
     def stretch(self, ids: Sequence[int], piece: Sequence[Token]) -> TokenTable:
@@ -172,14 +178,16 @@ class _Pieces:
 
     def _written(self, ids: Sequence[int], piece: Sequence[Token], n_tokens: int) -> TokenTable:
         self.n_requests += 1
-        return native.written(
+        found = native.written(
             self._client,
             ids,
             n_tokens=n_tokens,
             top=self._top,
             model=self._model,
             grammar=grammar_of(piece),
-        ).table
+        )
+        self.answered_by = found.model
+        return found.table
 
     def _picked(self, row: TokenTable, token: Token) -> TokenTable:
         """Give a row with this token at its place, and of the alternatives the first ones."""

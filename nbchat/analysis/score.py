@@ -180,7 +180,7 @@ def scores_of(
     profile = resolved(base.profile, PrintingWatcher().status)
     kind = kind_of(profile)
     if kind == "other":
-        raise NotAvailableError(_elsewhere(profile))
+        raise NotAvailableError(scored_elsewhere(profile))
     base = msgspec.structs.replace(base, profile=LOCAL if profile.name == LOCAL else profile)
     if kind == "vllm":
         chats = [(messages, text) for messages, text in pairs if messages is not None]
@@ -191,8 +191,10 @@ def scores_of(
             )
         return _by_prompt(chats, base, top, at_once)
     size = vocabulary_size_of(profile)
-    tokens = {text: _tokens(profile, text) for text in dict.fromkeys(text for _, text in pairs)}
-    _check_room(profile, tokens)
+    tokens = {
+        text: tokens_of_text(profile, text) for text in dict.fromkeys(text for _, text in pairs)
+    }
+    check_room(profile, tokens)
     model = base.fields.get("model") or profile.model
     ends = end_tokens_of(profile, model) if tokens else []
     beginning = _beginning(profile) if any(messages is None for messages, _ in pairs) else None
@@ -267,7 +269,8 @@ def _check(pairs: Sequence[tuple[Any, str]], top: int) -> None:
         )
 
 
-def _check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
+def check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
+    """Refuse a text, of these tokens, that a llama.cpp server has no room for."""
     text, longest = max(tokens.items(), key=lambda item: len(item[1]), default=("", ()))
     if len(longest) < _SURELY_FITS:
         return
@@ -299,7 +302,8 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def _tokens(profile: Profile, text: str) -> list[Token]:
+def tokens_of_text(profile: Profile, text: str) -> list[Token]:
+    """Give llama.cpp's tokens of a text as it stands, alone. Raise ApiError where some is lost."""
     found = native.tokenized(client_of(profile), text)
     data = b"".join(token.data for token in found)
     # tokenizers of the SentencePiece kind put a blank before a text, as their models do
@@ -323,7 +327,8 @@ def _score(text: str, run: Run, n: int, tokens: Sequence[Token] | None) -> Score
     return Score(text, run, tuple(known[:n]), known[n] if len(known) > n else nan)
 
 
-def _elsewhere(profile: Profile) -> str:
+def scored_elsewhere(profile: Profile) -> str:
+    """Say what there is instead on a server that scores no given text."""
     return (
         f"A given text can be scored by servers of llama.cpp and vLLM, and {profile.name} at "
         f"{profile.base_url} is neither. There a reply that was drawn has its log probabilities "

@@ -116,12 +116,13 @@ class Written(NamedTuple):
     `table` has a position for each token; where a character is split over tokens, it is held
     back until it is whole, and has the position of the last one alone. `ends`: the reply ended
     of itself. `n_evaluated`: tokens of the prompt that it had to evaluate, None where it does
-    not say; the others were there.
+    not say; the others were there. `model`: who answered, as it says.
     """
 
     table: TokenTable
     ends: bool
     n_evaluated: int | None = None
+    model: str | None = None
 
 
 def written(
@@ -158,7 +159,8 @@ def written(
         table.extend(choice.logprobs.content or [])
     evaluated = (answer.timings or {}).get("prompt_n")
     is_told = isinstance(evaluated, int)
-    return Written(table, choice.finish_reason == "stop", evaluated if is_told else None)
+    ends = choice.finish_reason == "stop"
+    return Written(table, ends, evaluated if is_told else None, answer.model)
 
 
 def step(

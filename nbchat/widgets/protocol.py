@@ -453,7 +453,10 @@ class Scale(Record):
 
 
 class RunFacts(Record):
-    """A run of the page: its number, and the number of the run below which it is shown."""
+    """A run of the page: its number, and the number of the run below which it is shown.
+
+    `merged`: so many of its rows are characters of several tokens, whose own can be asked for.
+    """
 
     number: int
     section: int
@@ -461,6 +464,7 @@ class RunFacts(Record):
     status: Literal["running", "complete", "interrupted", "error"]
     sentence: str
     note: str
+    merged: int
 
 
 class Entries(Record):
@@ -595,12 +599,19 @@ class BranchOut(_Ask, tag="branch"):
     n: int
 
 
+class AskRows(_Ask, tag="rescore"):
+    """Give the run with this number a row for each of its tokens (`nbchat.rescore`)."""
+
+    answers = (Changes,)
+    number: int
+
+
 class StopBranches(_Ask, tag="stop"):
-    """Stop the branches that are being written."""
+    """Stop the branches that are being written, and the rows that are asked for."""
 
 
 INSPECTOR = Protocol(
-    page=(AskBlock, BranchOut, StopBranches),
+    page=(AskBlock, BranchOut, AskRows, StopBranches),
     kernel=(Changes, Block, Branches),
     shared={
         "_page": (Whole,),

@@ -340,6 +340,34 @@ def test_the_text_goes_on_from_another_token(lab: Lab, weights: Path) -> None:
         says(notebook, 3, "'interrupted']")
 
 
+FOXES = """
+import nbchat
+foxes = nbchat.chat("Say: 🦊🦊", profile="local", temperature=0, max_completion_tokens=12,
+                    logprobs=True, top_logprobs=3)
+inspector = nbchat.inspect(foxes)
+inspector
+"""
+
+
+def test_the_rows_of_merged_characters_are_offered_and_come(lab: Lab, weights: Path) -> None:
+    say = "print(len(inspector.runs[0].tokens()), inspector.selected['position'])"
+    with inspected(lab, "foxes.ipynb", FOXES, say) as (notebook, panel):
+        offer = panel.locator(".offer")
+        expect(offer).to_have_text("4 characters have no probability of their own: get them")
+        expect(panel.locator(".status")).to_have_text("4 tokens")
+        token(panel, 1).click()
+        notebook.screenshot("inspector-merged", cell=0)
+        offer.get_by_role("button").click()
+        expect(panel.locator(".status")).to_have_text("12 tokens", timeout=60_000)
+        expect(offer).to_be_hidden()
+        expect(panel.locator(".text .unknown")).to_have_count(0)
+        expect(token(panel, 5)).to_have_attribute("aria-selected", "true")
+        expect(panel.locator(".note")).to_contain_text("ends the character 🦊")
+        expect(panel.locator(".rows .row")).to_have_count(3)
+        notebook.screenshot("inspector-rescored", cell=0)
+        says(notebook, 1, "12 5")
+
+
 def test_the_tree_of_branches_in_dark(lab: Lab, weights: Path) -> None:
     with inspected(lab, "branch-dark.ipynb", SKY, theme="dark") as (notebook, panel):
         token(panel, 6).click()

@@ -14,7 +14,7 @@ from nbchat.errors import CheckError
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.inspector.branch_tree import Writing
 from nbchat.widgets.protocol import INSPECTOR
-from tests.frames.made import choice, entry, run_of
+from tests.frames.made import choice, entry, run_of, token
 from tests.widgets.messages import read
 
 if TYPE_CHECKING:
@@ -138,6 +138,43 @@ def test_what_goes_wrong_is_a_sentence_in_the_panel(told: list[Any]) -> None:
     wait_for(lambda: not inspector._work["busy"])
     assert inspector._work["sentence"].startswith("Position 0 has no other token listed")
     assert len(inspector.branches) == 0
+
+
+@pytest.mark.local
+def test_merged_characters_get_their_rows_in_place_and_the_choice_stays(
+    local_server: local.Server, told: list[Any]
+) -> None:
+    run = nbchat.chat(
+        "Say: 🦊🦊", profile="local", temperature=0, max_completion_tokens=12, logprobs=True,
+        top_logprobs=3,
+    )  # fmt: skip
+    inspector = nbchat.inspect(run)
+    n_merged = int(run.tokens()["is_merged"].sum())
+    assert inspector._page.whole()["runs"][0]["merged"] == n_merged > 1
+    inspector.selected = 1
+    assert inspector.selected["prob"] is None
+    inspector._handle_custom_msg({"type": "rescore", "number": 0}, [])
+    wait_for(lambda: not inspector._work["busy"])
+    assert inspector._work["sentence"] == ""
+    (news,) = [m for m in told if m["type"] == "changes"]
+    assert news["run"]["merged"] == 0
+    assert [table["start"] for table in news["tables"]] == [0]
+    (now,) = inspector.runs
+    assert len(now.tokens()) == 12
+    assert inspector._at == ["0:0:content", 5]  # the token that ends the second character
+    assert inspector.selected["prob"] > 0
+    assert inspector.selected["run_id"] == now.id
+
+
+def test_rows_that_cannot_be_had_are_a_sentence_in_the_panel(told: list[Any]) -> None:
+    smile = "😄".encode()
+    made = entry("😄", -1.0, token("x", -1.0, smile[2:], 9), number=9)
+    inspector = nbchat.inspect(run_of(choice(made), base_url="http://127.0.0.1:9/v1"))
+    assert inspector._page.whole()["runs"][0]["merged"] == 1
+    inspector._rescore(0)
+    wait_for(lambda: not inspector._work["busy"])
+    assert "127.0.0.1:9" in inspector._work["sentence"]
+    assert len(inspector.runs) == 1
 
 
 def test_a_refusal_is_not_branched() -> None:

@@ -103,7 +103,15 @@ def _token(started: Started, table: Table) -> dict[str, Any]:
     }
 
 
-class Started(Protocol):
+class Played(Protocol):
+    """What is done in the background, and can be stopped."""
+
+    def play(self) -> Any: ...
+
+    def cancel(self) -> None: ...
+
+
+class Started(Played, Protocol):
     """A branch that was begun: see `nbchat.analysis.branch.Started`."""
 
     @property
@@ -119,13 +127,9 @@ class Started(Protocol):
     @property
     def label(self) -> str: ...
 
-    def play(self) -> Any: ...
-
-    def cancel(self) -> None: ...
-
 
 class Writing:
-    """The branches that are being written, in the threads of a pool: the kernel stays free.
+    """What is written or asked for, in the threads of a pool: the kernel stays free.
 
     `tell` is called when that changes: with "busy", a bool, and "sentence", what went wrong with
     the last one, "" for nothing.
@@ -141,8 +145,8 @@ class Writing:
     def is_busy(self) -> bool:
         return self._n_open > 0
 
-    def begin(self, start: Callable[[], Started], end: Callable[[Any], None]) -> None:
-        """Start and play a branch; `end` is given what `play` gave."""
+    def begin(self, start: Callable[[], Played], end: Callable[[Any], None]) -> None:
+        """Start and play something; `end` is given what `play` gave."""
         with self._lock:
             self._n_open += 1
         self._tell({"busy": True, "sentence": ""})
@@ -163,13 +167,13 @@ class Writing:
 
 
 class _Task:
-    """A branch from its beginning to its end: a job of the pool."""
+    """A branch, or the like, from its beginning to its end: a job of the pool."""
 
-    def __init__(self, start: Callable[[], Started], end: Callable[[Any], None]):
+    def __init__(self, start: Callable[[], Played], end: Callable[[Any], None]):
         self.is_stopped = False
         self._start = start
         self._end = end
-        self._started: Started | None = None
+        self._started: Played | None = None
 
     def __iter__(self) -> Iterator[None]:
         self._started = started = self._start()

@@ -27,7 +27,10 @@ class View {
     );
     el.append(this.el);
     this.listen("runs", ({ open }) => this.drawRuns(open ?? null));
-    this.listen("work", () => this.alternatives.offer());
+    this.listen("work", () => {
+      this.alternatives.offer();
+      for (const section of this.sections.values()) section.drawOffer();
+    });
     this.listen("tokens", ({ key, start }) => this.grow(key, start));
     this.listen("alternatives", () => this.alternatives.draw());
     this.listen("selected", () => this.select());

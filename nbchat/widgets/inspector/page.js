@@ -55,10 +55,15 @@ function named(names, buffers) {
  * "work" (a branch is being written, or is no more).
  */
 class Page extends EventTarget {
-  /** @param {Model} model */
-  constructor(model) {
+  /**
+   * `isAlone`: there is no kernel, as in a page of its own.
+   *
+   * @param {Model} model
+   */
+  constructor(model, isAlone = false) {
     super();
     this.model = model;
+    this.isAlone = isAlone;
     /** @type {Map<number, Entry>} */
     this.entries = new Map();
     /** @type {Map<string, Table>} */
@@ -194,6 +199,15 @@ class Page extends EventTarget {
    */
   branch({ table, position }, row, n) {
     this.model.send({ type: "branch", key: table.key, position, row, n });
+  }
+
+  /**
+   * Ask the kernel for a row for each token of a run.
+   *
+   * @param {number} number
+   */
+  rescore(number) {
+    this.model.send({ type: "rescore", number });
   }
 
   stop() {

@@ -44,9 +44,9 @@ class Page:
     i is shown, which for the given ones is their own.
     """
 
-    def __init__(self, runs: Sequence[Run]):
+    def __init__(self, runs: Sequence[Run], labels: Sequence[str] | None = None):
         self.runs = list(runs)
-        self.labels = labels_of(self.runs)
+        self.labels = labels_of(self.runs) if labels is None else list(labels)
         self.sections = list(range(len(self.runs)))
         self.tree = Tree()
         self._tables: list[dict[str, Table]] = [{} for _ in self.runs]
@@ -83,6 +83,13 @@ class Page:
                     self.labels[node.number] = f"branch {node.branch_id} · {node.label}"
             return Message({"type": "branches", "branches": self.tree.plain, "open": None}, [])
 
+    def put_in_place(self, run: Run, number: int) -> Message:
+        """Show another run of the same reply in the place of one; give what is to be told."""
+        with self._lock:
+            self.runs[number] = run
+            self._tables[number] = {}  # so that all of it is told anew
+            return self._news(number)
+
     def numbered(self, key: str) -> tuple[int, Table]:
         """Give the table of this key and its run's number. Raise ValueError of none."""
         with self._lock:
@@ -98,6 +105,12 @@ class Page:
             return row
         is_sampled = found[1].alternatives_frame(position)["is_sampled"]
         return int(is_sampled.argmax())  # the only one beyond those that are shown
+
+    def merged(self, number: int) -> dict[int, int]:
+        """Count for each choice of a run the characters of several tokens in one row, if any."""
+        content = [t for t in self._tables[number].values() if t.channel == "content"]
+        counts = {table.choice: int(table.frame["is_merged"].sum()) for table in content}
+        return {choice: count for choice, count in counts.items() if count}
 
     @property
     def is_running(self) -> bool:
@@ -219,6 +232,7 @@ class Page:
             "status": run.status,
             "sentence": "" if self._tables[number] else sentence_of(run),
             "note": self._notes[number],
+            "merged": 0 if run.status == "running" else sum(self.merged(number).values()),
         }
 
     def _described(self, number: int, key: str, table: Table) -> dict[str, Any]:

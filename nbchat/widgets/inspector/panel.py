@@ -13,10 +13,13 @@ from nbchat.widgets.inspector.branch_tree import Writing
 from nbchat.widgets.inspector.following import follow
 from nbchat.widgets.inspector.page_messages import Page
 from nbchat.widgets.inspector.picture import picture
+from nbchat.widgets.inspector.rereading import Rereading
 from nbchat.widgets.inspector.selection import described, found, wanted
 from nbchat.widgets.stand_in import Panel, joined
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from nbchat.frames.source import Source
@@ -53,8 +56,8 @@ class Inspector(Panel):
     #: whether a branch is being written, and what went wrong with one
     _work: Any = traitlets.Dict({"busy": False, "sentence": ""}).tag(sync=True)
 
-    def __init__(self, runs: list[Run]):
-        super().__init__(_page=Page(runs), selected_alternatives=empty("alternatives"))
+    def __init__(self, runs: list[Run], labels: Sequence[str] | None = None):
+        super().__init__(_page=Page(runs, labels), selected_alternatives=empty("alternatives"))
         self._writing = Writing(self._tell)
         self._lock = threading.Lock()
         self.on_msg(self._answer)
@@ -155,6 +158,8 @@ class Inspector(Panel):
                     self.send(answer.content, answer.buffers)
             case {"type": "branch", "key": key, "position": position, "row": row, "n": n}:
                 self._branch(key, position, self._page.alternative_of(key, position, row), n, {})
+            case {"type": "rescore", "number": number}:
+                self._rescore(number)
             case {"type": "stop"}:
                 self.stop()
 
@@ -178,6 +183,30 @@ class Inspector(Panel):
 
         self._writing.begin(start, self._relabel)
 
+    def _rescore(self, number: int) -> None:
+        run, choices = self._page.runs[number], list(self._page.merged(number))
+
+        def put_in_place(rescored: Run) -> None:
+            chosen = self._place_of_selected(number)
+            with self._lock:
+                message = self._page.put_in_place(rescored, number)
+                self.send(message.content, message.buffers)
+            if chosen is not None:
+                key, byte_end = chosen
+                _, table = self._page.numbered(key)
+                self._at = [key, int((table.frame["byte_end"] < byte_end).sum())]
+            self.refresh_stand_in()
+
+        self._writing.begin(lambda: Rereading(run, choices), put_in_place)
+
+    def _place_of_selected(self, number: int) -> tuple[str, int] | None:
+        """Give the table of what is selected in a run, and the byte that it ends at."""
+        if not self._at:
+            return None
+        key, position = self._at
+        own, table = self._page.numbered(key)
+        return (key, int(table.frame["byte_end"].iloc[position])) if own == number else None
+
     def _relabel(self, branch: Any) -> None:
         """Take the label of a branch that is whole: it may say how many began like it."""
         self.update()  # whoever hears that it is whole can look into it
@@ -193,7 +222,8 @@ class Inspector(Panel):
 def inspect(source: Source) -> Inspector:
     """Give the token inspector of a run or runs: the last line of a cell shows it.
 
-    `source` is a run, an iterable of runs or anything with `.runs`. See `Inspector` for what
+    `source` is a run, an iterable of runs or anything with `.runs`, as what `nbchat.rescore` and
+    `nbchat.compare` give. See `Inspector` for what
     it is in Python. A run that still goes on is followed; one without log probabilities is a
     sentence that says how to ask for them. Raise TypeError where `source` has no runs to give,
     and ValueError where they are none.
@@ -201,4 +231,5 @@ def inspect(source: Source) -> Inspector:
     runs: Any = runs_of(source)
     if not runs:
         raise ValueError("there is no run to inspect: expected a run, or some")
-    return Inspector(runs)
+    names = getattr(source, "names", None)
+    return Inspector(runs, names if isinstance(names, tuple) else None)

@@ -14,6 +14,11 @@ interface BranchOut {
   n: number;
 }
 
+interface AskRows {
+  type: "rescore";
+  number: number;
+}
+
 interface StopBranches {
   type: "stop";
 }
@@ -32,6 +37,7 @@ interface RunFacts {
   status: "complete" | "error" | "interrupted" | "running";
   sentence: string;
   note: string;
+  merged: number;
 }
 
 interface TableNews {
@@ -150,6 +156,7 @@ interface Work {
 type FromPage =
   | AskBlock
   | BranchOut
+  | AskRows
   | StopBranches;
 
 type FromKernel =

@@ -27,6 +27,9 @@ class Section {
     this.title = element("span", { className: "label" });
     this.status = element("span", { className: "status" });
     this.note = element("p", { className: "off" });
+    this.offer = element("p", { className: "offer" });
+    this.getButton = element("button", { type: "button", textContent: "get them" });
+    this.getButton.addEventListener("click", () => page.rescore(this.run));
     this.tabs = element("div", { className: "tabs", role: "tablist", "aria-label": "Choices" });
     this.body = element("div", { className: "body" });
     this.detail = element("div", { className: "detail" });
@@ -36,6 +39,7 @@ class Section {
       { className: "run" },
       element("header", {}, this.title, this.status),
       this.note,
+      this.offer,
       this.tabs,
       this.body,
       this.detail,
@@ -86,6 +90,7 @@ class Section {
     this.status.textContent = tables.length ? words.join(" · ") : run.status;
     this.note.textContent = run.note;
     this.note.hidden = !run.note;
+    this.drawOffer();
     if (!tables.some((table) => table.key === this.key)) this.key = tables[0]?.key;
     const { key } = this;
     this.drawTabs(tables);
@@ -108,6 +113,18 @@ class Section {
       this.text.reveal();
     }
     this.point(null);
+  }
+
+  /** Offer to get the rows that a character of several tokens came without. */
+  drawOffer() {
+    const { merged } = this.page.runs[this.run];
+    this.offer.hidden = !merged || this.page.isAlone;
+    this.getButton.disabled = this.page.work.busy;
+    const [noun, have, them] = merged === 1 ? ["character", "has", "it"] : ["characters", "have", "them"];
+    this.getButton.textContent = this.page.work.busy ? "asking …" : `get ${them}`;
+    this.getButton.title = "Ask the server for the row of each of their tokens";
+    const words = `${merged.toLocaleString("en")} ${noun} ${have} no probability of ${merged === 1 ? "its" : "their"} own: `;
+    this.offer.replaceChildren(words, this.getButton);
   }
 
   /** @param {Table[]} tables */
