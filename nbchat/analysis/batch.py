@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbchat.analysis.progress import Progress
 from nbchat.errors import CheckError
 from nbchat.session.execution import FROM_SERVER, Execution
+from nbchat.session.offline import replaying
 from nbchat.session.pool import AT_ONCE, play
 from nbchat.session.servers import prepare
 from nbchat.session.settings import resolved
@@ -51,7 +52,8 @@ def executions_of(
         ready.append(prepared)
     # here, where a key can be asked for, and not in the threads that play
     for prepared in {id(one.options.profile): one for one in ready}.values():
-        resolved(prepared.options.profile, watcher.status)
+        with replaying(prepared.options.replay):
+            resolved(prepared.options.profile, watcher.status)
     return [
         Execution(prepared, watcher=watcher, source=source_of(number))
         for number, prepared in enumerate(ready)

@@ -17,6 +17,7 @@ from typing import IO, Any, Literal
 
 import msgspec
 
+from nbchat.client.profiles import LOCAL
 from nbchat.errors import HistoryError, RunNotFoundError, UnreadableRunError
 from nbchat.history.places import PROCESS, Recorded
 from nbchat.history.redaction import Redaction, known_secrets
@@ -37,6 +38,9 @@ class _Head(msgspec.Struct):
     cell: str | None = None
     number_in_cell: int | None = None
     is_replayed: bool = False
+    profile: str = ""
+    base_url: str = ""
+    vocab_size: int | None = None
 
     @property
     def recorded(self) -> Recorded:
@@ -75,6 +79,24 @@ class Cassette:
                 for head in self._heads.values()
                 if head.request_sha256 == sha256 and head.status == "complete"
             ]
+
+    def vocabulary_size(self, profile: str, base_url: str) -> int | None:
+        """Give the size of the vocabulary that a run of a server had; None if unknown.
+
+        The embedded server, whose address changes, is known by its profile.
+        """
+        with self._lock:
+            self._read()
+            return next(
+                (
+                    head.vocab_size
+                    for head in self._heads.values()
+                    if head.vocab_size is not None
+                    and head.profile == profile
+                    and (profile == LOCAL or head.base_url == base_url)
+                ),
+                None,
+            )
 
     def run(self, run_id: str) -> Run:
         """Give a run. Raise `RunNotFoundError` where it is not in it."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbchat.client.profiles import LOCAL
 from nbchat.errors import HistoryError, RunNotFoundError
 from nbchat.history import connection as connections
 from nbchat.history import past_turns
@@ -159,6 +160,24 @@ def of_request(sha256: str) -> list[Recorded]:
             [sha256],
         )
         return [Recorded(run_id, cell or PROCESS, number) for run_id, cell, number in found]
+
+
+def vocabulary_size(profile: str, base_url: str) -> int | None:
+    """Give the size of the vocabulary that the last run of a server had; None if unknown.
+
+    The embedded server, whose address changes, is known by its profile.
+    """
+    with _reading() as connection:
+        if connection is None:
+            return None
+        row = connection.execute(
+            "SELECT json_extract(body, '$.vocab_size') AS size FROM runs "
+            "JOIN bodies USING (number) "
+            "WHERE profile = ? AND (profile = ? OR base_url = ?) AND size IS NOT NULL "
+            "ORDER BY number DESC LIMIT 1",
+            [profile, LOCAL, base_url],
+        ).fetchone()
+        return None if row is None else int(row[0])
 
 
 def turns_of(notebook: str, thread: str) -> list[tuple[Run, int]]:

@@ -32,6 +32,8 @@ class Record(Protocol):
 
     def run(self, run_id: str) -> Run: ...
 
+    def vocabulary_size(self, profile: str, base_url: str) -> int | None: ...
+
 
 class FromRecord:
     """Answers with a run that was recorded; nothing is sent, and no tool runs."""
@@ -114,6 +116,16 @@ class FromHistory:
 
         return store.get(run_id)
 
+    def vocabulary_size(self, profile: str, base_url: str) -> int | None:
+        from nbchat.history import store
+
+        return store.vocabulary_size(profile, base_url)
+
+
+def record_in_force() -> Record:
+    """Give what is replayed: the cassette where there is one, else the history."""
+    return STATE.settings.cassette or FromHistory()
+
 
 def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
     """Note the place of a run that is being prepared, and give where its answer comes from.
@@ -136,7 +148,7 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
     run.number_in_cell = place.number
     if mode in ("off", "refresh"):
         return source
-    record: Record = STATE.settings.cassette or FromHistory()
+    record = record_in_force()
     found = record.of_request(run.request_sha256)
     claim = STATE.claims.claim(place, found, may_ask=mode == "auto")
     if claim is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nbchat.client import native
 from nbchat.client.profiles import LOCAL, Profile
 from nbchat.errors import TransportError
+from nbchat.session.offline import asks_nobody, refuse_to_ask
 from nbchat.session.settings import client_of
 from nbchat.session.state import STATE
 
@@ -29,6 +30,8 @@ def vocabulary_size_of(profile: Profile) -> int | None:
 
     `profile` is one that is ready to be sent to. Providers are not asked.
     """
+    if asks_nobody():
+        return recorded_vocabulary_size(profile)
     if profile.name == LOCAL:
         from nbchat import local
 
@@ -49,3 +52,13 @@ def end_tokens_of(profile: Profile, model: str | None) -> list[int]:
     if key not in STATE.end_tokens:
         STATE.end_tokens[key] = native.end_tokens(client_of(profile), model)
     return STATE.end_tokens[key]
+
+
+def recorded_vocabulary_size(profile: Profile) -> int:
+    """Give V as the record knows it of a server. Raise `NotRecordedError` where it does not."""
+    from nbchat.session.replay import record_in_force
+
+    size = record_in_force().vocabulary_size(profile.name, profile.base_url)
+    if size is None:
+        refuse_to_ask(profile)
+    return size or 0

@@ -10,6 +10,7 @@ from nbchat.request.draft import Draft
 from nbchat.request.prepare import Prepared
 from nbchat.request.prepare import prepare as prepare_with
 from nbchat.request.servers import Say
+from nbchat.session.offline import asks_nobody, replaying
 from nbchat.session.server_kind import vocabulary_size_of
 from nbchat.session.settings import client_of, resolved
 from nbchat.session.threads import Thread, thread_of
@@ -25,7 +26,7 @@ class ProcessServers:
         return resolved(named, say)
 
     def is_running(self, profile: Profile) -> bool:
-        if profile.name != LOCAL:
+        if profile.name != LOCAL or asks_nobody():
             return True
         from nbchat import local
 
@@ -41,6 +42,8 @@ class ProcessServers:
     def most_tokens(self, profile: Profile) -> int | None:
         if profile.name != LOCAL:
             return None
+        if asks_nobody():
+            return 0  # what is in the record was not too much
         from nbchat import local
 
         return local.ensure().max_tokens
@@ -58,4 +61,5 @@ def prepare(
     draft: Draft, *, cell: Hashable = None, say: Say = None, is_dry: bool = False
 ) -> Prepared:
     """Make a draft whole, and check it (`nbchat.request.prepare.prepare`). Nothing is sent."""
-    return prepare_with(draft, _SERVERS, cell=cell, say=say, is_dry=is_dry)
+    with replaying(draft.replay):
+        return prepare_with(draft, _SERVERS, cell=cell, say=say, is_dry=is_dry)

@@ -16,6 +16,7 @@ from nbchat.client.profiles import LOCAL, Profile, Secret
 from nbchat.client.variables import ASKED, Place, Variables
 from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.prices import read_prices
+from nbchat.session.offline import asks_nobody, refuse_to_ask
 from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
@@ -158,8 +159,10 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
     """Give the profile of a request; with `say`, one that is ready to be sent to.
 
     Then the embedded model is started where it does not run, and a key that is in no variable
-    is asked for; `say` is told what is waited for.
+    is asked for; `say` is told what is waited for. A replay that asks nobody needs neither.
     """
+    if asks_nobody():
+        say = None
     found = _in_force(profile, say)
     if settings.model is None or found.name == LOCAL:
         return found
@@ -238,9 +241,13 @@ def typed_keys() -> set[str]:
 
 
 def client_of(profile: Profile) -> Client:
-    """Give the client of a profile, one for the process, so that connections stay open."""
+    """Give the client of a profile, one for the process, so that connections stay open.
+
+    Raise `NotRecordedError` in a replay that asks nobody.
+    """
     from nbchat.client.client import Client  # requests, on first use
 
+    refuse_to_ask(profile)
     key = profile.identity
     with STATE.lock:
         client = STATE.clients.get(key)
