@@ -34,6 +34,7 @@ IN_STEPS: dict[str, Callable[[str], Any]] = {
     "classify, first token": lambda where: nbchat.classify(
         "?", ["Yes", "No"], method="first_token", profile=where
     ),
+    "rescore": lambda where: nbchat.rescore(a_run(), profile=where),
     "probe": lambda where: nbchat.probe(where),
     "texts in logit_bias": lambda where: nbchat.chat("?", logit_bias={" Paris": 1}, profile=where),
     "whole rows": lambda where: nbchat.chat(
