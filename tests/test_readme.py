@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nbchat.client.profiles import names
+from nbchat.client.presets import names
 from tests.kernel import Kernel
 
 ROOT = Path(__file__).parents[1]

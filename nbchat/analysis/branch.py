@@ -18,7 +18,7 @@ from nbchat.analysis.probe import continuation
 from nbchat.analysis.run_origin import origin_of
 from nbchat.api.json_values import is_whole_number, shown
 from nbchat.client import native
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.display.characters import visible
 from nbchat.errors import CheckError, NotAvailableError
 from nbchat.request.draft import Draft

@@ -11,7 +11,7 @@ import msgspec
 from nbchat.analysis.batch import answered, executions_of
 from nbchat.analysis.position import Option, position_of
 from nbchat.client import native
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import ApiError
 from nbchat.session.server_kind import kind_of, vocabulary_size_of
 from nbchat.session.settings import client_of, resolved

@@ -22,7 +22,7 @@ from nbchat.analysis.score import check_room, scored_elsewhere, tokens_of_text
 from nbchat.api.json_values import is_whole_number, shown
 from nbchat.api.logprobs import TokenTable
 from nbchat.api.response import Choice, Completion
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import CheckError, NotAvailableError
 from nbchat.frames.token_texts import is_control
 from nbchat.measures.sentinels import is_known

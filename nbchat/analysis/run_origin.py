@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbchat.client.profiles import LOCAL, PRESETS, Profile
+from nbchat.client.presets import LOCAL, PRESETS
+from nbchat.client.profiles import Profile
 from nbchat.session.settings import current_profile, settings
 
 if TYPE_CHECKING:

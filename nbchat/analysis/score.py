@@ -16,7 +16,7 @@ from nbchat.api.json_values import is_whole_number, shown
 from nbchat.api.logprobs import VOCABULARY
 from nbchat.api.messages import check_messages
 from nbchat.client import native
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import ApiError, CheckError, NotAvailableError
 from nbchat.measures.sentinels import without_sentinels
 from nbchat.request.arguments import as_messages

@@ -13,7 +13,7 @@ _HOMES = {
     "Client": "nbchat.client.client",
     "Fold": "nbchat.client.fold",
     "Profile": "nbchat.client.profiles",
-    "Secret": "nbchat.client.profiles",
+    "Secret": "nbchat.client.secret",
     "Stream": "nbchat.client.stream",
     "Timeouts": "nbchat.client.stream",
     "read_stream": "nbchat.client.reader",
@@ -37,6 +37,7 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from nbchat.client.client import Client
     from nbchat.client.fold import Fold
-    from nbchat.client.profiles import Profile, Secret, resolve
+    from nbchat.client.profiles import Profile, resolve
     from nbchat.client.reader import read_stream
+    from nbchat.client.secret import Secret
     from nbchat.client.stream import Stream, Timeouts

@@ -17,7 +17,8 @@ from nbchat.api.response import Completion
 from nbchat.client import http_answers, retry, waiting
 from nbchat.client.addresses import is_loopback
 from nbchat.client.http_answers import FAILED, transport_error
-from nbchat.client.profiles import LOCAL, Profile, resolve
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile, resolve
 from nbchat.client.sse import MOST_BYTES
 from nbchat.client.stream import Stream, Timeouts, most_bytes
 from nbchat.errors import CheckError, NbchatError, ProfileError

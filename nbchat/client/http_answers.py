@@ -14,7 +14,8 @@ import urllib3
 from nbchat.api.deviations import decode_error, decode_json
 from nbchat.api.error_objects import ErrorFields, read_error
 from nbchat.client.incoming import SlowHeadError, incoming_of
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
 from nbchat.client.retry import RETRIED_STATUS
 from nbchat.client.waiting import SlowHandshakeError, was_reused
 from nbchat.errors import (

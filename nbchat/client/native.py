@@ -14,7 +14,7 @@ import msgspec
 from nbchat.api.deviations import decode_chunk
 from nbchat.api.logprobs import VOCABULARY, TokenTable
 from nbchat.client import http_answers
-from nbchat.client.profiles import LOCAL, PRESETS
+from nbchat.client.presets import LOCAL, PRESETS
 from nbchat.errors import ApiError
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,57 +9,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from nbchat.client.addresses import checked_url, refuse_keys_in
-from nbchat.client.variables import ASKED, Place, Variables
+from nbchat.client.presets import LOCAL, PRESETS, Preset, unknown_name
+from nbchat.client.profile_key import key_by_asking, key_for, provider_of
+from nbchat.client.secret import HeaderText, Secret, checked_key
+from nbchat.client.variables import Place, Variables
 from nbchat.errors import ProfileError
 from nbchat.redact import HIDDEN, redact_address, redact_keys
-
-#: all keys that are in use: none of them is taken from a magic's line
-_secrets: weakref.WeakValueDictionary[int, Secret] = weakref.WeakValueDictionary()
-
-
-class Secret:
-    """A key that shows in no repr, no string, no format and no pickle. `reveal()` gives it."""
-
-    __slots__ = ("__weakref__", "_value")
-
-    def __init__(self, value: str):
-        self._value = value
-        _secrets[id(self)] = self
-
-    def reveal(self) -> str:
-        """Give the key itself. For a request's header, and nothing else."""
-        return self._value
-
-    def __repr__(self) -> str:
-        return f"Secret({HIDDEN})"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        raise TypeError("A key is not pickled: each process reads it from its own environment.")
-
-
-def keys_in_use() -> set[str]:
-    """Give all keys that this process has made a `Secret` of. For comparing alone."""
-    return {secret.reveal() for secret in list(_secrets.values())}
-
-
-class HeaderText(str):
-    """The value of a header that holds a key: it is sent as it is, and shows in no repr."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return HIDDEN
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +55,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         refuse_keys_in(self.base_url)
         if isinstance(self.key, str):
-            secret = Secret(_checked_key(self.key.strip(), "key")) if self.key.strip() else None
+            secret = Secret(checked_key(self.key.strip(), "key")) if self.key.strip() else None
             msgspec.structs.force_setattr(self, "key", secret)
         elif not isinstance(self.key, Secret | None):
             raise ProfileError(f"key must be a text or a Secret, not a {type(self.key).__name__}.")
@@ -174,35 +128,6 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         return [("name", self.name), ("base_url", redact_address(self.base_url))]
 
 
-class _Preset(msgspec.Struct, frozen=True):
-    base_url: str
-    key_variable: str | None = None
-    model: str | None = None
-    key_header: str = "Authorization"
-    includes_usage: bool = True
-
-
-PRESETS: Mapping[str, _Preset] = {
-    "openai": _Preset("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "azure": _Preset("", "AZURE_OPENAI_API_KEY", key_header="api-key"),
-    "openrouter": _Preset("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
-    "groq": _Preset("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
-    # usage comes with the finish chunk there, and the option is refused
-    "mistral": _Preset("https://api.mistral.ai/v1", "MISTRAL_API_KEY", includes_usage=False),
-    "deepseek": _Preset("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
-    "vllm": _Preset("http://localhost:8000/v1", "VLLM_API_KEY"),
-    "llamacpp": _Preset("http://localhost:8080/v1", "LLAMA_API_KEY"),
-    "ollama": _Preset("http://localhost:11434/v1"),
-}
-
-LOCAL = "local"
-
-
-def names() -> tuple[str, ...]:
-    """Give the names of the profiles that come with nbchat."""
-    return (LOCAL, *PRESETS)
-
-
 def environment() -> Variables:
     """Give the environment, filled up with the variables of the nearest ``.env`` file.
 
@@ -244,7 +169,7 @@ def resolve(
         return _of_url(name, variables, named_by)
     preset = PRESETS.get(name)
     if preset is None:
-        raise ProfileError(_unknown(name))
+        raise ProfileError(unknown_name(name))
     if name == "azure":
         return _azure(preset, variables, ask, needs_key=needs_key)
     base_url = _checked_url(preset.base_url)
@@ -253,9 +178,9 @@ def resolve(
         base_url = _checked_url(variables["OPENAI_BASE_URL"])
         address_from = _place_of(base_url, variables)
     is_provider = base_url == preset.base_url and base_url.startswith("https:")
-    key = _key_for(base_url, address_from, preset.key_variable, variables)
+    key = key_for(base_url, address_from, preset.key_variable, variables)
     if key.secret is None and is_provider:
-        key = _asked(name, preset, ask, needs_key=needs_key)
+        key = key_by_asking(name, preset, ask, needs_key=needs_key)
     return Profile(
         name=name,
         base_url=base_url,
@@ -282,77 +207,19 @@ def _account(base_url: str, variables: Variables) -> dict[str, str]:
         return {}
     given = {name: (variables.get(name) or "").strip() for name in _ACCOUNT_HEADERS}
     return {
-        _ACCOUNT_HEADERS[name]: _checked_key(value, name) for name, value in given.items() if value
+        _ACCOUNT_HEADERS[name]: checked_key(value, name) for name, value in given.items() if value
     }
-
-
-class _Key(msgspec.Struct, frozen=True):
-    """A key for an address, and where it stands; or why there is none."""
-
-    secret: Secret | None = None
-    place: str | None = None
-    withheld: str | None = None
-
-    def facts(self, address_from: str | None) -> dict[str, Any]:
-        return {
-            "key": self.secret,
-            "key_from": self.place,
-            "withheld": self.withheld,
-            "address_from": address_from,
-        }
-
-
-def _key_for(
-    base_url: str, address_from: str | None, variable: str | None, variables: Variables
-) -> _Key:
-    """Decide which key an address gets: the one place for it.
-
-    `address_from` is the place that the address stands in; None where it is a preset's own, or
-    where the user has named it. That place's own key is sent there, and the key of a provider
-    to the provider.
-    """
-    there = variables.place(variable) if variable is not None else None
-    if variable is None or there is None:
-        return _Key()
-    is_free = address_from is None or _provider_of(base_url) == variable
-    place = there if is_free else variables.at(address_from or "").place(variable)
-    if place is None:
-        return _Key(
-            withheld=f"{variable} of {there.name} is not sent to an address from {address_from}: "
-            "a key goes to an address of its own place alone."
-        )
-    if base_url.startswith("http:") and _host_of_provider(base_url) is not None:
-        raise ProfileError(f"{base_url} would be sent the key in clear: it is asked by https.")
-    value = _checked_key(place.values[variable].strip(), variable)
-    return _Key(Secret(value), place.name) if value else _Key()
-
-
-def _provider_of(base_url: str) -> str | None:
-    """Name the variable of the key that belongs to the provider at an address."""
-    parts = urlsplit(base_url)
-    is_its_own = parts.scheme == "https" and parts.port in (None, 443)
-    return _host_of_provider(base_url) if is_its_own else None
-
-
-def _host_of_provider(base_url: str) -> str | None:
-    host = (urlsplit(base_url).hostname or "").rstrip(".")
-    for preset in PRESETS.values():
-        own = urlsplit(preset.base_url)
-        # below a provider's name there is the provider alone: eu.api.openai.com
-        if own.scheme == "https" and f".{host}".endswith(f".{own.hostname}"):
-            return preset.key_variable
-    return None
 
 
 def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
     base_url = _checked_url(url)
     own = _place_of(base_url, variables)
     address_from = own or named_by
-    variable = _provider_of(base_url) or ("OPENAI_API_KEY" if own else "NBCHAT_API_KEY")
+    variable = provider_of(base_url) or ("OPENAI_API_KEY" if own else "NBCHAT_API_KEY")
     return Profile(
         name=urlsplit(base_url).netloc,
         base_url=base_url,
-        **_key_for(base_url, address_from, variable, variables).facts(address_from),
+        **key_for(base_url, address_from, variable, variables).facts(address_from),
         named_by=named_by,
         key_variable=variable,
         model=variables.get("NBCHAT_MODEL") or None,
@@ -375,7 +242,7 @@ def _names(place: Place, base_url: str) -> bool:
 
 
 def _azure(
-    preset: _Preset,
+    preset: Preset,
     variables: Variables,
     ask: Callable[[str], str] | None,
     *,
@@ -407,9 +274,9 @@ def _azure(
         endpoint = endpoint.removesuffix("/openai")
         base_url = f"{endpoint}/openai/deployments/{deployment}"
     base_url = _checked_url(base_url)
-    key = _key_for(base_url, place.name, preset.key_variable, variables)
+    key = key_for(base_url, place.name, preset.key_variable, variables)
     if key.secret is None and key.withheld is None:
-        key = _asked("azure", preset, ask, needs_key=needs_key)
+        key = key_by_asking("azure", preset, ask, needs_key=needs_key)
     elif key.secret is None and needs_key:
         raise ProfileError(f"The profile azure needs a key. {key.withheld}")
     return Profile(
@@ -428,44 +295,7 @@ def _default_model(name: str, variables: Mapping[str, str]) -> str | None:
     return own or variables.get("NBCHAT_MODEL") or None
 
 
-def _asked(
-    name: str, preset: _Preset, ask: Callable[[str], str] | None, *, needs_key: bool
-) -> _Key:
-    """Ask for a key that stands nowhere."""
-    value = ""
-    if ask is not None:
-        value = ask(f"Key for {name} (is not shown, is kept in memory only): ").strip()
-    if value:
-        return _Key(Secret(_checked_key(value, preset.key_variable or "the key")), ASKED)
-    if needs_key:
-        raise ProfileError(
-            f"The profile {name} needs a key: set {preset.key_variable} in the environment or "
-            "in a .env file."
-        )
-    return _Key()
-
-
-def _checked_key(value: str, source: str) -> str:
-    # a stray line end or quote would be refused by the HTTP library in words that show the key
-    if not value.isascii() or not value.isprintable():
-        raise ProfileError(f"{source} holds characters that no key can have. Was it cut?")
-    return value
-
-
 def _checked_url(url: str) -> str:
     address, _, query = checked_url(url).partition("#")[0].partition("?")
     address = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     return f"{address}{'?' * bool(query)}{query}"
-
-
-def _unknown(name: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name.lower(), names(), n=1)
-    if ":" in name or "." in name:
-        near = [f"http://{name}/v1"]
-    hint = f" Did you mean {near[0]}?" if near else ""
-    known = ", ".join(names())
-    return (
-        f"There is no profile {redact_address(name)!r}.{hint} Known are {known}, and any base URL."
-    )

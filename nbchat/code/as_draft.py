@@ -11,7 +11,7 @@ from nbchat.api.fields import FIELDS
 from nbchat.api.json_values import plain, shown
 from nbchat.api.params import ChatParams
 from nbchat.api.rules import unstreamable
-from nbchat.client import profiles
+from nbchat.client import presets
 from nbchat.client.client import dressed
 from nbchat.options import OPTIONS
 from nbchat.request.describe import as_data
@@ -88,7 +88,7 @@ def _of_params(
 
 def _name(name: str, base_url: str) -> str:
     """Give what a profile can be asked for by: its own name where nbchat has it, else its URL."""
-    return name if name in profiles.names() else base_url
+    return name if name in presets.names() else base_url
 
 
 def _of_text(text: str, variables: Mapping[str, Any] | None) -> Draft:

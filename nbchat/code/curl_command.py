@@ -8,7 +8,7 @@ import shlex
 
 import msgspec
 
-from nbchat.client import profiles
+from nbchat.client import presets
 from nbchat.errors import CheckError
 from nbchat.request.draft import Draft
 
@@ -59,7 +59,7 @@ def read_curl(text: str) -> Draft:
 def profile_of_address(address: str) -> str:
     """Give what a server is asked for by: the name of its profile where nbchat has it."""
     base = address.rstrip("/")
-    for name, preset in profiles.PRESETS.items():
+    for name, preset in presets.PRESETS.items():
         if preset.base_url.rstrip("/") == base:
             return name
     return base

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from nbchat.client.profiles import environment, keys_in_use
+from nbchat.client.profiles import environment
+from nbchat.client.secret import keys_in_use
 from nbchat.errors import MagicUsageError
 from nbchat.redact import looks_like_key
 from nbchat.session.settings import typed_keys

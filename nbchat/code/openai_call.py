@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.api.encoded import Encoded, plain_text
 from nbchat.api.fields import FIELDS
-from nbchat.client.profiles import PRESETS
+from nbchat.client.presets import PRESETS
 from nbchat.code.as_draft import body_of, draft_of, profile_of
 from nbchat.code.inline_data import as_code, base64_in
 from nbchat.redact import looks_secret, names_secret

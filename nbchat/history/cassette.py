@@ -17,7 +17,7 @@ from typing import IO, Any, Literal
 
 import msgspec
 
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import HistoryError, RunNotFoundError, UnreadableRunError
 from nbchat.history.places import PROCESS, Recorded
 from nbchat.history.redaction import Redaction, known_secrets

@@ -85,7 +85,7 @@ def _add_completion(
 def _where(profile: Any) -> str:
     from urllib.parse import urlsplit
 
-    from nbchat.client.profiles import LOCAL, PRESETS
+    from nbchat.client.presets import LOCAL, PRESETS
 
     preset = PRESETS.get(profile.name)
     is_expected = profile.name == LOCAL or (preset and preset.base_url == profile.base_url)

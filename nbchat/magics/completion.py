@@ -11,7 +11,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 
 from nbchat.api.fields import FIELDS, Field
 from nbchat.api.messages import LITERALS
-from nbchat.client import profiles
+from nbchat.client import presets
 from nbchat.code.flags import OWN
 from nbchat.code.media_flags import MEDIA
 from nbchat.code.notebook_variables import may_be_variable
@@ -83,7 +83,7 @@ def _values(
     """Give the values of a flag; None where it takes none, so that flags can follow."""
     if flag in OWN:
         offers: dict[str, Callable[[], Iterable[str]]] = {
-            "profile": profiles.names,
+            "profile": presets.names,
             "thread": Thread.names,
             "out": lambda: _variables(shell),
             "schema": lambda: _variables(shell),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from nbchat.api.encoded import MOST_SHOWN
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.code import as_call, as_curl, as_json, draft_of
 from nbchat.code.inline_data import base64_in, with_short
 from nbchat.display.characters import visible

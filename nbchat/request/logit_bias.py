@@ -11,8 +11,9 @@ import msgspec
 
 from nbchat.api.json_values import shown
 from nbchat.api.support import encoding
-from nbchat.client import profiles
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client import presets
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
 from nbchat.errors import ApiError, CheckError, TransportError
 from nbchat.request.servers import Say, Servers
 
@@ -90,7 +91,7 @@ def _tokenizer(profile: Profile, model: str, servers: Servers) -> Callable[[str]
     name = encoding(model)
     if name is not None and not _is_llama_cpp(profile):
         return _tiktoken(name, model)
-    preset = profiles.PRESETS.get(profile.name)
+    preset = presets.PRESETS.get(profile.name)
     if not _is_llama_cpp(profile) and preset is not None and preset.base_url == profile.base_url:
         raise _unknown(profile, model)
     client = servers.client(profile)

@@ -13,9 +13,10 @@ from nbchat.api.messages import check_messages
 from nbchat.api.params import ChatParams
 from nbchat.api.reply_messages import without_open_calls
 from nbchat.api.rules import unstreamable
-from nbchat.client import profiles
+from nbchat.client import presets
 from nbchat.client.client import wire_body
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
 from nbchat.errors import CheckError
 from nbchat.options import Options
 from nbchat.request import full_vocabulary, logit_bias
@@ -146,7 +147,7 @@ def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
             value=model,
             rule=rule,
         )
-    preset = profiles.PRESETS.get(profile.name)
+    preset = presets.PRESETS.get(profile.name)
     is_provider = preset is not None and profile.base_url.startswith("https:")
     if is_provider and not profile.model and "model" not in given:
         raise CheckError(

@@ -8,7 +8,8 @@ from typing import Any
 from nbchat.api.params import ChatParams
 from nbchat.cell_turn import CellTurn
 from nbchat.client import retry
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
 from nbchat.client.stream import Timeouts
 from nbchat.errors import ApiError, TransportError
 from nbchat.options import OPTIONS

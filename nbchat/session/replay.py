@@ -8,7 +8,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from nbchat.api.explain import did_you_mean, nearest
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import CheckError, NotRecordedError
 from nbchat.session.notebook import current_cell
 from nbchat.session.state import STATE

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbchat.client import native
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
 from nbchat.errors import TransportError
 from nbchat.session.offline import asks_nobody, refuse_to_ask
 from nbchat.session.settings import client_of

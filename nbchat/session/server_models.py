@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.session.settings import client_of, current_profile, resolved
 from nbchat.session.watchers import PrintingWatcher
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
 from nbchat.request.draft import Draft
 from nbchat.request.prepare import Prepared
 from nbchat.request.prepare import prepare as prepare_with

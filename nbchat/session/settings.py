@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from nbchat.client import profiles
-from nbchat.client.profiles import LOCAL, Profile, Secret
+from nbchat.client import presets, profiles
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
+from nbchat.client.secret import Secret
 from nbchat.client.variables import ASKED, Place, Variables
 from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.prices import read_prices
@@ -75,7 +77,7 @@ def configure(
     from nbchat.client.stream import Timeouts
     from nbchat.session.replay import checked_mode, checked_speed
 
-    if profile is not None and profile not in profiles.names():
+    if profile is not None and profile not in presets.names():
         current_profile(profile)
     if model is not None:
         checked_model(model, profile)
@@ -227,7 +229,7 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
             key = getpass.getpass(prompt)
         except (EOFError, NotImplementedError, RuntimeError):
             return ""  # a front end that cannot ask, such as nbconvert
-        preset = profiles.PRESETS[name]
+        preset = presets.PRESETS[name]
         if key.strip() and preset.key_variable:
             STATE.typed_keys[preset.key_variable] = key.strip()
         return key

@@ -15,7 +15,8 @@ from nbchat import Profile
 from nbchat.client import Secret
 from nbchat.client.addresses import crosses_in_clear, is_loopback
 from nbchat.client.client import Client, proxies_of
-from nbchat.client.profiles import PRESETS, default_name, resolve
+from nbchat.client.presets import PRESETS
+from nbchat.client.profiles import default_name, resolve
 from nbchat.client.variables import ASKED, ENVIRONMENT, Place, Variables
 from nbchat.code import as_curl, draft_of
 from nbchat.errors import ApiError, NbchatError, ProfileError

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from nbchat.client import Client, native
-from nbchat.client.profiles import Profile, Secret
+from nbchat.client.profiles import Profile
+from nbchat.client.secret import Secret
 from nbchat.errors import ApiError, FirstByteTimeout, ServerError
 from tests.scripted import HANG, Reply, ScriptedServer
 

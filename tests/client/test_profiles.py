@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nbchat.client.profiles import (
-    PRESETS,
-    Profile,
-    Secret,
-    default_name,
-    environment,
-    resolve,
-)
+from nbchat.client.presets import PRESETS
+from nbchat.client.profiles import Profile, default_name, environment, resolve
+from nbchat.client.secret import Secret
 from nbchat.errors import ProfileError
 from nbchat.redact import looks_like_key
 

@@ -12,7 +12,7 @@ import traitlets
 
 from nbchat import session
 from nbchat.api.fields import FIELDS
-from nbchat.client import profiles as known
+from nbchat.client import presets
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, as_openai, draft_of
 from nbchat.errors import CheckError, NbchatError
 from nbchat.request.describe import attached
@@ -210,7 +210,7 @@ class Explorer(Panel):
         return {
             "controls": controls(),
             "open": [group["name"] for group in groups() if group["is_open"]],
-            "profiles": [*dict.fromkeys([*self._profiles, *known.names()])],
+            "profiles": [*dict.fromkeys([*self._profiles, *presets.names()])],
             "scale": [[least, colour, ink(colour)] for least, colour in SCALE],
             "form": self._form(),
         }
