@@ -19,9 +19,10 @@ import msgspec
 
 from nbchat.api.fields import FIELDS
 from nbchat.api.params import ChatParams
-from nbchat.code.lexer import Word, Words
-from nbchat.code.notebook_variables import named, shown_type, values_of
+from nbchat.code.lexer import OTHER_DASH, Word, Words
+from nbchat.code.notebook_variables import may_be_variable, named, shown_type, values_of
 from nbchat.errors import MagicUsageError
+from nbchat.nearest import nearest_name
 from nbchat.options import OPTIONS, Takes
 
 
@@ -91,11 +92,15 @@ _SHOWN_VALUES: Mapping[Takes, str] = {
 
 
 class Flags(msgspec.Struct):
-    """What stood on the line, before variables and templates were looked up."""
+    """What stood on the line, before variables and templates were looked up.
+
+    `is_ended`: a ``--`` stood before the text.
+    """
 
     given: dict[str, list[Word] | bool]
     own: dict[str, list[Word] | bool]
     text: str
+    is_ended: bool = False
 
     def is_set(self, name: str) -> bool:
         """Tell whether a flag of nbchat's own that takes no value was given."""
@@ -110,6 +115,22 @@ class Flags(msgspec.Struct):
         """Give all values of a flag of nbchat's own that may be repeated."""
         words = self.own.get(name)
         return [fill(word.text) for word in words] if isinstance(words, list) else []
+
+    def refuse_other_templates(self, variables: Mapping[str, Any]) -> None:
+        """Raise MagicUsageError where a value is a variable as f-strings and shells write it.
+
+        Where a flag takes any text, only the name of a variable that is there is taken for one.
+        """
+        for name, words in {**self.given, **self.own}.items():
+            for word in words if isinstance(words, list) else ():
+                found = _OTHER_TEMPLATE.fullmatch(word.raw)
+                variable = next(filter(None, found.groups()), "") if found else ""
+                if variable and (variable in variables or not _takes_any_text(name)):
+                    flag = "-p" if name == "param" else f"--{name.replace('_', '-')}"
+                    raise MagicUsageError(
+                        f"{flag} {word.raw}: a variable is filled in as {{{{ {variable} }}}}, "
+                        f"so this is typed {flag} {_as_typed(name, variable)}"
+                    )
 
     def name(self) -> str | None:
         """Give the name that the run is to have in the notebook."""
@@ -196,6 +217,24 @@ class Flags(msgspec.Struct):
         return extra
 
 
+_OTHER_TEMPLATE = re.compile(r"\{([^\W\d]\w*)\}|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\}")
+
+
+def _takes_any_text(name: str) -> bool:
+    own = OWN.get(name)
+    if own is not None:
+        return own.takes in ("text", "media")
+    return "string" in FIELDS()[name].kinds
+
+
+def _as_typed(name: str, variable: str) -> str:
+    own = OWN.get(name)
+    takes_name = (
+        own.takes in ("json", "schema", "media") if own else may_be_variable(FIELDS()[name])
+    )
+    return variable if takes_name else f"{{{{ {variable} }}}}"
+
+
 def read_line(line: str, *, takes_text: bool) -> Flags:
     """Read the flags at the start of a line; the text behind them is kept as it was typed.
 
@@ -204,13 +243,14 @@ def read_line(line: str, *, takes_text: bool) -> Flags:
     """
     words = Words(line)
     flags = Flags({}, {}, "")
-    while not words.end_of_flags():
+    while not (is_ended := words.end_of_flags()):
         name = words.flag()
         if name is None:
+            _refuse_other_dash(words)
             break
         _read_flag(words, name, flags)
         words.skip_blanks()
-    flags.text = words.rest
+    flags.text, flags.is_ended = words.rest, is_ended
     if flags.text and not takes_text:
         raise MagicUsageError(_unexpected(words))
     return flags
@@ -303,10 +343,17 @@ def _pair(word: Word, fill: Callable[[str], str]) -> tuple[str, Any]:
     )
 
 
+def _known_flags() -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name in [*FIELDS(), *OWN] if name != "param"]
+
+
 def _unknown(dashed: str) -> str:
     if dashed in ("--help", "-h"):
-        return "The help is not a flag: %%chat? shows it."
-    known = [f"--{name.replace('_', '-')}" for name in [*FIELDS(), *OWN] if name != "param"]
+        return "--help stands alone, as in %chat --help; %%chat? shows the same."
+    bare = dashed.lstrip("-").replace("-", "_").lower()
+    if bare in ("base_url", "api_base", "url", "client", "provider", "host"):
+        return f"There is no flag {dashed}: --profile takes the name or the base URL of a server."
+    known = _known_flags()
     meant = f"--{dashed.lstrip('-')}".replace("_", "-").lower()
     near = [flag for flag in known if flag.startswith(meant)]
     near = near or difflib.get_close_matches(meant, known, n=3, cutoff=0.6)
@@ -314,6 +361,23 @@ def _unknown(dashed: str) -> str:
     return (
         f"There is no flag {dashed}.{hint} A field that only this server knows is given as "
         "-p key=json; %%chat? lists the flags."
+    )
+
+
+def _refuse_other_dash(words: Words) -> None:
+    """Say how a flag is typed that begins with a dash which is no hyphen, as editors make them."""
+    typed = OTHER_DASH.match(words.rest)
+    if typed is None:
+        return
+    name = typed[1].replace("_", "-").lower()
+    known = {flag.removeprefix("--"): flag for flag in _known_flags()}
+    known |= {short: f"-{short}" for short in _SHORT}
+    dashed = known.get(name) or known.get(nearest_name(name, known, cutoff=0.8))
+    if dashed is None:
+        return  # a text can begin with a dash
+    raise MagicUsageError(
+        f"{typed[0]} begins with a dash that is no hyphen: the flag is typed {dashed}. "
+        "(-- before it makes it a part of the prompt.)"
     )
 
 

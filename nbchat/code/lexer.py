@@ -14,6 +14,8 @@ from nbchat.errors import MagicUsageError
 
 # a dash and a letter: -5 and --- are text
 FLAG = re.compile(r"--?[A-Za-z][^\s=]*")
+#: the same with a dash that an editor or a word processor made of the hyphens
+OTHER_DASH = re.compile(r"-?[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]-?([A-Za-z][^\s=]*)")
 _BLANKS = re.compile(r"\s*")
 _PAIR = re.compile(r"[^\s='\"]+=")
 _JSON = json.JSONDecoder()

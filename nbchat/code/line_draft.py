@@ -28,6 +28,8 @@ def draft_of_line(
     in `variables` and filled in by `fill`; what the line does not set is that of `defaults`.
     Raise MagicUsageError or TemplateError where the line cannot be read.
     """
+    if fill is not str:
+        flags.refuse_other_templates(variables)
     base = Draft() if defaults is None else defaults
     given, extra = _fields(flags, variables, fill)
     extra = {**base.extra, **extra}

@@ -60,12 +60,13 @@ def _add(undo: list[Callable[[], object]], where: list[Any], what: Any, place: i
 
 
 def _add_transforms(undo: list[Callable[[], object]], shell: Any, names: set[str]) -> None:
-    from nbchat.magics.input import cell_transform, line_transform
+    from nbchat.magics.input import assigned_line, cell_transform, line_transform
 
     manager = shell.input_transformer_manager
     # first of all: those of IPython change the text
     _add(undo, manager.cleanup_transforms, cell_transform(names), 0)
     _add(undo, manager.token_transformers, line_transform(names))
+    _add(undo, manager.token_transformers, assigned_line(names))
 
 
 def _add_completion(

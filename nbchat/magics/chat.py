@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,12 +21,14 @@ from nbchat.code.key_guard import refuse_keys
 from nbchat.code.line_draft import draft_of_line
 from nbchat.display.characters import write
 from nbchat.errors import CheckError, MagicUsageError, NbchatError
-from nbchat.magics.past import past_of
+from nbchat.magics.commands import command_of, refuse_near, show_help
+from nbchat.magics.input import WANTED
 from nbchat.request.draft import Draft
 
 if TYPE_CHECKING:
     from nbchat.magics.cells import Cells
     from nbchat.request.prepare import Prepared
+    from nbchat.run import Run
 
 
 class SharedSetting(AnyTrait):
@@ -123,19 +126,28 @@ class ChatMagic:
     def chat(
         self, line: str, cell: str | None = None, local_ns: dict[str, Any] | None = None
     ) -> Any:
-        key = self._cells.next_key()
-        if cell is None and line.strip() == "explore":
-            return self._explorer()
-        if cell is None and (found := past_of(line)) is not None:
-            return found()
+        text = line.removeprefix(WANTED)
+        variables = {**self._shell.user_ns, **(local_ns or {})}
         try:
             with session.shortened():
-                self._ask(line, cell, key, {**self._shell.user_ns, **(local_ns or {})})
+                return self._answer(text, cell, variables, is_wanted=text != line)
         except NbchatError as error:
             # the user's code is the line of the magic, which may hold a key
             error.shows_place = False
             raise
-        return None
+
+    def _answer(
+        self, line: str, cell: str | None, variables: dict[str, Any], *, is_wanted: bool
+    ) -> Any:
+        """Do what a line asks for; give the run only where its value is wanted: it was shown."""
+        if cell is not None and line.split(maxsplit=1)[:1] in (["--help"], ["-h"]):
+            show_help()
+            return None
+        command = None if cell else command_of(line, self.defaults.thread, self._explorer)
+        if command is not None:
+            return command()
+        run = self._ask(line, cell, self._cells.next_key(), variables)
+        return run if is_wanted else None
 
     # IPython asks an object for this before it reads the docstring; making the help takes time
     # that loading the extension does not have
@@ -165,9 +177,11 @@ class ChatMagic:
             replay=own.replay,
         )
 
-    def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> None:
+    def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> Run | None:
         refuse_keys(line)
         flags = read_line(line, takes_text=cell is None)
+        if cell is None and not flags.is_ended:
+            refuse_near(flags.text)
         notes: list[str] = []
         is_raw = flags.is_set("raw")
         fill = str if is_raw else partial(template.fill, variables=variables, notes=notes)
@@ -184,14 +198,14 @@ class ChatMagic:
             from nbchat.magics.dry_run import mimebundle
 
             self._shell.display_pub.publish(data=mimebundle(prepared), metadata={})
-            return
+            return None
         # what functions print, and a warning, would be cleared away with the frames of the reply
         is_noisy = prepared.toolbox or {"functions", "function_call"} & draft.fields.keys()
         is_alone = self._cells.is_alone(self.names) and not is_noisy
         watcher = display.watch(owns_cell=is_alone, sent=prepared.new_messages)
         try:
             with watcher:
-                session.execute(prepared, watcher=watcher)
+                return session.execute(prepared, watcher=watcher)
         finally:
             if name is not None and watcher.run is not None:
                 self._shell.push({name: watcher.run})
@@ -201,14 +215,18 @@ class ChatMagic:
         try:
             return session.prepare(draft, cell=key, say=say, is_dry=is_dry)
         except CheckError as error:
+            if (missing := _NEEDS.match(error.rule)) and draft.fields.get(error.field) is not None:
+                raise _longer(error, f"Add --{missing[1]} to the line.") from None
             name = error.field.split(".")[0].split("[")[0]
             unset = object()
             default = defaults.fields.get(name, unset)
             if default is unset or draft.fields.get(name) is not default:
                 raise
-            raise CheckError(
-                f"{error} It was set by %config NbChat.{name}.",
-                field=error.field,
-                value=error.value,
-                rule=error.rule,
-            ) from None
+            raise _longer(error, f"It was set by %config NbChat.{name}.") from None
+
+
+_NEEDS = re.compile(r"needs (logprobs|tools)\b")
+
+
+def _longer(error: CheckError, sentence: str) -> CheckError:
+    return CheckError(f"{error} {sentence}", field=error.field, value=error.value, rule=error.rule)

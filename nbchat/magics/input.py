@@ -2,23 +2,29 @@
 
 IPython reads cells as Python. It takes ``>>>`` away at the beginning of lines, also below
 ``%%chat``, and it reads ``%chat Why is the sky blue?`` as a question for the documentation of
-``blue``. Both are taken over here, before IPython sees them.
+``blue``. Both are taken over here, before IPython sees them. So is ``x = %chat …``: a magic is
+not told whether its value is wanted, and a run that was shown must not be shown again.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import tokenize
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.inputtransformer2 import EscapedCommand
+from IPython.core.inputtransformer2 import EscapedCommand, MagicAssign
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 # what is asked may stand on the line alone
-_ASKS = re.compile(r"(?:^|\s)--(?:messages|image|audio[-_]in|file)(?=[\s=])")
+_ASKS = re.compile(
+    r"(?:^|\s)(?:--(?:messages|image|audio[-_]in|file)(?=[\s=])|(?:--help|-h)(?=\s|$))"
+)
+#: what a line begins with whose value is wanted: no front end types it
+WANTED = "\x1f"
 
 
 def cell_transform(names: set[str]) -> Callable[[list[str]], list[str]]:
@@ -54,6 +60,42 @@ def line_transform(names: set[str]) -> type[Any]:
             return None
 
     return ChatLine
+
+
+def assigned_line(names: set[str]) -> type[Any]:
+    """Give the transformation of ``x = %chat …``."""
+
+    class ChatValue(MagicAssign):
+        priority = 4
+
+        @classmethod
+        def find(cls, tokens_by_line: list[list[tokenize.TokenInfo]]) -> Any:
+            for tokens in tokens_by_line:
+                place = super().find([tokens])  # type: ignore[no-untyped-call]
+                if place is not None and _name_after_percent(tokens) in names:
+                    return place
+            return None
+
+        def transform(self, lines: list[str]) -> list[str]:
+            line, column = lines[self.start_line], self.start_col
+            name = _NAME.match(line, column + 1)
+            end = name.end() if name else column
+            marked = f"{line[:end]} {WANTED}{line[end:]}"
+            return super().transform(  # type: ignore[no-any-return]
+                [*lines[: self.start_line], marked, *lines[self.start_line + 1 :]]
+            )
+
+    return ChatValue
+
+
+_NAME = re.compile(r"\w+")
+
+
+def _name_after_percent(tokens: list[tokenize.TokenInfo]) -> str:
+    for token, following in itertools.pairwise(tokens):
+        if token.string == "%":
+            return following.string
+    return ""
 
 
 def _asks(tokens: list[tokenize.TokenInfo], names: set[str]) -> bool:

@@ -16,17 +16,21 @@ Ask a chat model, and show its reply while it comes.
     Why is the sky {{ colour }}?
 
     %chat Why is the sky blue?
-    %chat explore
-    %chat history Paris
-    %chat show 01a227bc9638
+    run = %chat Why is the sky blue?
+
+    %chat explore             opens the explorer
+    %chat models              names the models of the server (%chat models openai)
+    %chat threads             lists the conversations
+    %chat reset               begins the conversation anew (%chat reset NAME)
+    %chat history Paris       finds earlier runs by their words; without any, the latest
+    %chat show 01a227bc9638   shows the run of an id
 
 {{ name }} is filled in from the notebook's variables; a DataFrame becomes a table. All
 other text is sent as it stands, and with --raw all text is. The reply stays in the
 conversation of the notebook: running the cell again replaces it. %config NbChat.NAME = …
 sets a default for a field. Keys come from the environment or a .env file, never from
-here. On a line of %chat the flags stand first, and -- ends them. %chat explore, those two
-words alone, opens the explorer; %chat history, with words to be found, gives the frame of
-earlier runs, and %chat show with a run's id shows one. %chat -- explore asks the model.
+here. On a line of %chat the flags stand first, and -- ends them. The words of a command
+stand alone: %chat -- models asks the model.
 """
 
 

@@ -220,10 +220,13 @@ def test_a_profile_of_the_config_chooses_the_server(shell: Shell) -> None:
         assert len(other.requests) == 1
 
 
-def test_the_magic_gives_no_value(shell: Shell, server: ScriptedServer) -> None:
+def test_the_magic_gives_its_run_only_where_it_is_wanted(
+    shell: Shell, server: ScriptedServer
+) -> None:
     assert shell.run("%chat Hi").result is None
+    assert shell.run("%%chat\nHi").result is None
     shell.ask("x = %chat Hi")
-    assert shell["x"] is None
+    assert shell["x"] is session.runs[-1]
 
 
 @pytest.mark.parametrize(
@@ -363,3 +366,67 @@ def test_a_run_is_asked_again_with_its_own_params(shell: Shell, server: Scripted
     shell.ask("%%chat --temperature 0.2 --logprobs -p min_p=0.1 -o run\nHi")
     shell.ask("%%chat --stateless --params run.params --messages run.messages")
     assert server.requests[0].body == server.requests[1].body
+
+
+@pytest.mark.parametrize("dash", ["–", "—", "−", "‐", "-–"])
+@pytest.mark.parametrize(
+    ("flag", "right"), [("n 2", "--n"), ("temperature 1", "--temperature"), ("o run", "-o")]
+)
+@pytest.mark.parametrize("code", ["%chat {} Hi", "%chat --seed 1 {} Hi", "%%chat {}\nHi"])
+def test_a_dash_that_is_no_hyphen_is_refused_with_the_right_spelling(
+    shell: Shell, server: ScriptedServer, dash: str, flag: str, right: str, code: str
+) -> None:
+    raised = shell.error(code.format(f"{dash}{flag}"))
+    assert isinstance(raised, errors.MagicUsageError)
+    assert f"the flag is typed {right}." in str(raised)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("text", ["– and so on", "—well", "−5 degrees"])
+def test_a_text_may_begin_with_any_dash(shell: Shell, server: ScriptedServer, text: str) -> None:
+    shell.ask(f"%chat {text}")
+    assert prompts(server) == [text]
+
+
+@pytest.mark.parametrize("typed", ["{t}", "$t", "${t}"])
+@pytest.mark.parametrize(
+    ("flag", "right"),
+    [
+        ("--temperature", "--temperature {{ t }}"),
+        ("--model", "--model {{ t }}"),
+        ("--timeout", "--timeout {{ t }}"),
+        ("--messages", "--messages t"),
+        ("--tools", "--tools t"),
+    ],
+)
+def test_variables_as_others_write_them_are_named_as_they_are_typed(
+    shell: Shell, server: ScriptedServer, typed: str, flag: str, right: str
+) -> None:
+    shell.ask("t = 0.5")
+    raised = shell.error(f"%%chat {flag} {typed}\nHi")
+    assert isinstance(raised, errors.MagicUsageError)
+    assert str(raised).endswith(right)
+    assert server.requests == []
+
+
+def test_a_text_that_is_no_variable_stays_a_text(shell: Shell, server: ScriptedServer) -> None:
+    shell.ask("%%chat --stop $end --temperature {{ 0.5 }}\nWhat is {t}?")
+    assert bodies(server) == [{"stop": "$end", "temperature": 0.5}]
+    shell.ask("%%chat --raw --system {t}\nWhat is {t}?")
+    assert server.requests[1].body["messages"][0]["content"] == "{t}"
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [("--top-logprobs 5", "--logprobs"), ("--tool-choice auto", "--tools")],
+)
+def test_a_flag_that_needs_another_names_it(
+    shell: Shell, server: ScriptedServer, line: str, missing: str
+) -> None:
+    raised = shell.error(f"%%chat {line}\nHi")
+    assert str(raised).endswith(f"Add {missing} to the line.")
+    assert server.requests == []
+
+
+def test_the_flag_for_an_address_is_named(shell: Shell, server: ScriptedServer) -> None:
+    assert "--profile" in str(shell.error("%%chat --base-url http://x/v1\nHi"))
