@@ -104,7 +104,7 @@ def _models(profile: str | None = None) -> list[str]:
 
 
 def _is_profile(word: str) -> bool:
-    from nbchat.client.profiles import names
+    from nbchat.client.presets import names
 
     return "://" in word or word in names()
 
