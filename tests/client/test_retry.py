@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-from nbchat.client.retry import Wait, asked_delay_s, backoff_s, checked, is_retryable
+from nbchat.client.retry import Wait, delay_of_server_s, backoff_s, checked, is_retryable
 from nbchat.errors import CheckError
 
 
@@ -49,7 +49,7 @@ def test_the_server_decides_where_it_says_so() -> None:
     ],
 )
 def test_the_delay_asked_for_is_read(headers: dict[str, str], seconds: float | None) -> None:
-    assert asked_delay_s(headers, now_s=1_000_000.0) == seconds
+    assert delay_of_server_s(headers, now_s=1_000_000.0) == seconds
 
 
 def test_backoff_doubles_up_to_eight_seconds_with_jitter() -> None:
