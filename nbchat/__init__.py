@@ -13,6 +13,8 @@ from nbchat.version import __version__ as __version__
 
 #: public name -> the module that has it (None: it is the module nbchat.NAME) and its name there
 _HOMES: dict[str, tuple[str | None, str]] = {
+    "achat": ("nbchat.session.async_chat", "achat"),
+    "astream": ("nbchat.session.async_chat", "astream"),
     "chat": ("nbchat.session.chat", "chat"),
     "stream": ("nbchat.session.chat", "stream"),
     "budget": ("nbchat.session.settings", "budget"),
@@ -86,8 +88,10 @@ __all__ = [
     "Profile",
     "Run",
     "Thread",
+    "achat",
     "alternatives",
     "api",
+    "astream",
     "branch",
     "budget",
     "chat",
@@ -194,6 +198,7 @@ if TYPE_CHECKING:
     from nbchat.session import configure
     from nbchat.session import runs_frame as runs
     from nbchat.session import usage_frame as usage
+    from nbchat.session.async_chat import achat, astream
     from nbchat.session.chat import chat, stream
     from nbchat.session.server_models import models
     from nbchat.session.settings import budget

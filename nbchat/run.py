@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Choice, Completion, ResponseMessage, Usage, summed
@@ -14,7 +15,7 @@ from nbchat.errors import NoObjectError
 from nbchat.nearest import no_attribute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     import pandas as pd
 
@@ -42,6 +43,40 @@ _COUNTS_MEANT = {
     "input_tokens": "prompt_tokens",
     "output_tokens": "completion_tokens",
 }
+
+
+_NOT_IN_THE_BACKGROUND = (
+    "This run goes on where it was asked for, as in a stream that you read or a panel: only runs "
+    "in the background (%%chat --background, nbchat.achat) are waited for and stopped here."
+)
+
+
+class GoesOn(Protocol):
+    """What plays a run in the background: see `nbchat.session.background`."""
+
+    @property
+    def error(self) -> BaseException | None: ...
+    def wait(self, timeout_s: float | None = None) -> bool: ...
+    def cancel(self) -> None: ...
+    def tell_at_end(self, listener: Callable[[], object]) -> None: ...
+
+
+async def _over(background: GoesOn) -> None:
+    """Wait in an event loop for the end of a run; stop it where the waiting is cancelled."""
+    import asyncio
+
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+    def end() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(over.set)
+
+    background.tell_at_end(end)
+    try:
+        await over.wait()
+    except asyncio.CancelledError:
+        background.cancel()
+        raise
 
 
 class RunUsage:
@@ -177,6 +212,7 @@ class Run:
         self.is_shown = False
         self._completion: Completion | None = None
         self._so_far: Callable[[], Completion] | None = None
+        self._background: GoesOn | None = None
 
     @classmethod
     def from_completion(
@@ -227,7 +263,8 @@ class Run:
 
     def __getstate__(self) -> dict[str, Any]:
         """Give what a copy has: of a run that goes on, what has come so far."""
-        return {**vars(self), "_completion": self.completion, "_so_far": None, "_parses": {}}
+        not_copied: dict[str, Any] = {"_so_far": None, "_parses": {}, "_background": None}
+        return {**vars(self), "_completion": self.completion, **not_copied}
 
     @property
     def completion(self) -> Completion | None:
@@ -243,6 +280,36 @@ class Run:
     def follow(self, so_far: Callable[[], Completion]) -> None:
         """Take the completion from this function for as long as the answer streams."""
         self._so_far = so_far
+
+    def go_on_in(self, background: GoesOn) -> None:
+        """Be played by this, which can be waited for and stopped."""
+        self._background = background
+
+    def wait(self, timeout_s: float | None = None) -> Run:
+        """Wait until the run is over, at most so many seconds, and give it.
+
+        Raise the error that ended it. An interrupt while it is waited for stops the run. Raise
+        RuntimeError for a run that goes on elsewhere, as that of a stream that you read.
+        """
+        if self._background is None:
+            if self.status == "running":
+                raise RuntimeError(_NOT_IN_THE_BACKGROUND)
+        elif self._background.wait(timeout_s) and self._background.error is not None:
+            raise self._background.error
+        return self
+
+    def stop(self) -> None:
+        """Stop a run that goes on in the background. What has come is kept."""
+        if self._background is not None:
+            self._background.cancel()
+        elif self.status == "running":
+            raise RuntimeError(_NOT_IN_THE_BACKGROUND)
+
+    def __await__(self) -> Generator[Any, None, Run]:
+        """Wait as `wait` does, in an event loop. Cancelling what waits stops the run."""
+        if self._background is not None and self.status == "running":
+            yield from _over(self._background).__await__()
+        return self.wait()
 
     @property
     def text(self) -> str:

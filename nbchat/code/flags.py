@@ -52,6 +52,8 @@ CELL_FLAGS: Mapping[str, OwnFlag] = {
         OwnFlag("no-strict", "nothing", "", "Send the schema as it is, not made strict."),
         # in Python texts are not filled in
         OwnFlag("raw", "nothing", "", "Fill in nothing: {{ and {% are text."),
+        # in Python it is nbchat.achat
+        OwnFlag("background", "nothing", "", "Give the cell back; the reply goes on below it."),
         # in Python nbchat.code shows a request
         OwnFlag("dry-run", "nothing", "", "Show the request, send nothing."),
         # the argument is extra=
@@ -60,7 +62,8 @@ CELL_FLAGS: Mapping[str, OwnFlag] = {
 }
 _ORDER = (
     "out", "thread", "stateless", "fork", "system", "messages", "params", "image", "detail",
-    "audio-in", "file", "schema", "no-strict", "confirm", "max-rounds", "raw", "dry-run",
+    "audio-in", "file", "schema", "no-strict", "confirm", "max-rounds", "raw", "background",
+    "dry-run",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
+from nbchat.display.fragments import grey_bundle
 from nbchat.display.growing import Show
 from nbchat.display.last_frame import last_frame
 from nbchat.display.pace import PAINTER, Cost, Painter
@@ -62,6 +63,10 @@ class LiveReply:
 
     def __exit__(self, *_: object) -> None:
         self._hint.cancel()
+
+    def say(self, line: str) -> None:
+        """Show a line below the whole reply."""
+        self._publish(Show(grey_bundle(line)))
 
     def status(self, line: str) -> None:
         """Show a line while nothing of the reply has come; empty to take it away."""

@@ -43,6 +43,10 @@ class PlainReply:
 
     def __exit__(self, *_: object) -> None: ...
 
+    def say(self, line: str) -> None:
+        """Write a line below the whole reply."""
+        self._write(f"{line}\n")
+
     def status(self, line: str) -> None:
         """Write a line about what is waited for."""
         if line:

@@ -199,6 +199,17 @@ class ChatMagic:
 
             self._shell.display_pub.publish(data=mimebundle(prepared), metadata={})
             return None
+        if flags.is_set("background"):
+            from nbchat.magics.in_background import begin_in_background
+
+            run = begin_in_background(prepared)
+            if name is not None:
+                self._shell.push({name: run})
+            return run
+        if key in session.STATE.background:
+            from nbchat.magics.in_background import stop_earlier
+
+            stop_earlier(key)
         # what functions print, and a warning, would be cleared away with the frames of the reply
         is_noisy = prepared.toolbox or {"functions", "function_call"} & draft.fields.keys()
         is_alone = self._cells.is_alone(self.names) and not is_noisy

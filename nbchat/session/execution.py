@@ -88,9 +88,24 @@ class Execution:
         self._model = ""
         self._was_mended = False
         self.was_begun = False
+        self._is_listed = False
         self._is_cancelled = False
         self._elapsed_before_s = 0.0
         self._tries_before = 0
+
+    def get_ready_here(self) -> None:
+        """Ask for a key that is in no variable, and list the run, before another thread plays it.
+
+        Raise ProfileError where there is no key.
+        """
+        if self._prepared.profile.name != LOCAL:
+            self._ready_profile()
+        self._enlist()
+
+    def _enlist(self) -> None:
+        if not self._is_listed:
+            self._is_listed = True
+            STATE.runs.append(self.run)
 
     def cancel(self) -> None:
         """Stop from another thread. The run ends as interrupted, with what has come."""
@@ -102,7 +117,7 @@ class Execution:
         run = self.run
         self.was_begun = True
         try:
-            STATE.runs.append(run)
+            self._enlist()
             yield from self._chunks()
             run.status = "interrupted" if self._is_cancelled else "complete"
         except (KeyboardInterrupt, GeneratorExit) as interrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, Protocol, TypeVar
@@ -117,10 +116,9 @@ class Pool(Generic[J]):
         if self._fault is not None:
             raise self._fault
 
-    def leave(self, within_s: float = _LEAVE_WITHIN_S) -> None:
-        """Give what was stopped a moment to end."""
-        leave_at = time.monotonic() + within_s
-        self._is_idle.wait(max(0.0, leave_at - time.monotonic()))
+    def leave(self, within_s: float = _LEAVE_WITHIN_S) -> bool:
+        """Give what was stopped a moment to end; tell whether it has."""
+        return self._is_idle.wait(max(0.0, within_s))
 
     def _work(self) -> None:
         while (job := self._next()) is not None:

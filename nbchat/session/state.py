@@ -44,6 +44,7 @@ class State:
     - `settings`: what `configure` set
     - `runs`: every run, in the order of their start; `threads`: the conversations by name;
       `forks`: the fork that a cell made of a conversation
+    - `background`: the run that a cell began in the background, by the key of its turn
     - `clients`, `listings`: connections, and what servers said of their models
     - `asked_keys`: keys that the user typed, by their variable
     - `kinds`, `vocabulary_sizes`: base URL -> whose server it is, and how large its vocabulary
@@ -61,6 +62,7 @@ class State:
         self.runs: list[Run] = []
         self.threads: dict[str, Any] = {}
         self.forks: dict[Hashable, Any] = {}
+        self.background: dict[Hashable, Run] = {}
         self.clients: dict[Hashable, Client] = {}
         self.listings: dict[Hashable, Any] = {}
         self.typed_keys: dict[str, str] = {}
