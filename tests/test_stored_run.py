@@ -21,7 +21,7 @@ from tests.fuzzing import examples
 from tests.random_runs import ERRORS, FACTS, assert_says_the_same, completions, runs
 
 #: attributes that belong to this process, and are no part of what a run is
-OF_THE_PROCESS = {"is_shown", "_parses", "_so_far"}
+OF_THE_PROCESS = {"is_shown", "_parses", "_so_far", "_background"}
 
 
 def through_json(run: Run) -> Run:
