@@ -9,6 +9,7 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
+from nbchat.above import ABOVE
 from nbchat.version import __version__ as __version__
 
 #: public name -> the module that has it (None: it is the module nbchat.NAME) and its name there
@@ -147,6 +148,15 @@ def __getattr__(name: str) -> Any:
     return found
 
 
+def _whole_rows(run: Run, choice: int) -> WholeRows:
+    from nbchat.analysis.whole_rows import AskedRows
+
+    return AskedRows(run, choice)
+
+
+ABOVE["whole_rows"] = _whole_rows
+
+
 def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
@@ -191,6 +201,7 @@ if TYPE_CHECKING:
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile
     from nbchat.frames import alternatives, choices, tokens, words
+    from nbchat.frames.exact_share import WholeRows
     from nbchat.frames.parameters import parameters
     from nbchat.history.saved_file import load, save
     from nbchat.request.draft import Draft

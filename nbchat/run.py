@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload
 
+from nbchat.above import ABOVE
 from nbchat.api.params import ChatParams
 from nbchat.api.response import Choice, Completion, ResponseMessage, Usage, summed
 from nbchat.errors import NoObjectError
@@ -164,6 +165,7 @@ class Run:
     - `options`: dict, those of nbchat's own options that are kept with a run
     - `n_begun`: rows of its tokens that a branch took from elsewhere and did not ask for, 0
       where the whole reply was generated
+    - `end_tokens`: the ids of all tokens that end a generation of its model, where that is known
     """
 
     def __init__(
@@ -198,6 +200,7 @@ class Run:
         self.rounds: list[Round] = []
         self.notes: list[str] = []
         self.n_begun = 0
+        self.end_tokens: list[int] = []
         self.notebook: str | None = None
         self.cell: str | None = None
         self.cell_turn: CellTurn | None = None
@@ -465,14 +468,21 @@ class Run:
         return objects(structured.rows(found.value), structured.columns(self.structure))
 
     @overload
-    def fields(self, choice: int = 0, *, nested: Literal[False] = False) -> pd.DataFrame: ...
+    def fields(
+        self, choice: int = 0, *, nested: Literal[False] = False, exact: bool = False
+    ) -> pd.DataFrame: ...
     @overload
-    def fields(self, choice: int = 0, *, nested: Literal[True]) -> Any: ...
-    def fields(self, choice: int = 0, *, nested: bool = False) -> Any:
+    def fields(self, choice: int = 0, *, nested: Literal[True], exact: bool = False) -> Any: ...
+    def fields(self, choice: int = 0, *, nested: bool = False, exact: bool = False) -> Any:
         """Give one row for each JSON value of a reply, and how likely it was.
 
         With `nested` the reply's own object is given, with the probability of each value
         (`prob`, None where it is NA) in the value's place.
+
+        With `exact` llama.cpp is asked for whole rows where `prob_allowed_lo` and
+        `prob_allowed_hi` are apart, and for all tokens that could end a bare number; that is a
+        request for each row. Raise `NotAvailableError` where the run's server is another one, or
+        has another model now.
 
         For any reply that is JSON, with or without `response_format`; of one that was cut off,
         the values that are whole. `nbchat.frames.fields` says what the columns are. Raise
@@ -484,8 +494,8 @@ class Run:
 
         if nested:
             return nested_of(self, choice)
-
-        return frames.fields(self, choice, allowed_of(self))
+        rows = ABOVE["whole_rows"](self, choice) if exact else None
+        return frames.fields(self, choice, allowed_of(self), rows)
 
     def integrity(self, choice: int | None = None) -> Integrity:
         """Check the log probabilities, of one choice or all, for what servers get wrong.

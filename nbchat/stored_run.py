@@ -77,6 +77,7 @@ class _Stored(msgspec.Struct):
     rounds: list[_Round] = []
     notes: list[str] = []
     n_begun: int = 0
+    end_tokens: list[int] = []
     notebook: str | None = None
     cell: str | None = None
     cell_turn: CellTurn | None = None

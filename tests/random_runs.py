@@ -245,6 +245,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "request_id": st.none() | NAMES,
     "notes": st.lists(TEXT, max_size=2),
     "n_begun": st.integers(0, 2),
+    "end_tokens": st.lists(st.integers(0, 9), max_size=2),
     "notebook": st.none() | NAMES,
     "cell": st.none() | NAMES,
     "cell_turn": st.none() | st.builds(CellTurn, *[st.integers(0, 9)] * 3, st.none() | TEXT),

@@ -22,6 +22,7 @@ JOINED = WITH_RUN | {"local", "history", "prices", "tools", "request", "cell_tur
 STANDS_ON: dict[str, set[str]] = {
     "redact": set(),
     "regular_file": set(),
+    "above": set(),
     "nearest": set(),
     "errors": {"redact"},
     "version": set(),
@@ -38,7 +39,7 @@ STANDS_ON: dict[str, set[str]] = {
     "stored_error": LOW,
     "cell_turn": set(),
     "stored_run": LOW | {"structured", "tools", "stored_error", "cell_turn"},
-    "run": SHOWN | {"client", "structured", "stored_run", "tools", "cell_turn"},
+    "run": SHOWN | {"above", "client", "structured", "stored_run", "tools", "cell_turn"},
     "prices": LOW,
     "request": WITH_RUN | {"tools"},
     "tools": LOW | {"structured"},  # what types are to a model is known there

@@ -13,18 +13,17 @@ from nbchat.analysis.batch import answered, executions_of
 from nbchat.analysis.branch_by_token_ids import EXACT
 from nbchat.analysis.compare import Comparison
 from nbchat.analysis.forced_decoding import FromPieces
-from nbchat.analysis.position_tokens import NotExact, tokens_at
 from nbchat.analysis.prompt_ids import prompt_ids
 from nbchat.analysis.prompt_logprobs import FromPromptLogprobs
 from nbchat.analysis.reply_ends import WithEnds
 from nbchat.analysis.run_origin import origin_of
 from nbchat.analysis.score import check_room, scored_elsewhere, tokens_of_text
+from nbchat.analysis.written_tokens import rows_of, written_tokens
 from nbchat.api.json_values import is_whole_number, shown
 from nbchat.api.logprobs import TokenTable
 from nbchat.api.response import Choice, Completion
 from nbchat.client.presets import LOCAL
 from nbchat.errors import CheckError, NotAvailableError
-from nbchat.frames.token_texts import is_control
 from nbchat.measures.sentinels import is_known
 from nbchat.request.draft import Draft
 from nbchat.run import Run
@@ -110,7 +109,7 @@ class Rescored(Comparison):
         return frame[(frame["op"] == "same") | is_text].reset_index(drop=True)
 
     def __repr__(self) -> str:
-        has_both = self.parent.completion is not None and _table(self.parent, self.choice)
+        has_both = self.parent.completion is not None and rows_of(self.parent, self.choice)
         return super().__repr__() if has_both else f"<Rescored run {self.run.id}: {self.label}>"
 
 
@@ -280,7 +279,7 @@ class _ByIds(Started):
     def __init__(self, wanted: _Wanted):
         run, there = wanted.run, wanted.there
         client = client_of(there)
-        self._each = _as_written(wanted) if wanted.is_own else None
+        self._each = written_tokens(client, wanted.reply) if wanted.is_own else None
         if self._each is None:
             tokens = tokens_of_text(there, wanted.text)
             check_room(there, {wanted.text: tokens})
@@ -300,7 +299,7 @@ class _ByIds(Started):
 
     def _read(self, made: Run) -> Rescored:
         wanted = self._wanted
-        new = _table(made, wanted.reply.index) or TokenTable()
+        new = rows_of(made, wanted.reply.index) or TokenTable()
         difference = _difference(wanted, self._each or [], new)
         return Rescored(
             wanted.run,
@@ -352,38 +351,15 @@ def _reply_of(run: Run, choice: int) -> Choice:
     return reply
 
 
-def _table(run: Run, choice: int) -> TokenTable | None:
-    choices = run.completion.choices if run.completion is not None else []
-    found = next((one for one in choices if one.index == choice), None)
-    return found.logprobs.content if found is not None and found.logprobs is not None else None
-
-
 def _has_end(wanted: _Wanted) -> bool:
     """Tell whether the model ended the reply, and no limit, stop string or call did."""
     has_stop = "stop" in {**wanted.run.params.given(), **wanted.run.params.extra}
     return wanted.reply.finish_reason == "stop" and not has_stop
 
 
-def _as_written(wanted: _Wanted) -> list[list[Token]] | None:
-    """Give the tokens of each row, the end aside; None where they are not known or not all here."""
-    table = _table(wanted.run, wanted.reply.index)
-    if not table:
-        return None
-    client = client_of(wanted.there)
-    try:
-        each = [tokens_at(client, table, position) for position in range(len(table))]
-    except NotExact:
-        return None
-    last = each[-1][-1].data
-    if not last or is_control(last.decode("utf-8", "replace")):
-        each.pop()
-    written = b"".join(token.data for some in each for token in some)
-    return each if wanted.text.encode("utf-8", "replace") in written else None
-
-
 def _difference(wanted: _Wanted, each: Sequence[Sequence[Token]], new: TokenTable) -> float:
     """Give the largest difference between the rows of both; NaN where none can be compared."""
-    old = _table(wanted.run, wanted.reply.index)
+    old = rows_of(wanted.run, wanted.reply.index)
     if old is None or not each:
         return nan
     largest, at = nan, 0

@@ -22,7 +22,7 @@ class Row(NamedTuple):
     """One position: `token` stands there; `listed` has all tokens whose probability is known.
 
     `listed` has pairs of bytes and probability, the token that stands there among them;
-    `unseen` is the probability of all others together.
+    `unseen` is the probability of all others together at most, what rounding leaves included.
     """
 
     token: bytes
@@ -63,7 +63,7 @@ def allowed_share(
         return None
     if len(allowed) == 1:
         return 1.0, 1.0
-    n_given = len(lead) + _n_shared(allowed)
+    n_given = len(lead) + n_shared(allowed)
     texts = [lead + text for text in allowed]
     own = lead + value
     written = b""
@@ -72,7 +72,7 @@ def allowed_share(
         before, written = written, written + row.token
         if len(written) <= n_given:
             continue
-        certain, _ = _reached(written, texts, after)
+        certain, _ = reached(written, texts, after)
         if own not in certain or isnan(row.prob):
             return None
         is_last = certain == [own]
@@ -86,7 +86,7 @@ def allowed_share(
     return lower, upper
 
 
-def _n_shared(texts: Sequence[bytes]) -> int:
+def n_shared(texts: Sequence[bytes]) -> int:
     """Count the bytes that all begin with: those that the first and last in order share."""
     pairs = zip(min(texts), max(texts), strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
@@ -110,16 +110,16 @@ def _masses(row: Row, before: bytes, texts: Sequence[bytes], own: bytes, after: 
     for token, prob in row.listed:
         if not token:
             continue  # a control token, which a grammar lets through at its end only
-        certain, unsure = _reached(before + token, texts, after)
-        reached = {*certain, *unsure}
-        if not reached:
+        certain, unsure = reached(before + token, texts, after)
+        leads_to = {*certain, *unsure}
+        if not leads_to:
             continue
-        name = "own" if reached == {own} else "undecided" if own in reached else "others"
+        name = "own" if leads_to == {own} else "undecided" if own in leads_to else "others"
         sums[name if certain else f"maybe_{name}"] += prob
     return _Masses(**sums)
 
 
-def _reached(
+def reached(
     written: bytes, texts: Sequence[bytes], after: bytes
 ) -> tuple[list[bytes], list[bytes]]:
     """Give the values that what is written leads to, and those that it leads to if it may."""

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isnan, nan
+from functools import partial
+from math import isnan, log, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbchat.errors import NoObjectError
-from nbchat.frames.allowed_probability import Row, allowed_share
+from nbchat.frames.allowed_probability import Row, allowed_share, n_shared
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
 from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
+from nbchat.frames.exact_share import NARROW, exact_share
 from nbchat.frames.json_spans import spans_of
 from nbchat.frames.per_choice import choices
+from nbchat.frames.reply_end import end_of
 from nbchat.frames.text_alignment import given_prefix, token_places
 from nbchat.frames.token_arrays import positions_of
 from nbchat.frames.token_texts import Words
+from nbchat.measures import EventLogprob, event_logprob
+from nbchat.measures.rounding import ROUNDING_OF_ROWS, rounding_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 
     from nbchat.api.response import Choice
     from nbchat.frames.alternatives_lists import Lists
+    from nbchat.frames.exact_share import WholeRows
     from nbchat.frames.json_spans import Span
     from nbchat.frames.source import RunLike
 
@@ -36,10 +42,16 @@ _NO_LOGPROBS = "no token probabilities came"
 _NOT_THERE = "the tokens that came do not write this text"
 _GIVEN = "begun in the request: the model did not write all of it"
 _CENSORED = "a token has no usable log probability"
+_SOME_END = "the reply's end is that of the tokens in its row alone, and others end one, too"
 _FEWER = "the server sent fewer rows than tokens, and a character here may be of several tokens"
 
 
-def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.DataFrame:
+def fields(
+    run: RunLike,
+    choice: int = 0,
+    allowed: Allowed | None = None,
+    whole_rows: WholeRows | None = None,
+) -> pd.DataFrame:
     """Give one row for each JSON value of a reply, in the order in which they begin.
 
     Objects and lists have rows too. Of a reply that was cut off the values that are whole
@@ -59,8 +71,12 @@ def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.
       schema allows at its place (an enumeration, a constant, a boolean, null), given the text
       before it. `allowed` tells them, as JSON, for the keys and places that lead to a value;
       without it they are NA. `nbchat.frames.allowed_probability` says how it is found. It is
-      that of a draw
-      from the probabilities as reported, with no other sampler than the mask
+      that of a draw from the probabilities as reported, with no other sampler than the mask.
+      Where it is no point `whole_rows` are asked (`nbchat.frames.exact_share`)
+
+    That a reply ends behind a bare number is the sum over all tokens that end one, where the
+    run knows them (`end_tokens`); those that the row does not list are asked for in `whole_rows`,
+    else left out, and `note` says so.
 
     Where tokens and text do not line up the figures are NA and `note` says why. Raise
     NoObjectError where there is no such choice, no text or no JSON.
@@ -84,7 +100,7 @@ def fields(run: RunLike, choice: int = 0, allowed: Allowed | None = None) -> pd.
             "byte_end": span.end,
             "char_start": chars[span.start],
             "char_end": chars[span.end],
-            **_figures(span, data, written, allowed, has_fewer=has_fewer),
+            **_figures(span, data, written, allowed, whole_rows, has_fewer=has_fewer),
         }
         for span in spans
     ]
@@ -144,6 +160,9 @@ class _Written:
     - `start`, `end`: int64, bytes of the text
     - `covered`: for each byte of the text, how many before it have a token
     - `n_given`: the bytes at the text's beginning that the request gave
+    - `first`: where the list begins in all arrays; `rounding`: how far its masses can be off
+    - `ending`: the log probability that the reply ends in its last row, by all tokens that end one;
+      None where the row has no end or these are not known
     """
 
     at: NDArray[np.int64]
@@ -157,6 +176,9 @@ class _Written:
     lists: Lists
     words: Words
     vocab_size: int | None
+    first: int
+    rounding: float
+    ending: EventLogprob | None
 
     def row(self, i: int) -> Row:
         """Give what is known of a position's tokens, for `allowed_share`."""
@@ -168,7 +190,8 @@ class _Written:
         known = ~np.isnan(probs)
         rows, probs = rows[known], probs[known]
         is_whole = self.vocab_size is not None and len(rows) >= self.vocab_size
-        unseen = 0.0 if is_whole else max(0.0, 1.0 - float(probs.sum()))
+        rest = max(0.0, 1.0 - float(probs.sum()))
+        unseen = 0.0 if is_whole else min(1.0, rest + self.rounding)
         tokens = [self.words.data[place] for place in self.lists.places[rows].tolist()]
         listed = zip(tokens, probs.tolist(), strict=True)
         return Row(self.tokens[i], float(np.exp(self.logprobs[i])), listed, unseen)
@@ -189,7 +212,8 @@ def _written(run: RunLike, choice: int, data: bytes) -> _Written | None:
         return None
     words = Words(positions.codes, positions.alternative_codes)
     texts = texts_of(positions, words)
-    own = np.arange(positions.borders[table], positions.borders[table + 1])
+    first, stop = int(positions.borders[table]), int(positions.borders[table + 1])
+    own = np.arange(first, stop)
     places = words.places(positions.codes[own]).tolist()
     tokens = [
         b"" if special else words.data[place]
@@ -217,11 +241,20 @@ def _written(run: RunLike, choice: int, data: bytes) -> _Written | None:
         lists=with_unlisted(lists_of(positions, words), positions, words),
         words=words,
         vocab_size=run.vocab_size,
+        first=first,
+        rounding=rounding_of(positions.logprobs[first:stop]),
+        ending=end_of(positions, stop - 1, run) if texts.is_end[stop - 1] else None,
     )
 
 
 def _figures(
-    span: Span, data: bytes, written: _Written | None, allowed: Allowed | None, *, has_fewer: bool
+    span: Span,
+    data: bytes,
+    written: _Written | None,
+    allowed: Allowed | None,
+    whole_rows: WholeRows | None,
+    *,
+    has_fewer: bool,
 ) -> dict[str, Any]:
     if written is None:
         return {"note": _NO_LOGPROBS}
@@ -244,7 +277,18 @@ def _figures(
     is_lacking, is_own_lacking = np.isnan(logprobs).any(), np.isnan(own).any()
     is_censored = (np.isnan(logprobs) & ~is_merged).any()
     is_fewer = is_merged.any() or (has_fewer and not data[start:end].isascii())
+    is_at_end = told > end and bool(len(firsts)) and firsts[-1] == lasts[-1] == len(data)
+    if is_at_end and written.ending is not None:
+        reply_end = _reply_end(written, whole_rows)
+        logprobs = np.append(logprobs[:-1], reply_end.lower)
+        is_some_end = reply_end.upper - reply_end.lower > ROUNDING_OF_ROWS
+    else:
+        is_some_end = False
     share = _allowed_share(span, data, written, among.start, allowed)
+    is_open = share[1] - share[0] > NARROW  # not so where nothing is known
+    if is_open and whole_rows is not None and allowed is not None:
+        share = _asked_share(span, data, written, among.start, allowed, whole_rows)
+    note = _CENSORED if is_censored else _FEWER if is_fewer else _SOME_END if is_some_end else None
     return {
         "n_tokens": len(own),
         **_summed("", own),
@@ -254,8 +298,18 @@ def _figures(
         "is_bound": bool(is_own_lacking or is_lacking or is_fewer),
         "prob_allowed_lo": share[0],
         "prob_allowed_hi": share[1],
-        "note": _CENSORED if is_censored else _FEWER if is_fewer else None,
+        "note": note or (whole_rows.note if whole_rows is not None else None),
     }
+
+
+def _reply_end(written: _Written, whole_rows: WholeRows | None) -> EventLogprob:
+    """Give the log probability that the reply ends in its last row."""
+    known = written.ending or EventLogprob(nan, nan)
+    if whole_rows is None or known.upper - known.lower <= NARROW:
+        return known
+    row = whole_rows.row(int(written.at[-1]) - written.first, ())
+    found = event_logprob({t.id: log(t.prob) for t in row if t.prob}, whole_rows.end_tokens)
+    return EventLogprob(found.lower, found.lower)
 
 
 def _summed(suffix: str, logprobs: NDArray[np.float64]) -> dict[str, float]:
@@ -273,6 +327,26 @@ def _allowed_share(
     lead = written.tokens[first][: max(0, span.start - int(written.start[first]))]
     value, after = data[span.start : span.end], data[span.end :]
     return allowed_share(value, values, _rows(written, first), lead, after) or (nan, nan)
+
+
+def _asked_share(
+    span: Span,
+    data: bytes,
+    written: _Written,
+    first: int,
+    allowed: Allowed,
+    whole_rows: WholeRows,
+) -> tuple[float, float]:
+    lead = written.tokens[first][: max(0, span.start - int(written.start[first]))]
+    texts = [lead + value for value in allowed(span.steps) or []]
+    n_given, before = n_shared(texts), b""
+    for i, _ in enumerate(_rows(written, first), first):
+        if len(before + written.tokens[i]) > n_given:
+            row = partial(whole_rows.row, int(written.at[i]) - written.first)
+            value, after = lead + data[span.start : span.end], data[span.end :]
+            return exact_share(value, texts, row, before, after)
+        before += written.tokens[i]
+    return nan, nan
 
 
 def _rows(written: _Written, first: int) -> Iterator[Row]:

@@ -10,10 +10,12 @@ import numpy as np
 from nbchat.frames.assembly import assemble_rows
 from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.merged import lacking_rows
+from nbchat.frames.reply_end import end_of
 from nbchat.frames.source import runs_of, warn_of_missing_logprobs
 from nbchat.frames.token_arrays import positions_of
 from nbchat.frames.token_texts import Words
 from nbchat.measures import bits_per_byte, mean_nll
+from nbchat.measures.rounding import ROUNDING_OF_ROWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from nbchat.api.response import Choice
     from nbchat.frames.decoded_text import Texts
     from nbchat.frames.merged import Lacking
-    from nbchat.frames.source import Source
+    from nbchat.frames.source import RunLike, Source
     from nbchat.frames.token_arrays import Positions
 
 
@@ -57,7 +59,7 @@ def choices(source: Source) -> pd.DataFrame:
                     **_facts(choice),
                     "n_missing": n_missing,
                     "is_aligned": None if n_missing is None else n_missing == 0,
-                    **({} if stretch is None else _numbers(positions, texts, stretch, lost)),
+                    **({} if stretch is None else _numbers(positions, texts, stretch, lost, run)),
                 }
             )
     return assemble_rows("choices", found)
@@ -102,7 +104,9 @@ class _Lost(NamedTuple):
         return self.counted if self.counted is not None else n_bytes
 
 
-def _numbers(positions: Positions, texts: Texts, stretch: slice, lost: _Lost) -> dict[str, Any]:
+def _numbers(
+    positions: Positions, texts: Texts, stretch: slice, lost: _Lost, run: RunLike
+) -> dict[str, Any]:
     logprobs, is_merged = positions.logprobs[stretch], positions.is_merged[stretch]
     is_end = texts.is_end[stretch]
     n_bytes = texts.n_bytes[stretch]
@@ -111,19 +115,33 @@ def _numbers(positions: Positions, texts: Texts, stretch: slice, lost: _Lost) ->
     # what has no log probability may have been certain: then it only adds to T
     n_without = int(is_merged.sum()) + lost.at_most(int((n_bytes - 1)[is_merged].sum()))
     mean = _mean_nll(known, n_without)
-    with_end = _mean_nll(logprobs[is_known], n_without)
+    ends, is_end_bound = _ends(positions, stretch, is_end & is_known, run)
+    with_end = _mean_nll(np.concatenate([known, ends]), n_without)
     n_censored = int((~is_known & ~is_merged).sum())
     return {
         "n_tokens": len(logprobs),
         "sum_logprob": known.sum() if len(known) else np.nan,
         "mean_nll": mean,
         "perplexity": _exp(mean),
-        "perplexity_with_eos": _exp(with_end) if (is_known & is_end).any() else np.nan,
+        "perplexity_with_eos": _exp(with_end) if len(ends) else np.nan,
+        "is_eos_bound": is_end_bound if len(ends) else None,
         "bits_per_byte": bits_per_byte(known, int(n_bytes.sum())),
         "min_prob": np.exp(known.min()) if len(known) else np.nan,
         "n_censored": n_censored,
         "perplexity_is_bound": n_censored > 0 or n_without > 0,
     }
+
+
+def _ends(
+    positions: Positions, stretch: slice, is_end: NDArray[np.bool_], run: RunLike
+) -> tuple[NDArray[np.float64], bool]:
+    """Give the log probability of each end, and whether one lacks tokens that end a reply, too."""
+    found, is_bound = [], False
+    for place in (stretch.start + np.flatnonzero(is_end)).tolist():
+        whole = end_of(positions, place, run)
+        found.append(positions.logprobs[place] if whole is None else whole.lower)
+        is_bound |= whole is not None and whole.upper - whole.lower > ROUNDING_OF_ROWS
+    return np.array(found, dtype=np.float64), is_bound
 
 
 def _mean_nll(logprobs: NDArray[np.float64], n_certain: int) -> float:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from nbchat.api.logprobs import VOCABULARY
+from nbchat.client.profiles import LOCAL
+from nbchat.errors import ApiError, TransportError
 from nbchat.session.cost import cost_of
 from nbchat.session.keeping import to_history
-from nbchat.session.settings import endpoint
+from nbchat.session.server_kind import end_tokens_of
+from nbchat.session.settings import endpoint, resolved
 from nbchat.session.state import STATE
 from nbchat.session.threads import Thread, Turn
 
@@ -25,6 +29,7 @@ def record(run: Run, prepared: Prepared, model: str) -> None:
         run.logprob_basis = STATE.logprob_bases.get(
             (endpoint(run.profile, run.base_url), model), "unknown"
         )
+        run.end_tokens = run.end_tokens or _end_tokens(run, prepared, model)
     for note in RECORDERS:
         note(run, prepared)
 
@@ -49,3 +54,27 @@ def _vocab_size(run: Run) -> int | None:
     if known is not None:
         return known
     return None if run.model is None else vocab_size(run.model)
+
+
+def _end_tokens(run: Run, prepared: Prepared, model: str) -> list[int]:
+    """Give what ends a generation of the run's model, as far as it is known.
+
+    The embedded model is asked where a row is that of an end: one such question for a process.
+    """
+    known = STATE.end_tokens.get((run.base_url, model or None))
+    if known is not None or run.profile != LOCAL or not _has_end_row(run):
+        return list(known or [])
+    try:
+        return list(end_tokens_of(resolved(prepared.options.profile, _say_nothing), model or None))
+    except (ApiError, TransportError):
+        return []  # the run is whole without it
+
+
+def _say_nothing(_: str) -> None:
+    """The server has answered, so that there is nothing to be said of its start."""
+
+
+def _has_end_row(run: Run) -> bool:
+    choices = run.completion.choices if run.completion is not None else []
+    tables = [choice.logprobs.content for choice in choices if choice.logprobs is not None]
+    return any(table and not VOCABULARY.tokens[table.codes[-1]] for table in tables)

@@ -71,7 +71,8 @@ class FromRecord:
         recorded = self._recorded
         run.rounds = copy.deepcopy(recorded.rounds)
         for name in (
-            "base_url", "vocab_size", "logprob_basis", "request_id", "ttft_s", "cost_source",
+            "base_url", "vocab_size", "end_tokens", "logprob_basis", "request_id", "ttft_s",
+            "cost_source",
         ):  # fmt: skip
             setattr(run, name, getattr(recorded, name))
         if run.status == "complete":

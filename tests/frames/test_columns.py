@@ -22,7 +22,7 @@ EXPECTED = {
     "words": "run_id choice word text byte_start byte_end n_tokens logprob surprisal_bits "
     "surprisal_bits_corrected spans_border is_bound",
     "choices": "run_id choice finish_reason text refusal n_tokens n_missing is_aligned sum_logprob "
-    "mean_nll perplexity perplexity_with_eos bits_per_byte min_prob n_censored "
+    "mean_nll perplexity perplexity_with_eos is_eos_bound bits_per_byte min_prob n_censored "
     "perplexity_is_bound",
     "citations": "run_id choice number url title start_index end_index text",
     "fields": "run_id choice path key value type byte_start byte_end char_start char_end n_tokens "

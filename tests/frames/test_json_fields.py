@@ -2,6 +2,7 @@ import itertools
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 
 import nbchat
 from nbchat import frames
-from nbchat.errors import NoObjectError
-from tests.frames.made import choice, entry, run_of
+from nbchat.errors import NbchatError, NoObjectError
+from nbchat.frames.exact_share import ListedToken
+from tests.frames.made import choice, entry, run_of, token
 
 LOG = math.log
 
@@ -307,3 +309,97 @@ def test_nested_fields_have_the_probability_in_the_place_of_each_value():
     cut = run_of(choice(*entries[:9], finish="length"))
     assert cut.fields(nested=True) == {"a": pytest.approx(probs[3]), "b": [pytest.approx(probs[7])]}
     assert run_of(choice(text='[null, {"a": ""}]')).fields(nested=True) == [None, {"a": None}]
+
+
+def test_bounds_of_an_allowed_value_know_what_rounding_leaves():
+    """The masses of rows in 32 bits are off by up to 3e-4, and what is unseen with them."""
+    first, true, false = (float(np.float32(math.log(p))) for p in (0.9, 0.4, 0.6001))
+    tokens = [entry('{"a":', first), entry("true", true, ("true", true), ("false", false))]
+    run = run_of(choice(*tokens, entry("}", first)), vocab_size=50)
+    row = frames.fields(run, 0, lambda _: [b"true", b"false"]).iloc[1]
+    p, q = math.exp(true), math.exp(false)
+    assert p + q > 1
+    assert row["prob_allowed_lo"] == pytest.approx(p / (p + q + 3e-4), abs=1e-9)
+    assert row["prob_allowed_hi"] == pytest.approx((p + 3e-4) / (p + q + 3e-4), abs=1e-9)
+
+
+class Rows:
+    """Whole rows as they are asked for: which, and what they have."""
+
+    end_tokens = (1, 2, 3)
+    note = "rows asked for now differ"
+
+    def __init__(self, *tokens):
+        self.tokens = [ListedToken(*each) for each in tokens]
+        self.questions = []
+
+    def row(self, position, path):
+        self.questions.append((position, path))
+        return self.tokens
+
+
+def test_whole_rows_are_asked_for_where_the_interval_is_no_point():
+    tokens = [entry('{"a":', 0), entry("true", LOG(0.2), ("true", LOG(0.2)), ("false", LOG(0.1)))]
+    run = run_of(choice(*tokens, entry("}", 0)))
+    rows = Rows((7, b"true", 0.2), (8, b"false", 0.1), (9, b"fa", 0.1), (10, b"x", 0.6))
+    frame = frames.fields(run, 0, lambda s: [b"true", b"false"] if s else None, rows)
+    assert rows.questions == [(1, ())]
+    assert frame["prob_allowed_lo"].tolist()[1] == pytest.approx(0.5)
+    assert frame["prob_allowed_hi"].tolist()[1] == pytest.approx(0.5)
+    assert frame["note"].tolist()[1] == Rows.note
+    whole = run_of(choice(*tokens, entry("}", 0)), vocab_size=2)
+    frames.fields(whole, 0, lambda s: [b"true", b"false"] if s else None, rows)
+    assert len(rows.questions) == 1
+
+
+def ended(*others, ends=(1, 2, 3)):
+    """A bare number that ends with token 1, of which and of others the row tells."""
+    listed = [token("", LOG(p), data=b"", number=n) for n, p in ((1, 0.5), *others)]
+    end = {**token("", LOG(0.5), data=b"", number=1), "top_logprobs": listed}
+    return run_of(choice(entry("42", LOG(0.5)), end), end_tokens=list(ends))
+
+
+def test_a_bare_number_ends_with_any_token_that_ends_a_reply():
+    row = ended((2, 0.2), (3, 0.1)).fields().iloc[0]
+    assert row["prob_with_boundary"] == pytest.approx(0.5 * 0.8)
+    assert row["note"] is pd.NA
+    some = ended((2, 0.2)).fields().iloc[0]
+    assert some["prob_with_boundary"] == pytest.approx(0.5 * 0.7)
+    assert "others end one, too" in some["note"]
+    # what the row lacks is asked for
+    rows = Rows((1, b"", 0.5), (2, b"", 0.2), (3, b"", 0.25), (4, b"x", 0.05))
+    exact = frames.fields(ended((2, 0.2)), 0, None, rows).iloc[0]
+    assert exact["prob_with_boundary"] == pytest.approx(0.5 * 0.95)
+    assert rows.questions == [(1, ())]
+    unknown = ended((2, 0.2), ends=()).fields().iloc[0]
+    assert unknown["prob_with_boundary"] == pytest.approx(0.25)
+
+
+@pytest.mark.local
+def test_exact_fields_are_those_of_whole_rows(local_server):
+    def ask(top):
+        return nbchat.chat(
+            "Describe a lemon.",
+            profile="local",
+            response_format=nbchat.structured.response_format(FRUIT),
+            temperature=0,
+            max_completion_tokens=60,
+            extra={"logprobs": True, "top_logprobs": top},
+        )
+
+    names = ["prob_allowed_lo", "prob_allowed_hi"]
+    whole, short = ask(local_server.vocab_size), ask(1)
+    at_first = short.fields().set_index("path").loc["colour", names]
+    exact = short.fields(exact=True).set_index("path")
+    assert at_first["prob_allowed_hi"] - at_first["prob_allowed_lo"] > 0.1
+    assert exact.loc["colour", names].tolist() == pytest.approx(
+        whole.fields().set_index("path").loc["colour", names].tolist(), abs=1e-4
+    )
+    assert (exact["prob_allowed_hi"] - exact["prob_allowed_lo"]).dropna().max() <= 1e-4
+    assert exact["note"].isna().all()
+
+
+def test_exact_fields_say_where_they_cannot_be_had():
+    run = run_of(choice(entry("true", -1.0)), base_url="http://127.0.0.1:9/v1", profile="openai")
+    with pytest.raises(NbchatError, match=r"127\.0\.0\.1:9"):
+        run.fields(exact=True)

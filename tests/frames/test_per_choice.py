@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import nbchat
 from nbchat import frames
-from tests.frames.made import choice, entry, run_of
+from tests.analysis.exactly import ENDS, Rows
+from tests.frames.made import choice, entry, run_of, token
 
 END = entry("", math.log(0.5), data=b"")
 
@@ -48,6 +50,37 @@ def test_without_an_end_token_there_is_no_perplexity_with_it():
     row = only(choice(entry("Hi", -1.0)))
     assert row["perplexity"] == pytest.approx(math.e)
     assert np.isnan(row["perplexity_with_eos"])
+
+
+def test_a_reply_ends_with_any_token_that_ends_one():
+    def row(*others, ends=(1, 2, 3)):
+        listed = [token("", math.log(p), data=b"", number=n) for n, p in ((1, 0.5), *others)]
+        end = {**token("", math.log(0.5), data=b"", number=1), "top_logprobs": listed}
+        return only(choice(entry("Hi", math.log(0.5)), end), end_tokens=list(ends))
+
+    whole = row((2, 0.25), (3, 0.25))
+    assert whole["perplexity_with_eos"] == pytest.approx(0.5**-0.5)
+    assert not whole["is_eos_bound"]
+    some = row((2, 0.25))
+    assert some["perplexity_with_eos"] == pytest.approx((0.5 * 0.75) ** -0.5)
+    assert some["is_eos_bound"]
+    unknown = row((2, 0.25), ends=())
+    assert unknown["perplexity_with_eos"] == pytest.approx(2)
+    assert not unknown["is_eos_bound"]
+    assert only(choice(entry("Hi", -1.0)))["is_eos_bound"] is pd.NA
+
+
+@pytest.mark.local
+def test_the_embedded_models_end_is_that_of_whole_rows(local_server):
+    prompt = "What is the capital of Germany?"
+    run = nbchat.chat(prompt, profile="local", temperature=0, max_completion_tokens=60,
+                      stream=False, logprobs=True, top_logprobs=20)  # fmt: skip
+    assert run.finish_reason == "stop"
+    assert sorted(run.end_tokens) == sorted(ENDS)
+    exact = Rows().logprobs(prompt, run.text)
+    row = run.choices().iloc[0]
+    assert math.log(row["perplexity_with_eos"]) * len(exact) == pytest.approx(-sum(exact), abs=1e-3)
+    assert row["is_eos_bound"]  # two of the three are not among the 20, and could have been likely
 
 
 @pytest.mark.parametrize("sentinel", [-9999.0, -3.4028234663852886e38])

@@ -15,6 +15,7 @@ from tests.scripted import ScriptedServer
 PACKAGE = Path(nbchat.__file__).parent
 #: module globals that change, and why they are no state of a session
 OF_THE_PROCESS = {
+    "above.py": "functions of rooms, put there when the package is imported",
     "client/secret.py": "keys in use, held weakly, so that none is taken from a line",
     "api/encoded.py": "what is encoded is shared while it is in use",
     "display/attachments.py": "thumbnails of pictures that are in use",
