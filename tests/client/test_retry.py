@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-from nbchat.client.retry import Wait, delay_of_server_s, backoff_s, checked, is_retryable
+from nbchat.client.retry import Wait, backoff_s, checked, delay_of_server_s, is_retryable
 from nbchat.errors import CheckError
 
 
