@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nbchat.api.logprobs import VOCABULARY
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import ApiError, TransportError
 from nbchat.session.cost import cost_of
 from nbchat.session.keeping import to_history
