@@ -56,6 +56,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "measures": (None, "measures"),
     "media": (None, "media"),
     "plots": (None, "plots"),
+    "statistics": (None, "statistics"),
     "tools": (None, "tools"),
     "structured": (None, "structured"),
 }
@@ -120,6 +121,7 @@ __all__ = [
     "runs",
     "save",
     "score",
+    "statistics",
     "stream",
     "structured",
     "tokens",
@@ -186,6 +188,7 @@ if TYPE_CHECKING:
         measures,
         media,
         plots,
+        statistics,
         structured,
         tools,
     )
