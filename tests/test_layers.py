@@ -69,6 +69,7 @@ LIVES_IN: dict[str, set[str]] = {
     "traitlets": {"magics", "widgets"},
     "jinja2": {"code"},
     "markdown_it": {"display"},
+    "pygments": {"display"},
     "PIL": {"display"},
     "platformdirs": {"local", "history"},
     "tqdm": {"local", "sweep", "analysis"},

@@ -8,6 +8,7 @@ from nbchat.api.model_names import is_requested_model
 from nbchat.display.characters import visible
 from nbchat.display.fragments import escaped, grey_html
 from nbchat.display.inline_reasoning import without_inline_reasoning
+from nbchat.display.object_reply import no_object
 from nbchat.display.reasoning_and_sources import sources_html, sources_plain
 from nbchat.display.reply import has_something
 
@@ -43,6 +44,7 @@ def _facts(run: ShownRun) -> list[tuple[str, str]]:
         ),
         (_call_count(run), "calls of tools that the reply asked for"),
         (_ending(run), "how the reply ended, where it is not simply whole"),
+        (no_object(run), "why the reply is not what response_format asks for"),
         *((note, "what was changed in the request, or is to be known of it") for note in run.notes),
     ]
     return [(visible(words).replace("\n", " "), meaning) for words, meaning in facts if words]

@@ -108,7 +108,7 @@ class TextInPieces:
         self.is_behind = self.seen < len(text)
         finished = "".join(self._blocks.feed(new))
         if finished.strip():
-            yield self.slot.show(frame_bundle(finished))
+            yield self.slot.show(frame_bundle(finished, is_finished=True))
             self.slot = new_slot()
         still_open = self._blocks.open
         if still_open.strip():

@@ -68,7 +68,7 @@ def _reply_anew(page: Page, run: ShownRun) -> Iterator[Show]:
     for choice in choices:
         if len(choices) > 1:
             bundles.append(grey_bundle(caption(choice.index)))
-        bundles += choice_bundles(run, choice.message)
+        bundles += choice_bundles(run, choice)
     if choices or run.rounds or run.status == "complete":
         bundles.append(facts_bundle(run))
     if page.first.is_shown and not page.owns_cell:
@@ -106,7 +106,7 @@ def _round_in_place(tool_round: ShownRound, past: PastRound) -> Iterator[Show]:
 def _choice_in_place(page: Page, run: ShownRun, choice: Choice, count: int) -> Iterator[Show]:
     text = page.texts.get(choice.index)
     if not isinstance(text, WholeText):
-        bundles = choice_bundles(run, choice.message)
+        bundles = choice_bundles(run, choice)
         if bundles and count > 1:
             yield Show(grey_bundle(caption(choice.index)))
         yield from map(Show, bundles)
@@ -115,7 +115,7 @@ def _choice_in_place(page: Page, run: ShownRun, choice: Choice, count: int) -> I
         yield _in_place(text.thought, reasoning_bundle(choice.message))
     elif choice.message.reasoning:
         yield Show(reasoning_bundle(choice.message))
-    yield _in_place(text.slot, reply_bundle(choice.message))
+    yield _in_place(text.slot, reply_bundle(run, choice))
     player = player_bundle(run, choice.message)
     if player is not None:
         yield Show(player)

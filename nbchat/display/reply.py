@@ -7,11 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 from nbchat.display.characters import visible
+from nbchat.display.object_reply import json_of
 from nbchat.display.reasoning_and_sources import reasoning_bundle
-from nbchat.display.sanitise import whole_bundle
+from nbchat.display.sanitise import json_bundle, whole_bundle
 
 if TYPE_CHECKING:
-    from nbchat.api.response import ResponseMessage
+    from nbchat.api.response import Choice, ResponseMessage
     from nbchat.display.shown_run import ShownRun
 
 
@@ -25,17 +26,24 @@ def shown_text(message: ResponseMessage) -> str:
     return message.text or message.refusal or _calls(message)
 
 
-def reply_bundle(message: ResponseMessage) -> dict[str, str]:
-    """Give a reply as one output: its text byte for byte."""
-    return {**whole_bundle(reply_markdown(message)), "text/plain": visible(shown_text(message))}
+def reply_bundle(run: ShownRun, choice: Choice) -> dict[str, str]:
+    """Give a reply as one output: its text byte for byte, and as JSON where it was to be JSON."""
+    message = choice.message
+    found = json_of(run, choice.index)
+    markdown = reply_markdown(message)
+    return {
+        **(whole_bundle(markdown) if found is None else json_bundle(markdown, found)),
+        "text/plain": visible(shown_text(message)),
+    }
 
 
-def choice_bundles(run: ShownRun, message: ResponseMessage) -> list[dict[str, str]]:
+def choice_bundles(run: ShownRun, choice: Choice) -> list[dict[str, str]]:
     """Give all outputs of a choice: what was thought, what was said, and how it sounds."""
+    message = choice.message
     player = player_bundle(run, message)
     return [
         *([reasoning_bundle(message)] if message.reasoning else []),
-        *([reply_bundle(message)] if shown_text(message) else []),
+        *([reply_bundle(run, choice)] if shown_text(message) else []),
         *([player] if player else []),
     ]
 

@@ -11,9 +11,10 @@ from nbchat.display.characters import visible
 from nbchat.display.fragments import as_it_is, grey_html
 from nbchat.display.grey_line import facts_bundle
 from nbchat.display.inline_reasoning import without_inline_reasoning
+from nbchat.display.object_reply import json_of
 from nbchat.display.reasoning_and_sources import reasoning_html, reasoning_plain
 from nbchat.display.reply import caption, has_something, player_bundle, reply_markdown, shown_text
-from nbchat.display.sanitise import as_html, is_harmless
+from nbchat.display.sanitise import as_html, is_harmless, json_html
 from nbchat.display.tool_calls import rounds_html, rounds_plain
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ class _Section(NamedTuple):
     tails: list[str]
     tail_html: str
     plain: str
+    json: str | None = None
+
+    @property
+    def html(self) -> str:
+        """Its text as HTML that cannot act."""
+        return as_html(self.text) if self.json is None else json_html(self.json)
 
 
 def mimebundle(run: ShownRun) -> dict[str, str]:
@@ -67,8 +74,9 @@ def _whole(run: ShownRun) -> dict[str, str]:
     }
     # pictures and sound stand in the HTML alone, which front ends prefer: once is enough
     has_media = above is not None or any(part.tail_html != "".join(part.tails) for part in sections)
-    if has_media or not all(is_harmless(part.text) for part in sections):
-        shown = (f"{part.head}{as_html(part.text)}{part.tail_html}" for part in sections)
+    has_json = any(part.json is not None for part in sections)
+    if has_media or has_json or not all(is_harmless(part.text) for part in sections):
+        shown = (f"{part.head}{part.html}{part.tail_html}" for part in sections)
         html = above["text/html"] if above else ""
         bundle["text/html"] = "".join([html, *shown, below["text/html"]])
     return bundle
@@ -94,6 +102,7 @@ def _sections(run: ShownRun) -> Iterator[_Section]:
             _stacked(
                 name, reasoning_plain([message]), visible(shown_text(message)), _plain_of(sound)
             ),
+            json_of(run, choice.index),
         )
 
 

@@ -14,14 +14,18 @@ cannot be rendered at all, is shown as it is.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from html import escape, unescape
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
 from nbchat.display.formulas import acts, pieces
 from nbchat.display.fragments import as_it_is
+from nbchat.display.highlighted import code_html
 
 #: characters of Markdown that are rendered at most: some 2 s on a slow machine at the worst
 MOST_RENDERED = 200_000
@@ -74,26 +78,28 @@ def _would_be_misread(markdown: str) -> bool:
     return False
 
 
-def as_html(markdown: str) -> str:
-    """Render Markdown of unknown origin as HTML that cannot act."""
+def as_html(markdown: str, *, is_whole: bool = True) -> str:
+    """Render Markdown of unknown origin as HTML that cannot act. Whole code has colours."""
     if len(markdown) > MOST_RENDERED:
         return as_it_is(markdown, _TOO_LONG)
     try:
-        return _rendered(markdown)
+        return _rendered(markdown, is_whole=is_whole)
     except Exception:  # noqa: BLE001 - whatever a model wrote, it is shown
         return as_it_is(markdown, _NOT_RENDERED)
 
 
-def open_html(markdown: str) -> str:
+def open_html(markdown: str, *, is_finished: bool = False) -> str:
     """Render Markdown that still grows, again and again, as HTML that cannot act."""
-    return as_it_is(markdown, _LATER) if len(markdown) > MOST_IN_A_FRAME else as_html(markdown)
+    if len(markdown) > MOST_IN_A_FRAME:
+        return as_it_is(markdown, _LATER)
+    return as_html(markdown, is_whole=is_finished)
 
 
-def frame_bundle(markdown: str) -> dict[str, str]:
-    """Give a reply that still grows as an output (MIME type to text)."""
+def frame_bundle(markdown: str, *, is_finished: bool = False) -> dict[str, str]:
+    """Give a reply that still grows as an output (MIME type to text), or a block that is whole."""
     if is_harmless_so_far(markdown):
         return {"text/markdown": markdown}
-    return {"text/html": open_html(markdown)}
+    return {"text/html": open_html(markdown, is_finished=is_finished)}
 
 
 def whole_bundle(markdown: str) -> dict[str, str]:
@@ -103,7 +109,12 @@ def whole_bundle(markdown: str) -> dict[str, str]:
     return {"text/markdown": markdown, "text/html": as_html(markdown)}
 
 
-def _rendered(markdown: str) -> str:
+def json_bundle(markdown: str, json: str) -> dict[str, str]:
+    """Give a whole reply that is JSON as an output: in colours, and byte for byte beside it."""
+    return {"text/markdown": markdown, "text/html": json_html(json)}
+
+
+def _rendered(markdown: str, *, is_whole: bool) -> str:
     formulas: list[str] = []
     parts = []
     for text, kind in pieces(re.sub(f"[{_KEPT}{_KEPT_END}]", "\ufffd", markdown)):
@@ -112,11 +123,20 @@ def _rendered(markdown: str) -> str:
             formulas.append(text)
         else:
             parts.append(text)
-    html: str = _renderer().render("".join(parts), {"formulas": formulas})
+    html: str = _renderer(is_whole=is_whole).render("".join(parts), {"formulas": formulas})
     # what is left stands in attributes
     html = _PLACE.sub(lambda found: escape(_kept(formulas, found)), html)
     html = _PLACE_IN_ADDRESS.sub(lambda found: escape(quote(_kept(formulas, found))), html)
     return f"<div>{html}</div>"
+
+
+def json_html(text: str) -> str:
+    """Give JSON as HTML, laid out and coloured; what is too long, or none, as it is."""
+    if len(text) > MOST_RENDERED:
+        return as_it_is(text, _TOO_LONG)
+    with contextlib.suppress(msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        text = msgspec.json.format(text.encode(), indent=2).decode()
+    return f"<div>{code_html(text, 'json')}</div>"
 
 
 def _kept(formulas: list[str], found: re.Match[str]) -> str:
@@ -125,14 +145,15 @@ def _kept(formulas: list[str], found: re.Match[str]) -> str:
 
 
 @functools.cache
-def _renderer() -> Any:
+def _renderer(*, is_whole: bool) -> Any:
     from markdown_it import MarkdownIt
 
     class OfTheWebOnly(MarkdownIt):
         def validateLink(self, url: str) -> bool:  # noqa: N802 - the library's name
             return re.match(r"https?://|mailto:|#", url.strip(), re.IGNORECASE) is not None
 
-    renderer = OfTheWebOnly("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    options = {"html": False, "highlight": code_html if is_whole else None}
+    renderer = OfTheWebOnly("commonmark", options).enable(["table", "strikethrough"])
     renderer.add_render_rule("image", _picture_as_link)
     renderer.add_render_rule("link_open", _link_open)
     renderer.add_render_rule("text", _text)

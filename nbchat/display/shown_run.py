@@ -42,6 +42,15 @@ class ShownRound(Protocol):
     def text(self) -> str: ...
 
 
+class ShownObject(Protocol):
+    """What was read of a reply that was to be JSON; see `nbchat.structured.Parsed`."""
+
+    @property
+    def error(self) -> str | None: ...
+    @property
+    def json(self) -> str | None: ...
+
+
 class ShownRun(Protocol):
     """What a run has that is shown; `nbchat.run.Run` says what it means."""
 
@@ -79,3 +88,4 @@ class ShownRun(Protocol):
     def tries(self) -> int: ...
     @property
     def notes(self) -> Sequence[str]: ...
+    def parse(self, choice: int = 0) -> ShownObject: ...

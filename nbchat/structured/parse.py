@@ -23,10 +23,14 @@ _NOT_ASKED = "No JSON was asked for (response_format)."
 
 
 class Parsed(msgspec.Struct, frozen=True):
-    """What was read: `value`, or None and `error`, one sentence. A value may be None too."""
+    """What was read: `value`, or None and `error`, one sentence. A value may be None too.
+
+    `json` is the JSON that it was read from, as it came.
+    """
 
     value: Any = None
     error: str | None = None
+    json: str | None = None
 
 
 def parsed(
@@ -77,15 +81,15 @@ def _unfinished(choice: Choice | None, status: str) -> str:
 
 def _read(text: str, structure: Structure | None) -> Parsed:
     try:
-        value = _decoded(text)
+        value, json = _decoded(text)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
         return Parsed(error=f"The reply is no JSON: {_one_line(error)}.")
     except RecursionError:
         return Parsed(error="The reply is JSON that is nested too deeply.")
     if structure is None:
-        return Parsed(value)
+        return Parsed(value, json=json)
     try:
-        return Parsed(_as_structure(value, structure))
+        return Parsed(_as_structure(value, structure), json=json)
     except RecursionError:
         return Parsed(error="The reply is JSON that is nested too deeply.")
     # a type's own hooks may raise anything, and the text is there all the same
@@ -93,17 +97,19 @@ def _read(text: str, structure: Structure | None) -> Parsed:
         return Parsed(error=f"The reply does not fit what was asked: {_one_line(error)}.")
 
 
-def _decoded(text: str) -> Any:
-    """Decode the JSON that is said behind a thought, in a fence or without."""
+def _decoded(text: str) -> tuple[Any, str]:
+    """Decode the JSON that is said behind a thought, in a fence or without; give it, too."""
     _, said = parted(text)
+    json = _unfenced(said)
     try:
-        return msgspec.json.decode(_unfenced(said))
+        return msgspec.json.decode(json), json
     except (msgspec.DecodeError, UnicodeEncodeError):
         # some templates begin the thought themselves, and only its end comes
         _, end_of_thought, rest = said.partition("</think>")
         if not end_of_thought:
             raise
-    return msgspec.json.decode(_unfenced(rest))
+    json = _unfenced(rest)
+    return msgspec.json.decode(json), json
 
 
 def _unfenced(text: str) -> str:

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from nbchat.api.response import ResponseMessage
 from nbchat.display.blocks import MarkdownBlocks
 from nbchat.display.characters import encodable, visible
 from nbchat.display.formulas import acts, pieces
@@ -53,7 +52,9 @@ def what_acts_in(bundle: dict[str, Any]) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_hostile_reply_is_shown_whole_and_does_not_act(case: Reply) -> None:
-    bundle = reply_bundle(ResponseMessage(content=case.text))
+    run = run_of(case.text, status="complete")
+    assert run.completion is not None
+    bundle = reply_bundle(run, run.completion.choices[0])
     assert bundle["text/markdown"] == case.text
     assert bundle["text/plain"] == visible(case.text)
     assert what_acts_in(bundle) == []

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from nbchat.display.highlighted import MOST_HIGHLIGHTED, code_html
 from nbchat.display.sanitise import as_html, frame_bundle, is_harmless, whole_bundle
 
 TAME = [
@@ -54,7 +58,8 @@ def test_what_could_act_is_rendered_here(text: str) -> None:
 
 def test_code_with_tags_is_shown_as_it_is() -> None:
     html = as_html("```cpp\n#include <stdio.h>\nstd::vector<int> x;\n```")
-    assert "#include &lt;stdio.h&gt;\nstd::vector&lt;int&gt; x;" in html
+    shown = re.sub(r"</?span[^>]*>", "", html)  # its colours
+    assert "#include &lt;stdio.h&gt;\nstd::vector&lt;int&gt; x;" in shown
 
 
 def test_tables_and_strikethrough_survive() -> None:
@@ -118,3 +123,34 @@ def test_odd_text_takes_linear_time(piece: str) -> None:
     text = piece * (60_000 // len(piece))
     is_harmless(text)  # a quadratic pattern would not return
     as_html(text[:20_000])
+
+
+def test_code_beside_a_price_keeps_its_colours_and_its_blanks() -> None:
+    reply = "From $5 to $6, for `<int>`:\n\n```python\ndef f(x):\n    return 'a  b'  # $5\n```\n"
+    html = as_html(reply)
+    assert '<pre class="highlight"><code class="language-python">' in html
+    for name, text in (("k", "def"), ("nf", "f"), ("s1", "'a  b'"), ("c1", "# $5")):
+        span = rf'<span class="{name}" style="[^"]*--jp-mirror-[^"]*">{re.escape(text)}</span>'
+        assert re.search(span, html)
+    shown = html.split("<code class=")[1].split(">", 1)[1].split("</code>")[0]
+    assert re.sub(r"</?span[^>]*>", "", shown) == "def f(x):\n    return 'a  b'  # $5\n"
+
+
+@pytest.mark.parametrize("language", ["", "nosuch", "<script>", '" onclick="x'])
+def test_code_of_a_language_that_nobody_knows_is_code(language: str) -> None:
+    html = code_html("a < b && c", language)
+    assert "a &lt; b &amp;&amp; c" in html
+    assert "<script" not in html
+    assert " onclick" not in html.replace("&quot; onclick", "")
+
+
+def test_code_that_is_very_long_is_not_looked_at() -> None:
+    assert "<span" not in code_html("x = 1\n" * MOST_HIGHLIGHTED, "python")
+
+
+@given(st.text(max_size=200), st.sampled_from(["python", "json", "cpp", "html", "sql", "bash"]))
+def test_the_text_of_code_is_what_was_written(code: str, language: str) -> None:
+    html = code_html(code, language)
+    inside = html.split("<code", 1)[1].split(">", 1)[1].rpartition("</code>")[0]
+    written = unescape(re.sub(r"</?span[^>]*>", "", inside))
+    assert written == code.replace("\r\n", "\n").replace("\r", "\n")
