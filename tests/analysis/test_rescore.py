@@ -140,7 +140,7 @@ def test_the_one_that_wrote_it_is_asked_where_the_run_came_from(server: Scripted
         choice(*(entry(c, logprob(b, n), token(c, 0.0, number=n), number=n)
                  for b, (c, n) in zip([ord("|"), ord("G")], ids.items(), strict=True)),
                finish="length"),
-        choice(entry("other", -1.0), index=1),
+        choice(entry("else", -1.0), index=1),
         messages=HI, base_url=server.url,
     )  # fmt: skip
     found = nbchat.rescore(run)
