@@ -25,6 +25,7 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "rescore": ("nbchat.analysis", "rescore"),
     "compare": ("nbchat.analysis", "compare"),
     "uncertainty": ("nbchat.analysis", "uncertainty"),
+    "tree": ("nbchat.analysis", "tree"),
     "branch": ("nbchat.analysis", "branch"),
     "minimal_pairs": ("nbchat.analysis", "minimal_pairs"),
     "score": ("nbchat.analysis", "score"),
@@ -126,6 +127,7 @@ __all__ = [
     "structured",
     "tokens",
     "tools",
+    "tree",
     "uncertainty",
     "usage",
     "words",
@@ -200,6 +202,7 @@ if TYPE_CHECKING:
     from nbchat.analysis.repeat import repeat
     from nbchat.analysis.rescore import rescore
     from nbchat.analysis.score import score
+    from nbchat.analysis.tree import tree
     from nbchat.analysis.uncertainty import uncertainty
     from nbchat.api.params import ChatParams
     from nbchat.client import Client, Profile

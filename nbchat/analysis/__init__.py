@@ -12,6 +12,7 @@ from nbchat.analysis.probe import Probe, probe
 from nbchat.analysis.repeat import repeat
 from nbchat.analysis.rescore import Rescored, rescore
 from nbchat.analysis.score import Scores, score
+from nbchat.analysis.tree import Tree, tree
 from nbchat.analysis.uncertainty import Uncertainty, uncertainty
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Probe",
     "Rescored",
     "Scores",
+    "Tree",
     "Uncertainty",
     "branch",
     "classify",
@@ -30,5 +32,6 @@ __all__ = [
     "repeat",
     "rescore",
     "score",
+    "tree",
     "uncertainty",
 ]

@@ -298,6 +298,12 @@ _DECLARED: dict[FrameName, tuple[tuple[Any, ...], ...]] = {
             "exact or prefill (by token ids), text (the server goes on with it) or resampling",
         ),
         ("depth", "int32", "", "1 for a branch of a run that was given, 2 for one of that"),
+        (
+            "mass",
+            "float64",
+            "",
+            "the probability of its tokens at the positions of a tree; NA outside of one",
+        ),
         ("text", "string", "", "the content of the run, with what stands before the branch"),
     ),
     "citations": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nbchat.plots.axes import new_axes, points, setting, width_of
+from nbchat.plots.axes import in_lines, new_axes, points, setting, width_of
 from nbchat.plots.glyphs import drawable, shortened
 from nbchat.plots.subject import table_of
 
@@ -32,11 +32,11 @@ class _Node(NamedTuple):
 def branches(branches: Any, ax: Axes | None = None) -> Axes:
     """Draw branches as a tree, one line of text for each, in the order in which they leave.
 
-    `branches` is what `nbchat.branch` gives, a list of such, or a branches frame
-    (`inspector.branches`). Each line has the position where the branch leaves, its token
-    with the probability that it had there, and how the text goes on from there. How a branch
-    was made is told by the line that leads to it and in the legend: branches by token ids, by
-    text and by sampling again are not the same thing.
+    `branches` is what `nbchat.branch` gives, a list of such, what `nbchat.tree` gives, or a
+    branches frame (`inspector.branches`). Each line has the position where the branch leaves,
+    its token with the probability that it had there, and how the text goes on from there. How a
+    branch was made is told by the line that leads to it and in the legend: branches by token ids,
+    by text and by sampling again are not the same thing. Of a tree the title says what it covers.
     Raise ValueError where there is no branch, TypeError for another frame.
     """
     frame = _frame_of(branches)
@@ -69,13 +69,18 @@ def branches(branches: Any, ax: Axes | None = None) -> Axes:
         ax.legend(loc="upper right", fontsize="small", ncols=len(methods), handlelength=3.5)
     ax.set_axis_off()
     n_branches = sum(node.parent is not None for node in nodes)
-    ax.set_title(f"Tree of {n_branches:,} branch{'' if n_branches == 1 else 'es'}")
+    title = f"Tree of {n_branches:,} branch{'' if n_branches == 1 else 'es'}"
+    if _is_tree(branches):
+        title += f"\n{branches.label}"
+    ax.set_title(in_lines(ax, title))
     return ax
 
 
 def _frame_of(source: Any) -> pd.DataFrame:
     import pandas as pd
 
+    if _is_tree(source):
+        source = source.branches
     some = list(source) if isinstance(source, (list, tuple)) else [source]
     if all(hasattr(one, "alternative") for one in some):
         # a reply can be the parent of several branches, and one itself: then it is that
@@ -84,6 +89,10 @@ def _frame_of(source: Any) -> pd.DataFrame:
         source = pd.DataFrame(rows.values(), columns=list(_COLUMNS), dtype="object")
     frame = table_of(source, _COLUMNS, "branches, as nbchat.branch gives them")
     return frame.astype({"display": "object", "text": "object"})
+
+
+def _is_tree(source: Any) -> bool:
+    return hasattr(source, "branches") and hasattr(source, "coverage")
 
 
 def _row_of_reply(run: Any) -> dict[str, Any]:

@@ -514,7 +514,10 @@ class WholeTable(TableFacts):
 
 
 class Branch(Record):
-    """A run that parts from another one: `number` is its own, `parent_id` that of a branch."""
+    """A run that parts from another one: `number` is its own, `parent_id` that of a branch.
+
+    `mass`: the probability of its tokens at the positions of a tree, null outside of one.
+    """
 
     branch_id: int
     parent_id: int | None
@@ -525,6 +528,7 @@ class Branch(Record):
     label: str
     depth: int
     prob: float | None
+    mass: float | None
 
 
 class Whole(Record):
@@ -599,6 +603,14 @@ class BranchOut(_Ask, tag="branch"):
     n: int
 
 
+class AskTree(_Ask, tag="tree"):
+    """Write the likeliest ways on from a position, each to its end (`nbchat.tree`)."""
+
+    answers = (Changes, Branches)
+    key: str
+    position: int
+
+
 class AskRows(_Ask, tag="rescore"):
     """Give the run with this number a row for each of its tokens (`nbchat.rescore`)."""
 
@@ -611,7 +623,7 @@ class StopBranches(_Ask, tag="stop"):
 
 
 INSPECTOR = Protocol(
-    page=(AskBlock, BranchOut, AskRows, StopBranches),
+    page=(AskBlock, BranchOut, AskTree, AskRows, StopBranches),
     kernel=(Changes, Block, Branches),
     shared={
         "_page": (Whole,),

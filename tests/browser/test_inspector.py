@@ -340,6 +340,21 @@ def test_the_text_goes_on_from_another_token(lab: Lab, weights: Path) -> None:
         says(notebook, 3, "'interrupted']")
 
 
+def test_a_tree_is_grown_from_a_token(lab: Lab, weights: Path) -> None:
+    say = "print(inspector.branches['mass'].notna().all())"
+    with inspected(lab, "grown.ipynb", SKY, say) as (notebook, panel):
+        token(panel, 2).click()
+        panel.get_by_role("button", name="Tree").click()
+        expect(panel.locator(".off")).to_contain_text(
+            "could stand at positions 2 to 3", timeout=60_000
+        )
+        items = panel.locator(".tree .item")
+        assert items.count() > 1
+        expect(items.nth(1)).to_contain_text("% of all")
+        says(notebook, 1, "True")
+        notebook.screenshot("inspector-grown", cell=0)
+
+
 FOXES = """
 import nbchat
 foxes = nbchat.chat("Say: 🦊🦊", profile="local", temperature=0, max_completion_tokens=12,

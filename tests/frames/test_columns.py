@@ -13,7 +13,8 @@ from tests.frames.made import choice, entry, run_of
 NAMES = ["words", "runs", "choices", "tokens", "alternatives", "usage", "citations"]
 KEY = "run_id choice channel position"
 EXPECTED = {
-    "branches": "branch_id parent_id run_id position token display prob logprob method depth text",
+    "branches": "branch_id parent_id run_id position token display prob logprob method depth mass "
+    "text",
     "tokens": f"{KEY} token_id token bytes text display byte_start byte_end char_start char_end "
     "logprob prob surprisal_bits rank rank_min top_k in_top top_mass tail_mass margin log_margin "
     "entropy_lo entropy_hi entropy_top is_special is_partial_utf8 is_merged censored arrival_s",

@@ -141,6 +141,24 @@ def test_what_goes_wrong_is_a_sentence_in_the_panel(told: list[Any]) -> None:
 
 
 @pytest.mark.local
+def test_a_tree_grows_from_the_chosen_token(local_server: local.Server, told: list[Any]) -> None:
+    inspector = nbchat.inspect(an_answer(max_completion_tokens=8))
+    with pytest.raises(ValueError, match="nothing is selected"):
+        inspector.tree()
+    inspector.selected = 2
+    inspector.tree(depth=1, width=3, min_prob=0, max_completion_tokens=2)
+    wait_for(lambda: not inspector._work["busy"])
+    assert inspector._work["sentence"] == ""
+    frame = inspector.branches
+    assert frame["position"].tolist() == [2, 2]
+    assert frame["mass"].tolist() == pytest.approx(frame["prob"].tolist())
+    # nothing is opened while it grows, and in the end the reply says what is covered
+    assert [m["open"] for m in told if m["type"] == "branches"] == [None] * 3
+    notes = [m["run"]["note"] for m in told if m["type"] == "changes" if m["run"]["number"] == 0]
+    assert "of what could stand at position 2" in notes[-1]
+
+
+@pytest.mark.local
 def test_merged_characters_get_their_rows_in_place_and_the_choice_stays(
     local_server: local.Server, told: list[Any]
 ) -> None:

@@ -112,12 +112,14 @@ def test_an_inspector_answers_each_question_as_declared(monkeypatch: pytest.Monk
     run = run_of(choice(*[entry("a", -0.5, ("b", -1.0))] * 3))
     inspector = Inspector([run])
     monkeypatch.setattr(inspector, "_branch", lambda *given: told.append(given))
+    monkeypatch.setattr(inspector, "_grow", lambda *given: told.append(given))
     monkeypatch.setattr(inspector, "_rescore", lambda number: told.append(number))
     monkeypatch.setattr(inspector._writing, "stop", lambda: told.append("stopped"))
     key = next(inspector._page.tables())[0]
     for content, answer in (
         ({"type": "alternatives", "key": key, "position": 1}, "alternatives"),
         ({"type": "branch", "key": key, "position": 1, "row": 1, "n": 2}, (key, 1, 1, 2, {})),
+        ({"type": "tree", "key": key, "position": 2}, (key, 2, {})),
         ({"type": "rescore", "number": 0}, 0),
         ({"type": "stop"}, "stopped"),
     ):
@@ -126,7 +128,7 @@ def test_an_inspector_answers_each_question_as_declared(monkeypatch: pytest.Monk
         said = told.pop()
         assert (said["type"] if isinstance(said, dict) else said) == answer
     assert told == []
-    assert len(INSPECTOR.page) == 4
+    assert len(INSPECTOR.page) == 5
 
 
 @pytest.mark.parametrize(("panel", "of"), [(Explorer, EXPLORER), (Inspector, INSPECTOR)])

@@ -87,12 +87,16 @@ class Alternatives {
     this.branchButton.addEventListener("click", () => this.branch());
     this.count = element("select", { "aria-label": "how many branches" });
     for (const n of COUNTS) this.count.append(element("option", { value: n, textContent: `× ${n}` }));
+    this.treeButton = element("button", { type: "button", textContent: "Tree" });
+    this.treeButton.title = "Write the likeliest ways on from here, each to its end";
+    this.treeButton.addEventListener("click", () => this.shown && page.tree(this.shown));
     this.stopButton = element("button", { type: "button", textContent: "Stop" });
     this.stopButton.addEventListener("click", () => page.stop());
     this.actions = element(
       "div",
       { className: "actions" },
       element("span", { className: "pair" }, this.branchButton, this.count),
+      this.treeButton,
       this.stopButton,
       this.copyButton,
     );
@@ -317,6 +321,7 @@ class Alternatives {
     const isRefusal = this.shown?.table.channel === "refusal";
     this.branchButton.replaceChildren("Branch with ", element("bdi", { textContent: row ? shortened(row.entry, 14) : "" }));
     this.branchButton.disabled = !row || isRefusal;
+    this.treeButton.disabled = busy || !row || isRefusal;
     this.branchButton.title = isRefusal
       ? "Only the content of a reply can be branched"
       : "Put this token here, and let the model go on from it (Enter)";

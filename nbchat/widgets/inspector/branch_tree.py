@@ -26,7 +26,7 @@ class Node:
     """A run that parts from another one: from that of branch `parent_id`, None for a given run.
 
     `number` is the run's on the page. `token`, `display`, `prob`, `logprob` are those of the
-    alternative that stands at `position`; NaN where unknown.
+    alternative that stands at `position`; NaN where unknown. `mass` is that of a way of a tree.
     """
 
     branch_id: int
@@ -41,6 +41,7 @@ class Node:
     method: str
     label: str
     depth: int
+    mass: float = nan
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -50,6 +51,7 @@ class Node:
             **{name: getattr(self, name) for name in shown},
             "depth": self.depth,
             "prob": None if self.prob != self.prob else self.prob,
+            "mass": None if self.mass != self.mass else self.mass,
         }
 
 
@@ -63,7 +65,7 @@ class Tree:
         """Give the branch whose run has this number on the page; None for a given run."""
         return next((node for node in self.nodes if node.number == number), None)
 
-    def grow(self, started: Started, run: Run, number: int, parent: int, table: Table) -> Node:
+    def grow(self, branch: Parted, run: Run, number: int, parent: int, table: Table) -> Node:
         """Add a run of a branch that parts from the run with the number `parent`."""
         above = self.node_of(parent)
         node = Node(
@@ -72,10 +74,10 @@ class Tree:
             run=run,
             number=number,
             depth=1 if above is None else above.depth + 1,
-            position=started.position,
-            method=started.method,
-            label=started.label,
-            **_token(started, table),
+            position=branch.position,
+            method=branch.method,
+            label=branch.label,
+            **_token(branch, table),
         )
         self.nodes.append(node)
         return node
@@ -89,15 +91,15 @@ class Tree:
         return [node.plain for node in self.nodes]
 
 
-def _token(started: Started, table: Table) -> dict[str, Any]:
-    listed = table.alternatives_frame(started.position)
-    found = listed[listed["token"] == started.alternative]
-    if started.token_id is not None and found["token_id"].notna().any():
-        found = found[found["token_id"] == started.token_id]
+def _token(branch: Parted, table: Table) -> dict[str, Any]:
+    listed = table.alternatives_frame(branch.position)
+    found = listed[listed["token"] == branch.alternative]
+    if branch.token_id is not None and found["token_id"].notna().any():
+        found = found[found["token_id"] == branch.token_id]
     row = found.iloc[0] if len(found) else None
     return {
-        "token": started.alternative,
-        "display": visible(started.alternative) or "∅" if row is None else str(row["display"]),
+        "token": branch.alternative,
+        "display": visible(branch.alternative) or "∅" if row is None else str(row["display"]),
         "prob": nan if row is None else float(row["prob"]),
         "logprob": nan if row is None else float(row["logprob"]),
     }
@@ -111,9 +113,13 @@ class Played(Protocol):
     def cancel(self) -> None: ...
 
 
-class Started(Played, Protocol):
-    """A branch that was begun: see `nbchat.analysis.branch.Started`."""
+class Parted(Protocol):
+    """A branch: see `nbchat.analysis.branch.Branch`, and `Started` there of one that is begun."""
 
+    @property
+    def parent(self) -> Run: ...
+    @property
+    def choice(self) -> int: ...
     @property
     def runs(self) -> list[Run]: ...
     @property

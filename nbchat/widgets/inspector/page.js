@@ -202,6 +202,15 @@ class Page extends EventTarget {
   }
 
   /**
+   * Ask the kernel for the likeliest ways on from the chosen token.
+   *
+   * @param {{ table: Table, position: number }} chosen
+   */
+  tree({ table, position }) {
+    this.model.send({ type: "tree", key: table.key, position });
+  }
+
+  /**
    * Ask the kernel for a row for each token of a run.
    *
    * @param {number} number

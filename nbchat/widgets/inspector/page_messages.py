@@ -17,8 +17,9 @@ from nbchat.widgets.inspector.scales import scales
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nbchat.analysis.tree import Tree as GrownTree
     from nbchat.run import Run
-    from nbchat.widgets.inspector.branch_tree import Started
+    from nbchat.widgets.inspector.branch_tree import Parted
 
 #: up to so many rows the alternatives of a run go with its tokens; more are asked for
 AT_ONCE = 50_000
@@ -52,18 +53,24 @@ class Page:
         self._tables: list[dict[str, Table]] = [{} for _ in self.runs]
         self._signatures: list[Any] = [None] * len(self.runs)
         self._notes = [""] * len(self.runs)
+        self._covered: dict[int, str] = {}
         self._codes: set[int] = set()
         self._lock = threading.RLock()
         for number in range(len(self.runs)):
             self._look(number)
 
-    def branch_out(self, started: Started, number: int, table: Table) -> list[Message]:
-        """Show the runs of a branch that parts from run `number`; give what is to be told."""
+    def branch_out(
+        self, branch: Parted, number: int, table: Table, *, opens: bool = True
+    ) -> list[Message]:
+        """Add the runs of a branch that parts from run `number`; give what is to be told.
+
+        `opens`: the first of them is shown at once.
+        """
         with self._lock:
             messages = []
             first = len(self.runs)
-            for run in started.runs:
-                node = self.tree.grow(started, run, len(self.runs), number, table)
+            for run in branch.runs:
+                node = self.tree.grow(branch, run, len(self.runs), number, table)
                 self.runs.append(run)
                 self.labels.append(f"branch {node.branch_id} · {node.label}")
                 self.sections.append(self.sections[number])
@@ -71,7 +78,8 @@ class Page:
                 self._signatures.append(None)
                 self._notes.append("")
                 messages.append(self._news(node.number))
-            told = {"type": "branches", "branches": self.tree.plain, "open": first}
+            shown = first if opens else None
+            told = {"type": "branches", "branches": self.tree.plain, "open": shown}
             return [*messages, Message(told, [])]
 
     def relabelled(self, branch: Any) -> Message:
@@ -89,6 +97,27 @@ class Page:
             self.runs[number] = run
             self._tables[number] = {}  # so that all of it is told anew
             return self._news(number)
+
+    def number_of(self, run: Run) -> int:
+        """Give the number of a run of the page."""
+        return next(number for number, own in enumerate(self.runs) if own is run)
+
+    def plant(self, tree: GrownTree) -> list[Message]:
+        """Take what a tree says of its runs, and add those that are not here yet."""
+        with self._lock:
+            for branch in tree.branches:
+                if not any(run is branch.run for run in self.runs):
+                    number = self.number_of(branch.parent)
+                    _, table = self.numbered(f"{number}:{branch.choice}:content")
+                    self.branch_out(branch, number, table)
+            masses = zip(tree.branches, tree.masses[1:], strict=True)
+            by_run = {branch.run.id: mass for branch, mass in masses}
+            for node in self.tree.nodes:
+                node.mass = by_run.get(node.run.id, node.mass)
+            number = self.number_of(tree.run)
+            self._covered[number] = f"tree: {tree.label}"
+            told = {"type": "branches", "branches": self.tree.plain, "open": None}
+            return [self._news(number), Message(told, [])]
 
     def numbered(self, key: str) -> tuple[int, Table]:
         """Give the table of this key and its run's number. Raise ValueError of none."""
@@ -231,7 +260,7 @@ class Page:
             "label": self.labels[number],
             "status": run.status,
             "sentence": "" if self._tables[number] else sentence_of(run),
-            "note": self._notes[number],
+            "note": " · ".join(filter(None, (self._notes[number], self._covered.get(number)))),
             "merged": 0 if run.status == "running" else sum(self.merged(number).values()),
         }
 

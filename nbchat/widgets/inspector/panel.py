@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import traitlets
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from nbchat.analysis.branch import Started
+    from nbchat.analysis.tree import Growing, Tree
     from nbchat.frames.source import Source
     from nbchat.run import Run
-    from nbchat.widgets.inspector.branch_tree import Started
 
 _SCRIPTS = (*("page", "figures", "layout", "text", "alternatives", "tree", "section", "inspector"),)
 
@@ -84,6 +85,19 @@ class Inspector(Panel):
             raise ValueError("nothing is selected: set inspector.selected to a position first")
         key, position = self._at
         self._branch(key, position, alternative, n, params)
+
+    def tree(
+        self, *, depth: int = 2, width: int = 3, min_prob: float = 0.02, **params: Any
+    ) -> None:
+        """Write the likeliest ways on from the selected token, each to its end.
+
+        The arguments are those of `nbchat.tree`. They are written in the background, and
+        `branches` has them with their `mass`. Raise ValueError where nothing is selected.
+        """
+        if not self._at:
+            raise ValueError("nothing is selected: set inspector.selected to a position first")
+        key, position = self._at
+        self._grow(key, position, {"depth": depth, "width": width, "min_prob": min_prob, **params})
 
     def stop(self) -> None:
         """Stop the branches that are being written. What has come is kept."""
@@ -158,6 +172,8 @@ class Inspector(Panel):
                     self.send(answer.content, answer.buffers)
             case {"type": "branch", "key": key, "position": position, "row": row, "n": n}:
                 self._branch(key, position, self._page.alternative_of(key, position, row), n, {})
+            case {"type": "tree", "key": key, "position": position}:
+                self._grow(key, position, {})
             case {"type": "rescore", "number": number}:
                 self._rescore(number)
             case {"type": "stop"}:
@@ -182,6 +198,40 @@ class Inspector(Panel):
             return started
 
         self._writing.begin(start, self._relabel)
+
+    def _grow(self, key: str, position: int, growing: dict[str, Any]) -> None:
+        number, table = self._page.numbered(key)
+        run = self._page.runs[number]
+        if table.channel != "content":
+            raise ValueError("only the content of a reply can be branched, and this is a refusal")
+
+        def show(started: Started) -> None:
+            parent = self._page.number_of(started.parent)
+            _, own = self._page.numbered(f"{parent}:{started.choice}:content")
+            with self._lock:
+                for message in self._page.branch_out(started, parent, own, opens=False):
+                    self.send(message.content, message.buffers)
+
+        def start() -> Growing:
+            from nbchat.analysis.tree import Growing
+
+            return Growing(
+                run,
+                position=position,
+                choice=table.choice,
+                on_begin=show,
+                on_end=lambda _: self.update(),
+                **growing,
+            )
+
+        self._writing.begin(start, self.plant)
+
+    def plant(self, tree: Tree) -> None:
+        """Show the branches of what `nbchat.tree` gave for one of the runs."""
+        with self._lock:
+            for message in self._page.plant(tree):
+                self.send(message.content, message.buffers)
+        self.refresh_stand_in()
 
     def _rescore(self, number: int) -> None:
         run, choices = self._page.runs[number], list(self._page.merged(number))
@@ -219,15 +269,24 @@ class Inspector(Panel):
         self._work = work
 
 
-def inspect(source: Source) -> Inspector:
+def is_tree(source: object) -> TypeGuard[Tree]:
+    """Tell whether this is what `nbchat.tree` gives."""
+    return hasattr(source, "masses") and hasattr(source, "branches")
+
+
+def inspect(source: Source | Tree) -> Inspector:
     """Give the token inspector of a run or runs: the last line of a cell shows it.
 
     `source` is a run, an iterable of runs or anything with `.runs`, as what `nbchat.rescore` and
-    `nbchat.compare` give. See `Inspector` for what
+    `nbchat.compare` give; what `nbchat.tree` gives is shown as a tree. See `Inspector` for what
     it is in Python. A run that still goes on is followed; one without log probabilities is a
     sentence that says how to ask for them. Raise TypeError where `source` has no runs to give,
     and ValueError where they are none.
     """
+    if is_tree(source):
+        inspector = Inspector([source.run])
+        inspector.plant(source)
+        return inspector
     runs: Any = runs_of(source)
     if not runs:
         raise ValueError("there is no run to inspect: expected a run, or some")

@@ -14,6 +14,12 @@ interface BranchOut {
   n: number;
 }
 
+interface AskTree {
+  type: "tree";
+  key: string;
+  position: number;
+}
+
 interface AskRows {
   type: "rescore";
   number: number;
@@ -84,6 +90,7 @@ interface Branch {
   label: string;
   depth: number;
   prob: number | null;
+  mass: number | null;
 }
 
 interface Whole {
@@ -156,6 +163,7 @@ interface Work {
 type FromPage =
   | AskBlock
   | BranchOut
+  | AskTree
   | AskRows
   | StopBranches;
 

@@ -74,6 +74,7 @@ class BranchTree {
     const chip = element("span", { className: "token" }, element("bdi", { textContent: branch.display.slice(0, 40) }));
     paint(chip, page.scales[0], { prob });
     const words = [`at ${branch.position.toLocaleString("en")}`, probWords(prob), METHODS[branch.method]];
+    if (branch.mass !== null) words.push(`${(100 * branch.mass).toPrecision(2)} % of all`);
     if (run.status !== "complete") words.push(run.status);
     const item = this.item(
       branch.number,
