@@ -7,9 +7,11 @@ nothing of it is run, and sizes are bounded.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import threading
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,7 @@ import msgspec
 
 from nbchat.client.presets import LOCAL
 from nbchat.errors import HistoryError, RunNotFoundError, UnreadableRunError
+from nbchat.history.file_lock import locked
 from nbchat.history.places import PROCESS, Recorded
 from nbchat.history.redaction import Redaction, known_secrets
 from nbchat.history.saved_file import line_of, whole_file
@@ -63,7 +66,10 @@ class Cassette:
         self._lock = threading.RLock()
         self._lines: dict[str, bytes] = {}
         self._heads: dict[str, _Head] = {}
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
+        self._ends_whole = True
+        self._waiting: list[bytes] = []
+        self._warned: set[str] = set()
 
     def __len__(self) -> int:
         with self._lock:
@@ -113,36 +119,42 @@ class Cassette:
     def add(self, run: Run) -> None:
         """Write a run; one of the same id, or an earlier one of the same place, gives way to it.
 
-        A run that was replayed itself is left out. Raise OSError where it cannot be written.
+        A run that was replayed itself is left out. Several processes may write one cassette.
+        Raise OSError where it cannot be written: then it goes in with the next one.
         """
         if run.is_replayed:
             return
         line = line_of(run, Redaction(known_secrets()))
-        head = _read_head(line)
         with self._lock:
-            self._read()
+            self._waiting.append(line)
+            with locked(self.path) as is_locked:
+                self._read()
+                self._write_waiting()
+            if not is_locked:
+                self._warn(
+                    f"The cassette {self.path} cannot be locked on this file system: write it from "
+                    "one process at a time."
+                )
+
+    def _write_waiting(self) -> None:
+        fresh: list[bytes] = []
+        is_appended = self._ends_whole and self.path.suffix != ".gz"
+        for line in self._waiting:
+            head = _read_head(line)
             given_way = [known.id for known in self._heads.values() if _same_place(known, head)]
             is_last = all(known < head.id for known in self._lines)
+            is_appended = is_appended and is_last and not given_way
             for run_id in given_way:
-                self._forget(run_id)
+                self._lines.pop(run_id, None)
+                self._heads.pop(run_id, None)
             self._lines[head.id], self._heads[head.id] = line, head
-            if is_last and not given_way and self.path.suffix != ".gz":
-                self._append(line)
-            else:
-                self._write()
-            self._seen = _stamp(self.path)
+            fresh.append(line + b"\n")
+        self._seen = None  # until it is written
+        written = _append(self.path, b"".join(fresh)) if is_appended else self._write()
+        self._waiting.clear()
+        self._seen, self._ends_whole = written, True
 
-    def _forget(self, run_id: str) -> None:
-        self._lines.pop(run_id, None)
-        self._heads.pop(run_id, None)
-
-    def _append(self, line: bytes) -> None:
-        with self.path.open("ab") as file:
-            file.write(line + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _write(self) -> None:
+    def _write(self) -> tuple[int, int, int]:
         data = b"".join(self._lines[run_id] + b"\n" for run_id in sorted(self._lines))
         with whole_file(self.path) as file:
             if self.path.suffix == ".gz":
@@ -151,24 +163,42 @@ class Cassette:
                     zipped.write(data)
             else:
                 file.write(data)
+            file.flush()
+            # once it is in its place, another process may change it
+            return _stamp_of(os.fstat(file.fileno()))
 
     def _read(self) -> None:
         """Read the file where it has changed."""
         stamp = _stamp(self.path)
         if stamp == self._seen:
             return
-        self._lines, self._heads, self._seen = {}, {}, stamp
+        self._lines, self._heads, self._seen, self._ends_whole = {}, {}, stamp, True
         if stamp is None:
             return
         for number, line in enumerate(self._read_lines(), 1):
+            self._ends_whole = line.endswith(b"\n")
+            if not line.strip():
+                continue
             try:
                 head = _read_head(line)
             except (msgspec.DecodeError, RecursionError) as error:
+                if not self._ends_whole and line.startswith(b'{"'):
+                    self._warn(
+                        f"{self.path.name} ends in half a line, of a process that ended while it "
+                        f"wrote or that writes now: line {number} is left out."
+                    )
+                    break
                 self._seen = None
                 raise HistoryError(
                     f"{self.path.name}, line {number} is no run of nbchat: {error}."
                 ) from None
-            self._lines[head.id], self._heads[head.id] = line, head
+            self._lines[head.id], self._heads[head.id] = line.rstrip(b"\r\n"), head
+
+    def _warn(self, sentence: str) -> None:
+        """Warn of a thing once."""
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            warnings.warn(sentence, UserWarning, stacklevel=2)
 
     def _read_lines(self) -> Iterator[bytes]:
         is_zipped = self.path.suffix == ".gz"
@@ -186,8 +216,7 @@ def _bounded_lines(file: IO[bytes], name: str) -> Iterator[bytes]:
         n_bytes += len(line)
         if len(line) > MOST_BYTES_OF_A_LINE or n_bytes > MOST_BYTES:
             raise HistoryError(f"{name} is larger than a cassette may be.")
-        if line.strip():
-            yield line.rstrip(b"\r\n")
+        yield line
 
 
 def _same_place(known: _Head, head: _Head) -> bool:
@@ -199,9 +228,28 @@ def _same_place(known: _Head, head: _Head) -> bool:
     )  # fmt: skip
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _append(path: Path, data: bytes) -> tuple[int, int, int]:
+    """Write at the end, all of it or nothing."""
+    with path.open("ab", buffering=0) as file:
+        before = os.fstat(file.fileno()).st_size
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.truncate(before)
+            raise
+        return _stamp_of(os.fstat(file.fileno()))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        found = path.stat()
+        return _stamp_of(path.stat())
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size
+
+
+def _stamp_of(facts: os.stat_result) -> tuple[int, int, int]:
+    return facts.st_mtime_ns, facts.st_size, facts.st_ino

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import itertools
 import json
 import random
 import threading
@@ -12,22 +10,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.client import read_stream
-from nbchat.errors import ApiError, HistoryError, RunNotFoundError, TransportError
-from nbchat.history import cassette as cassettes
+from nbchat.errors import ApiError, TransportError
 from nbchat.history import played_answer
 from nbchat.history.canonical import request_sha256, server_name
-from nbchat.history.cassette import Cassette
 from nbchat.history.places import PROCESS, Claims, Place, Places, Recorded
 from nbchat.history.played_answer import PlayedAnswer
-from nbchat.run import Run
 from tests.fuzzing import examples
 from tests.history.made import run_of
-from tests.random_runs import assert_says_the_same, completions, picture, runs
+from tests.random_runs import completions, picture
 
 DATA = Path(__file__).parents[1] / "data"
 BODY: dict[str, Any] = {
@@ -247,134 +242,3 @@ def test_cancelled_it_ends_with_what_has_come() -> None:
             answer.cancel()
     assert answer.was_cancelled
     assert answer.completion.choices[0].message.text == "Par"
-
-
-def placed(answer: str, number: int = 0, **facts: Any) -> Run:
-    return run_of(answer, request_sha256="a", cell="c", number_in_cell=number, **facts)
-
-
-SUFFIXES = [".jsonl", ".jsonl.gz"]
-
-
-@pytest.mark.fuzz
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(found=st.lists(runs(), max_size=3))
-def test_a_cassette_gives_back_what_was_recorded(
-    found: list[Run], suffix: str, tmp_path: Path
-) -> None:
-    path = tmp_path / f"study{suffix}"
-    path.unlink(missing_ok=True)
-    for run in found:
-        run.is_replayed, run.request_sha256 = False, None
-        Cassette(path).add(run)
-    assert len(Cassette(path)) == len(found)
-    for run in found:
-        assert_says_the_same(Cassette(path).run(run.id), run)
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_cassette_is_the_same_bytes_in_whatever_order_it_was_recorded(
-    suffix: str, tmp_path: Path
-) -> None:
-    made = [placed(str(k), k) for k in range(4)]
-    contents = set()
-    for n, order in enumerate(itertools.permutations(made)):
-        cassette = Cassette(tmp_path / f"{n}{suffix}")
-        for run in order:
-            cassette.add(run)
-        contents.add(cassette.path.read_bytes())
-    assert len(contents) == 1
-
-
-def test_a_new_run_is_a_new_line_and_no_other_changes(tmp_path: Path) -> None:
-    cassette = Cassette(tmp_path / "study.jsonl")
-    cassette.add(placed("one", 0))
-    before = cassette.path.read_text()
-    cassette.add(placed("two", 1))
-    assert cassette.path.read_text().startswith(before)
-    assert cassette.path.read_text().count("\n") == 2
-
-
-def test_a_place_that_is_asked_again_has_its_new_answer(tmp_path: Path) -> None:
-    cassette = Cassette(tmp_path / "study.jsonl")
-    for run in (placed("old"), placed("other", 1), placed("new")):
-        cassette.add(run)
-    texts = {cassette.run(found.id).text for found in cassette.of_request("a")}
-    assert texts == {"new", "other"}
-
-
-def test_what_failed_or_was_replayed_is_never_replayed(tmp_path: Path) -> None:
-    cassette = Cassette(tmp_path / "study.jsonl")
-    cassette.add(placed("cut", 0, status="interrupted"))
-    cassette.add(placed("failed", 1, status="error"))
-    cassette.add(placed("again", 2, is_replayed=True))
-    assert cassette.of_request("a") == []
-    assert len(cassette) == 2
-
-
-def test_two_that_write_one_cassette_lose_nothing(tmp_path: Path) -> None:
-    one, other = (Cassette(tmp_path / "study.jsonl") for _ in range(2))
-    one.add(placed("a", 0))
-    other.add(placed("b", 1))
-    one.add(placed("c", 2))
-    assert len(other) == len(one) == 3
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"{}\n", "line 1 is no run"),
-        (b'{"object": "nbchat.run", "id": 3}\n', "line 1 is no run"),
-        (b"\x80\x04N.", "line 1 is no run"),  # a pickle
-        (b"[" * 100_000, "line 1 is no run"),
-    ],
-)
-def test_a_file_that_is_no_cassette_is_refused_by_its_line(
-    data: bytes, words: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "study.jsonl"
-    path.write_bytes(data)
-    with pytest.raises(HistoryError, match=words):
-        Cassette(path).of_request("a")
-    assert path.read_bytes() == data
-
-
-def test_a_cassette_from_elsewhere_cannot_grow_without_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cassettes, "MOST_BYTES_OF_A_LINE", 10_000)
-    monkeypatch.setattr(cassettes, "MOST_BYTES", 50_000)
-    for name, data in (
-        ("line", b"x" * 20_000),
-        ("lines", (b'{"object": "nbchat.run", "id": "1"}' + b" " * 5_000 + b"\n") * 20),
-    ):
-        path = tmp_path / f"{name}.jsonl.gz"
-        path.write_bytes(gzip.compress(data))
-        with pytest.raises(HistoryError, match="larger than a cassette may be"):
-            len(Cassette(path))
-
-
-def test_half_a_zipped_cassette_is_refused(tmp_path: Path) -> None:
-    cassette = Cassette(tmp_path / "study.jsonl.gz")
-    cassette.add(placed("a"))
-    data = cassette.path.read_bytes()
-    cassette.path.write_bytes(data[: len(data) // 2])
-    with pytest.raises(HistoryError, match="no whole gzip"):
-        len(Cassette(cassette.path))
-
-
-def test_a_cassette_names_what_it_lacks_and_how_it_is_called(tmp_path: Path) -> None:
-    with pytest.raises(RunNotFoundError, match="no run 'x'"):
-        Cassette(tmp_path / "study.jsonl").run("x")
-    with pytest.raises(ValueError, match=r"ends in \.jsonl"):
-        Cassette(tmp_path / "study.pickle")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_key_is_in_no_cassette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "canary0123456789")
-    cassette = Cassette(tmp_path / "study.jsonl")
-    cassette.add(placed("keys: canary0123456789 sk-canary0123456789ABCDEF"))
-    assert b"canary" not in cassette.path.read_bytes()
-    assert b"keys: " in cassette.path.read_bytes()
