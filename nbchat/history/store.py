@@ -16,11 +16,12 @@ from nbchat.history import past_turns
 from nbchat.history.filters import Texts, When, where_of
 from nbchat.history.location import location
 from nbchat.history.places import PROCESS, Recorded
+from nbchat.history.salvage import is_damage, runs_of_damaged
 from nbchat.history.saved_file import load as load_runs
 from nbchat.history.saved_file import save_all
 from nbchat.history.schema import STEPS, migrate, version_of
 from nbchat.history.stored_runs import frame_of, run_by_id, runs_by_id
-from nbchat.history.writer import Writer, writer_of
+from nbchat.history.writer import Writer, inode_of, writer_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -281,12 +282,14 @@ def export(file: str | os.PathLike[str], text: str | None = None, **filters: Any
 def load(source: Any) -> pd.DataFrame:
     """Take the runs of a file, or of anything that `nbchat.load` reads, into the history.
 
+    A ``.sqlite`` is another history: what can be read of it is taken, be it damaged or not.
     Gives their frame. Runs that are there already stay one. Raise `HistoryError` where the
     history is switched off.
     """
     from nbchat import frames
 
-    runs = load_runs(source)
+    is_history = isinstance(source, (str, os.PathLike)) and str(source).endswith(".sqlite")
+    runs = list(runs_of_damaged(_there(source))) if is_history else load_runs(source)
     path = path_now()
     if path is None:
         raise HistoryError("The history is switched off (nbchat.configure(history=...)).")
@@ -294,6 +297,12 @@ def load(source: Any) -> pd.DataFrame:
         record(run)
     flush()
     return frames.runs(runs)
+
+
+def _there(source: str | os.PathLike[str]) -> Path:
+    path = Path(source).expanduser().absolute()
+    path.stat()
+    return path
 
 
 def writer() -> Writer | None:
@@ -305,8 +314,9 @@ def writer() -> Writer | None:
 @contextlib.contextmanager
 def _reading() -> Iterator[sqlite3.Connection | None]:
     """Give a connection to all that was recorded; None where there is nothing yet."""
-    flush()
     path = path_now()
+    if path is not None:
+        writer_of(path).settle()
     if path is None or not path.exists():
         yield None
         return
@@ -329,13 +339,15 @@ def _bring_to_today(connection: sqlite3.Connection, path: Path) -> None:
 
 @contextlib.contextmanager
 def _readable(path: Path) -> Iterator[None]:
+    inode = inode_of(path)
     try:
         yield
     except sqlite3.Error as error:
-        damaged = connections.kind_of(error) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        hint = (
-            ": it is damaged. Move it away, and a new one is begun; what waits beside it goes in"
-            if damaged
-            else ""
-        )
+        hint = ""
+        if is_damage(error):
+            writer_of(path).note_damage(inode)
+            hint = (
+                ": it is damaged. The next run begins a new one, which takes over what can be read "
+                "of this one; this one is kept under another name"
+            )
         raise HistoryError(f"The history {path} cannot be read ({error}){hint}.") from error

@@ -53,7 +53,7 @@ def run_by_id(connection: sqlite3.Connection, beginning: str) -> Run:
 
 def runs_by_id(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[Run]:
     """Give the runs of these ids that are there, in the order of the ids."""
-    content = _contents(connection)
+    content = contents_of(connection)
     wanted = list(dict.fromkeys(ids))
     for start in range(0, len(wanted), _AT_ONCE):
         part = wanted[start : start + _AT_ONCE]
@@ -80,6 +80,12 @@ def _run(
     stored = whole(msgspec.json.decode(body), content)
     stored["params"] = whole(msgspec.json.decode(params), content)
     run = Run.from_dict(stored)
+    take_tables(connection, number, run)
+    return run
+
+
+def take_tables(connection: sqlite3.Connection, number: int, run: Run) -> None:
+    """Give a run its token probabilities."""
     tables: dict[int, dict[tuple[int, str], bytes]] = {}
     for answer, place, channel, columns in connection.execute(
         "SELECT answer, choice, channel, columns FROM token_probabilities WHERE number = ?",
@@ -92,10 +98,11 @@ def _run(
     last = len(run.rounds)
     if run.completion is not None and last in tables:
         run.completion = with_tables(run.completion, tables[last], unpacked)
-    return run
 
 
-def _contents(connection: sqlite3.Connection) -> Callable[[str], Any]:
+def contents_of(connection: sqlite3.Connection) -> Callable[[str], Any]:
+    """Give what reads a message, a medium or a schema by its SHA-256."""
+
     @functools.lru_cache(maxsize=4096)
     def content(sha256: str) -> Any:
         row = connection.execute("SELECT body FROM contents WHERE sha256 = ?", [sha256]).fetchone()
@@ -126,7 +133,7 @@ def frame_of(
         values,
     ).fetchall()
     columns = list(zip(*rows, strict=True)) if rows else [()] * 16
-    content = _contents(connection)
+    content = contents_of(connection)
     decode = msgspec.json.Decoder().decode
     seen: dict[str, Any] = {}  # most runs of a study have the same params
     for text in columns[15]:

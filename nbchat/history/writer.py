@@ -11,6 +11,8 @@ import threading
 import time
 import warnings
 from collections import deque
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from nbchat.errors import HistoryError
 from nbchat.history.connection import PATIENCE_S, begin, commit, connect
 from nbchat.history.record import Record, record_of, write
 from nbchat.history.redaction import Redaction, known_secrets
+from nbchat.history.salvage import is_damage, runs_of_damaged, set_aside
 from nbchat.history.schema import migrate
 from nbchat.history.waiting_file import WaitingFile, taken
 from nbchat.run import Run
@@ -53,6 +56,9 @@ class Writer:
         self._inode: tuple[int, int] | None = None
         self._trouble = ""
         self._has_warned = self._has_looked = False
+        self._damaged: tuple[int, int] | None = None
+        self._news: list[str] = []
+        self._salvage: Iterator[object] | None = None
         self._is_closed = False
 
     def record(self, run: Run) -> None:
@@ -75,6 +81,15 @@ class Writer:
         with self._changed:
             goal = self._n_recorded
             is_done = self._changed.wait_for(lambda: self._n_done >= goal, timeout_s)
+        self._warn()
+        return is_done
+
+    def settle(self, timeout_s: float | None = None) -> bool:
+        """Wait, too, until all that can be read of a damaged file is taken over."""
+        if not self.flush(timeout_s):
+            return False
+        with self._changed:
+            is_done = self._changed.wait_for(lambda: self._salvage is None, timeout_s)
         self._warn()
         return is_done
 
@@ -102,7 +117,13 @@ class Writer:
         """The connection that the thread has open."""
         return self._connection
 
+    def note_damage(self, inode: tuple[int, int] | None) -> None:
+        """Have the file of this inode set aside before the next run is written: it is damaged."""
+        self._damaged = inode
+
     def _warn(self) -> None:
+        while self._news:
+            warnings.warn(self._news.pop(0), HistoryWarning, stacklevel=3)
         if not self._trouble or self._has_warned:
             return
         self._has_warned = True
@@ -130,12 +151,15 @@ class Writer:
     def _work(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._is_closed)
-                if not self._queue:
+                self._changed.wait_for(lambda: self._queue or self._is_closed or self._salvage)
+                if not self._queue and not self._salvage:
                     break
                 n = min(len(self._queue), _MOST_IN_A_GROUP)
                 group = [self._queue.popleft() for _ in range(n)]
-            self._write_all(group)
+            if group:
+                self._write_all(group)
+            else:
+                self._take_over()
         self._disconnect()
 
     def _write_all(self, group: list[Run]) -> None:
@@ -166,7 +190,7 @@ class Writer:
         group = [run for run in group if run not in self._unwritable]
         patience_s = _SHORT_PATIENCE_S if trouble_before else PATIENCE_S
         try:
-            self._commit(records, replaces=True, patience_s=patience_s)
+            self._commit_or_begin_anew(records, patience_s)
         except (sqlite3.Error, HistoryError, OSError) as error:
             self._disconnect()
             self._trouble = _reason(error)
@@ -179,6 +203,48 @@ class Writer:
         if trouble_before or not self._has_looked:
             self._has_looked = True
             self._take_in(redaction)
+
+    def _commit_or_begin_anew(self, records: list[Record], patience_s: float) -> None:
+        """Write records; where the file is damaged, into a new one in its place."""
+        if self._damaged is None:
+            try:
+                self._commit(records, replaces=True, patience_s=patience_s)
+            except sqlite3.Error as error:
+                if not is_damage(error):
+                    raise
+                self._damaged = self._inode
+            else:
+                return
+        self._disconnect()
+        # another process may have begun a new one meanwhile, which is another file
+        aside = None if self._damaged is None else set_aside(self.path, self._damaged)
+        self._damaged = None
+        if aside is not None:
+            self._news.append(
+                f"The history {self.path} was damaged. It is kept as {aside}, and a new one has "
+                "begun, which takes over what can be read of it; nbchat.history.load does so again."
+            )
+            self._salvage = self._taking_over(aside)
+        self._commit(records, replaces=True, patience_s=patience_s)
+
+    def _take_over(self) -> None:
+        """Write some more of what can be read of a file that was set aside."""
+        try:
+            left = next(self._salvage or iter(()), None)
+        except (sqlite3.Error, HistoryError, OSError) as error:
+            self._news.append(f"Not all of the damaged history could be taken over: {error}")
+            left = None
+        if left is None:
+            with self._changed:
+                self._salvage = None
+                self._changed.notify_all()
+
+    def _taking_over(self, aside: Path) -> Iterator[object]:
+        redaction = Redaction(known_secrets())
+        found = runs_of_damaged(aside)
+        while group := list(islice(found, _MOST_IN_A_GROUP)):
+            self._commit(self._records(group, redaction), replaces=False, patience_s=PATIENCE_S)
+            yield group
 
     def _commit(self, records: list[Record], *, replaces: bool, patience_s: float) -> None:
         connection = self._connected()
@@ -217,16 +283,17 @@ class Writer:
 
     def _connected(self) -> sqlite3.Connection:
         """Give the connection, to the file that is there now: it may have been moved away."""
-        if self._connection is not None and self._inode != _inode(self.path):
+        if self._connection is not None and self._inode != inode_of(self.path):
             self._disconnect()
         if self._connection is None:
+            self._inode = inode_of(self.path)
             connection = connect(self.path)
             try:
                 migrate(connection, str(self.path))
             except BaseException:
                 connection.close()
                 raise
-            self._connection, self._inode = connection, _inode(self.path)
+            self._connection, self._inode = connection, inode_of(self.path)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -254,7 +321,7 @@ def writer_of(path: Path) -> Writer:
 def _flush_all() -> None:
     deadline = time.monotonic() + _AT_EXIT_S
     for writer in list(_writers.values()):
-        writer.flush(max(deadline - time.monotonic(), 0.0))
+        writer.settle(max(deadline - time.monotonic(), 0.0))
 
 
 def _begin_anew_after_fork() -> None:
@@ -271,7 +338,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew_after_fork)
 
 
-def _inode(path: Path) -> tuple[int, int] | None:
+def inode_of(path: Path) -> tuple[int, int] | None:
+    """Tell one file from another that has its name; None where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -96,15 +96,6 @@ def set_version(path: Path, version: int) -> None:
         connection.execute(f"PRAGMA user_version = {version}")
 
 
-def cut_in_half(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    store.writer()._disconnect()  # type: ignore[union-attr]
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    yield
-    store.writer()._disconnect()  # type: ignore[union-attr]
-    path.write_bytes(whole)
-
-
 def another_programs(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     store.writer()._disconnect()  # type: ignore[union-attr]
     away = path.rename(path.with_name("away"))
@@ -115,7 +106,7 @@ def another_programs(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     away.replace(path)
 
 
-TROUBLES = [lock, break_locks, make_newer, cut_in_half, another_programs]
+TROUBLES = [lock, break_locks, make_newer, another_programs]
 Trouble = Callable[[Path, pytest.MonkeyPatch], Iterator[None]]
 
 
@@ -144,7 +135,6 @@ def test_runs_wait_beside_a_history_that_cannot_be_written_and_go_in_later(
     ("trouble", "words"),
     [
         (make_newer, "later nbchat .* update nbchat"),
-        (cut_in_half, "damaged"),
         (another_programs, "another program"),
     ],
 )
