@@ -63,7 +63,9 @@ def lint(folder: Path, *options: str) -> bool:
     """Lint the scripts and the style sheets of a folder."""
     biome = TOOLS / "node_modules" / "@biomejs" / "biome" / "bin" / "biome"
     config = f"--config-path={DECLARED / 'biome.jsonc'}"
-    return runs(biome, "lint", config, "--error-on-warnings", *options, folder)
+    return runs(
+        biome, "lint", config, "--error-on-warnings", "--max-diagnostics=none", *options, folder
+    )
 
 
 def lint_joined(folder: Path, panel: str) -> bool:

@@ -10,6 +10,7 @@ from nbchat import local
 from nbchat.client import retry
 from nbchat.display.pace import PAINTER, Schedule
 from nbchat.history import store, writer
+from nbchat.local.process import Process
 from nbchat.session.state import STATE
 from tests.fuzzing import TIMES
 from tests.scripted import ScriptedServer
@@ -51,6 +52,19 @@ def fresh_session() -> Iterator[None]:
     PAINTER._schedule = Schedule()
     yield
     STATE.reset()
+
+
+@pytest.fixture(autouse=True)
+def no_model_unless_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is not marked ``local`` must not be answered by the embedded model."""
+    marks = {mark.name for mark in request.node.iter_markers()}
+    if marks & {"local", "kernel", "browser"} or "local" in request.path.parts:
+        return
+
+    def refuse(*_: Any) -> None:
+        pytest.fail("a test without the mark `local` asks the embedded model: give it a server")
+
+    monkeypatch.setattr(Process, "__init__", refuse)
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from tests.magics.conftest import Shell
 from tests.scripted import ScriptedServer
 
 
-def test_a_line_gives_the_frame_of_what_was_asked(history: Path, shell: Any) -> None:
+def test_a_line_gives_the_frame_of_what_was_asked(
+    history: Path, shell: Any, server: ScriptedServer
+) -> None:
     shell.ask("%chat Where is Paris?")
     shell.ask("%chat Where is Rome?")
     shell.ask("found = %chat history Paris")
@@ -132,7 +134,7 @@ def test_the_value_of_a_line_is_its_run_and_it_is_shown_once(
 
 
 def test_config_moves_the_history_and_chooses_replays(
-    history: Path, shell: Any, tmp_path: Path
+    history: Path, shell: Any, server: ScriptedServer, tmp_path: Path
 ) -> None:
     try:
         shell.ask(f"%config NbChat.history = {str(tmp_path / 'mine.sqlite')!r}")

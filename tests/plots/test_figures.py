@@ -142,7 +142,7 @@ def test_another_frame_is_an_error_that_says_why(draws):
     with pytest.raises(TypeError, match=r"not a .* frame: it has no column"):
         draws(frames.choices(reply()))
     with pytest.raises(TypeError, match="expected a run"):
-        draws("reply")
+        draws(b"reply")
 
 
 @pytest.mark.parametrize("draws", [plots.ranks, plots.coverage, plots.strip])
