@@ -111,6 +111,7 @@ class Lab:
 
     def __init__(self, browser: Browser, env: Mapping[str, str] | None = None) -> None:
         # one context, so that a page loaded anew finds JupyterLab's scripts in the cache
+        self._browser = browser
         self._context = browser.new_context()
         self._page: Page | None = None
         self._home = tempfile.TemporaryDirectory(prefix="lab-", ignore_cleanup_errors=True)
@@ -191,6 +192,11 @@ class Lab:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         self._show(page, name, theme)
         return Notebook(self, page, name)
+
+    def new_page(self, *, offline: bool = False) -> Page:
+        """A page of the same browser, with nothing of JupyterLab's in it."""
+        context = self._browser.new_context(offline=offline)
+        return context.new_page()
 
     def reload(self, page: Page, name: str) -> None:
         """Load the page anew and open the notebook again, its kernel as it is."""

@@ -162,6 +162,7 @@ class Alternatives {
     const entry = this.page.entry(table, position);
     const figures = figuresOf(table, position);
     const chip = element("span", { className: "token" }, element("bdi", { textContent: shortened(entry, 40) }));
+    chip.title = shortened(entry, 200);
     paint(chip, this.view.scale, figures);
     const where = `position ${position.toLocaleString("en")} of ${table.length.toLocaleString("en")}`;
     /** @type {[name: string, words: string][]} */
@@ -326,12 +327,13 @@ class Alternatives {
       ? "Only the content of a reply can be branched"
       : "Put this token here, and let the model go on from it (Enter)";
     this.stopButton.hidden = !busy;
+    if (this.page.isAlone) this.actions.replaceChildren(this.copyButton);
     this.problem.textContent = sentence;
     this.problem.hidden = !sentence;
   }
 
   branch() {
-    if (this.branchButton.disabled || !this.rows || !this.shown) return;
+    if (this.page.isAlone || this.branchButton.disabled || !this.rows || !this.shown) return;
     this.page.branch(this.shown, this.active, Number(this.count.value));
   }
 

@@ -159,15 +159,18 @@ class Page:
         """Give the run id and the table of this key; None where there is none."""
         return next(((run_id, table) for k, run_id, table in self.tables() if k == key), None)
 
-    def whole(self) -> dict[str, Any]:
-        """Give all of it, with bytes inside: the state of a page that is opened."""
+    def whole(self, *, has_all: bool = False) -> dict[str, Any]:
+        """Give all of it, with bytes inside: the state of a page that is opened.
+
+        `has_all`: with the alternatives, however many there are, for a page that cannot ask.
+        """
         with self._lock:
             tables, codes = [], set(self._codes)
             for number, key, table in self._numbered():
                 tokens = table.tokens()
                 codes.update(tokens.codes)
                 shown = {**self._described(number, key, table), "columns": tokens.columns}
-                if table.n_alternatives <= AT_ONCE:
+                if has_all or table.n_alternatives <= AT_ONCE:
                     stretch = table.alternatives(0, len(table), MOST)
                     codes.update(stretch.codes)
                     shown["alternatives"] = {"start": 0, "stop": len(table), **stretch.columns}

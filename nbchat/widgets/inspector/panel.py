@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import traitlets
@@ -15,6 +17,7 @@ from nbchat.widgets.inspector.page_messages import Page
 from nbchat.widgets.inspector.picture import picture
 from nbchat.widgets.inspector.rereading import Rereading
 from nbchat.widgets.inspector.selection import described, found, wanted
+from nbchat.widgets.inspector.standalone import standalone
 from nbchat.widgets.stand_in import Panel, joined
 
 if TYPE_CHECKING:
@@ -27,7 +30,11 @@ if TYPE_CHECKING:
     from nbchat.frames.source import Source
     from nbchat.run import Run
 
-_SCRIPTS = (*("page", "figures", "layout", "text", "alternatives", "tree", "section", "inspector"),)
+_SCRIPTS = tuple(
+    f"inspector/{name}.js"
+    for name in ("page", "figures", "layout", "text", "alternatives", "tree", "section", "view")
+)
+_STYLES = ("inspector/inspector.css",)
 
 
 class Inspector(Panel):
@@ -39,13 +46,14 @@ class Inspector(Panel):
       of a tokens frame is one), or to None.
     - `selected_alternatives`: DataFrame, the alternatives of that token (`nbchat.alternatives`)
 
+    - `to_html("page.html")` writes it as a page of its own
     - `branches`: DataFrame, one row for each run that was made to part from a shown one (`branch`)
 
     The first two are traits: ``inspector.observe(f, "selected")`` calls f at each change.
     """
 
-    _esm = joined("stand_in.js", *(f"inspector/{name}.js" for name in _SCRIPTS))
-    _css = joined("inspector/inspector.css")
+    _esm = joined("stand_in.js", *_SCRIPTS, "inspector/inspector.js")
+    _css = joined(*_STYLES)
 
     selected = traitlets.Any(None, allow_none=True)
     selected_alternatives = traitlets.Any()
@@ -107,6 +115,21 @@ class Inspector(Panel):
         """Take it out of the page, and stop what it has begun."""
         self._writing.stop()
         super().close()
+
+    def to_html(self, path: str | PathLike[str] | None = None) -> str | Path:
+        """Write it as one file that works offline in any browser; give the file's path.
+
+        It has the tokens, the colours by every scale, the alternatives (the likeliest 200 of a
+        position), the tree and the keyboard; only what needs a kernel, as branching, is missing.
+        It loads nothing. Without a `path` the page is given as text.
+        """
+        scripts = (*_SCRIPTS, "inspector/standalone.js")
+        page = standalone(self._page, self._at, scripts, _STYLES)
+        if path is None:
+            return page
+        file = Path(path)
+        file.write_text(page, encoding="utf-8")
+        return file
 
     def update(self) -> None:
         """Show what has come since. A run that goes on is followed without it."""

@@ -1,6 +1,6 @@
 // The branches of one run as a tree: where each parts, with which token, and how it was made.
 
-// the three are never drawn as the same thing
+// the four are never drawn as the same thing
 const METHODS = { exact: "exact", prefill: "by ids, not exact", text: "by text", resampling: "drawn anew" };
 const MOST_TOKENS_READ = 16;
 
@@ -74,7 +74,7 @@ class BranchTree {
     const chip = element("span", { className: "token" }, element("bdi", { textContent: branch.display.slice(0, 40) }));
     paint(chip, page.scales[0], { prob });
     const words = [`at ${branch.position.toLocaleString("en")}`, probWords(prob), METHODS[branch.method]];
-    if (branch.mass !== null) words.push(`${(100 * branch.mass).toPrecision(2)} % of all`);
+    if (branch.mass !== null) words.push(`${(100 * branch.mass).toPrecision(2)}% of all`);
     if (run.status !== "complete") words.push(run.status);
     const item = this.item(
       branch.number,
