@@ -17,6 +17,7 @@ import queue
 import tempfile
 import threading
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 HERMETIC = ("OPENAI_", "AZURE_OPENAI_", "NBCHAT_")
 TIMEOUT_S = 60.0
+NEW_CELL = "of a cell that was not there before"
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,13 +173,15 @@ class Kernel:
     def start(
         self,
         code: str,
-        cell_id: str | None = None,
+        cell_id: str | None = NEW_CELL,
         *,
         answers: Sequence[str] = (),
         silent: bool = False,
     ) -> Execution:
-        """Run a cell in the background. `cell_id` is sent as JupyterLab sends it; `answers` are
-        typed, one after the other, where the cell asks for input."""
+        """Run a cell in the background. `cell_id` is sent as JupyterLab sends it, that of a new
+        cell by default, and with None as what runs cells in a server does, not at all; `answers`
+        are typed, one after the other, where the cell asks for input."""
+        cell_id = f"cell-{uuid.uuid4().hex[:12]}" if cell_id == NEW_CELL else cell_id
         metadata = {} if cell_id is None else {"cellId": cell_id, "deletedCells": []}
         content = {
             "code": code,
@@ -197,7 +201,7 @@ class Kernel:
     def execute(
         self,
         code: str,
-        cell_id: str | None = None,
+        cell_id: str | None = NEW_CELL,
         *,
         timeout: float = TIMEOUT_S,
         answers: Sequence[str] = (),

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 def watch(*, owns_cell: bool = False, sent: Any = None) -> LiveReply | PlainReply:
     """Give the watcher that fits where this runs: displays in a notebook, else plain text.
 
+    Where displays cannot be updated, as in an `ipywidgets.Output`, the reply is shown at its end.
+
     `owns_cell`: nothing else shows in the running cell, so its output may be cleared. `sent`:
     what is asked; pictures, recordings and files in it are shown small above the reply.
     """
@@ -28,6 +30,10 @@ def watch(*, owns_cell: bool = False, sent: Any = None) -> LiveReply | PlainRepl
         from nbchat.display.terminal import PlainReply
 
         return PlainReply(above=above)
+    if not publisher.takes_updates:
+        from nbchat.display.at_end import ReplyAtEnd
+
+        return ReplyAtEnd(publisher, owns_cell=owns_cell, above=above)
     from nbchat.display.live import LiveReply
 
     return LiveReply(publisher, owns_cell=owns_cell, above=above)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from nbchat.display.blocks import MarkdownBlocks
+from nbchat.display.characters import visible
 from nbchat.display.sanitise import (
     MOST_IN_A_FRAME,
     MOST_SCANNED_IN_A_FRAME,
@@ -75,10 +76,11 @@ class WholeText:
         still_open = self._blocks.open
         self.is_behind = bool(rest)
         if not rest and self._is_harmless and is_harmless_so_far(still_open):
-            return {"text/markdown": text}
+            return {"text/markdown": text, "text/plain": visible(text)}
         self._render_some()
         rest = "".join([*self._not_rendered, still_open, rest])
-        return {"text/html": "".join([*self._html, open_html(rest) if rest.strip() else ""])}
+        html = "".join([*self._html, open_html(rest) if rest.strip() else ""])
+        return {"text/html": html, "text/plain": visible(text)}
 
     def _render_some(self) -> None:
         count = 0

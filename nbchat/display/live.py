@@ -20,9 +20,10 @@ from nbchat.display.last_frame import last_frame
 from nbchat.display.pace import PAINTER, Cost, Painter
 from nbchat.display.page import Page
 from nbchat.display.run_bundle import plain_bundle
+from nbchat.display.still_streaming import StillStreaming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from nbchat.display.publisher import Publisher
     from nbchat.display.shown_run import ShownRun
@@ -46,6 +47,7 @@ class LiveReply:
         self.run: ShownRun | None = None
         self._publisher = publisher
         self._page = Page(owns_cell=owns_cell)
+        self._line = StillStreaming()
         self._painter = painter
         self._sleep = sleep
         self._above = above
@@ -91,10 +93,14 @@ class LiveReply:
             self.dirty = False
             if self._is_finished:
                 return Cost(0, 0)
-            sizes = [self._publish(show) for show in self._page.frame(self.run)]
+            sizes = [self._publish(show) for show in self._frame()]
             if self._page.is_behind:
                 self._painter.want(self)
             return Cost(len(sizes), sum(sizes))
+
+    def _frame(self) -> Iterator[Show]:
+        shows = [*self._page.frame(self.run)]
+        return self._line.below(shows, is_shown=self._page.shows_reply)
 
     def finish(self, run: ShownRun) -> None:
         """Send the last frame: the whole reply, byte for byte, and the grey line."""
@@ -115,12 +121,20 @@ class LiveReply:
             raise
 
     def _ending(self, run: ShownRun) -> deque[Callable[[], object]]:
+        shows = self._last_shows(self._page, run)
+        if not self._page.has_to_be_cleared:
+            shows = self._line.instead(shows)
+        return self._sends(shows, clears=self._page.has_to_be_cleared)
+
+    def _last_shows(self, page: Page, run: ShownRun) -> list[Show]:
         try:
-            shows = last_frame(self._page, run)
+            return last_frame(page, run)
         except Exception as error:  # noqa: BLE001 - whatever a server sent, a reply is shown
-            shows = [Show(plain_bundle(run, error))]
+            return [Show(plain_bundle(run, error))]
+
+    def _sends(self, shows: list[Show], *, clears: bool) -> deque[Callable[[], object]]:
         sends: list[Callable[[], object]] = [self._sender(show) for show in shows]
-        if self._page.has_to_be_cleared:
+        if clears:
             above = [] if self._above is None else [self._above]
             sends[:0] = [self._publisher.clear, *(self._sender(Show(data)) for data in above)]
         return deque(sends)

@@ -60,6 +60,11 @@ class Page:
         """Whether something stands there that the whole reply takes the place of."""
         return self.owns_cell and (self.first.is_shown or bool(self.texts) or self._has_shown_calls)
 
+    @property
+    def shows_reply(self) -> bool:
+        """Whether more than a status line stands there."""
+        return bool(self.texts or self.past or self._has_shown_calls)
+
     def frame(self, run: ShownRun | None) -> Iterator[Show]:
         """Give what is new of a run; None where nothing has come."""
         self.is_behind = False

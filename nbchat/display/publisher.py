@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import encodable
+from nbchat.display.surroundings import takes_updates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +20,12 @@ class Publisher:
     """Sends display messages, from whatever thread, to the cell that it was made in.
 
     What the cell's output goes through at that time holds for good: ``%%capture`` too.
+    `takes_updates`: whether the front end shows the updates of a display there.
     """
 
-    def __init__(self, display_pub: Any):
+    def __init__(self, display_pub: Any, *, takes_updates: bool = True):
         self._display_pub = display_pub
+        self.takes_updates = takes_updates
         # ipykernel finds the cell of a message in the context, which other threads do not have
         self._context = contextvars.copy_context()
 
@@ -60,4 +63,6 @@ def notebook_publisher() -> Publisher | None:
 
     # the plain one, of a terminal, prints text/plain and knows no updates
     is_plain = type(shell.display_pub) is DisplayPublisher
-    return None if is_plain else Publisher(shell.display_pub)
+    if is_plain:
+        return None
+    return Publisher(shell.display_pub, takes_updates=takes_updates(shell))

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from nbchat.display.characters import visible
 from nbchat.display.formulas import acts, pieces
 from nbchat.display.fragments import as_it_is
 from nbchat.display.highlighted import code_html
@@ -97,9 +98,10 @@ def open_html(markdown: str, *, is_finished: bool = False) -> str:
 
 def frame_bundle(markdown: str, *, is_finished: bool = False) -> dict[str, str]:
     """Give a reply that still grows as an output (MIME type to text), or a block that is whole."""
+    plain = {"text/plain": visible(markdown)}
     if is_harmless_so_far(markdown):
-        return {"text/markdown": markdown}
-    return {"text/html": open_html(markdown, is_finished=is_finished)}
+        return {"text/markdown": markdown, **plain}
+    return {"text/html": open_html(markdown, is_finished=is_finished), **plain}
 
 
 def whole_bundle(markdown: str) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
+from nbchat.display.characters import write
+from nbchat.display.surroundings import names_no_cell, request_of
 from nbchat.session import Thread
 from nbchat.session.keeping import begin_cell, end_cell
 
@@ -11,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
 Key = tuple[str, int]
+_NO_CELLS = (
+    "The front end does not say which cell runs: each run of a cell is a new turn of the "
+    "conversation, and replies are shown when they are whole (%chat reset begins it anew)."
+)
 
 
 class Cells:
@@ -27,6 +34,9 @@ class Cells:
         self._request_id: str | None = None
         self._depth = 0
         self._n_requests = 0
+        #: what is said below the cell, and whether it was
+        self._aside = ""
+        self._is_said = False
 
     def start(self) -> None:
         """Begin to listen."""
@@ -47,6 +57,11 @@ class Cells:
         self._n_requests += 1
         return None if self._cell_id is None else (self._cell_id, number)
 
+    def say_what_is_unknown(self) -> None:
+        """Say once, below the cell, that turns cannot be followed where no cell is named."""
+        if not self._is_said and names_no_cell(request_of(self._shell)):
+            self._is_said, self._aside = True, _NO_CELLS
+
     def is_alone(self, names: set[str]) -> bool:
         """Tell whether the magic of one of these names is all that the running cell holds."""
         source = (self._source or "").strip()
@@ -57,7 +72,7 @@ class Cells:
 
     def _before(self, info: Any) -> None:
         self._depth += 1
-        request_id = _parent(self._shell).get("header", {}).get("msg_id")
+        request_id = request_of(self._shell).get("header", {}).get("msg_id")
         if request_id != self._request_id:
             # a new request of the front end; the end of the last one may have gone unheard
             self._request_id, self._depth = request_id, 1
@@ -66,7 +81,7 @@ class Cells:
             self._source = info.raw_cell
             self._n_requests = 0
             begin_cell()
-            deleted = _parent(self._shell).get("metadata", {}).get("deletedCells")
+            deleted = request_of(self._shell).get("metadata", {}).get("deletedCells")
             if deleted:
                 Thread.forget_cells({cell for cell in deleted if isinstance(cell, str)})
 
@@ -74,14 +89,11 @@ class Cells:
         self._depth = max(0, self._depth - 1)
         if not self._depth:
             end_cell()
+            if self._aside:
+                write(sys.stderr, f"{self._aside}\n")
+                self._aside = ""
 
 
 def _parent_cell_id(shell: Any) -> str | None:
-    cell_id = _parent(shell).get("metadata", {}).get("cellId")
+    cell_id = request_of(shell).get("metadata", {}).get("cellId")
     return cell_id if isinstance(cell_id, str) else None
-
-
-def _parent(shell: Any) -> dict[str, Any]:
-    """Give the message that the front end sent, empty in a terminal."""
-    get_parent = getattr(shell, "get_parent", None)
-    return (get_parent() if get_parent is not None else None) or {}

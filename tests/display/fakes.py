@@ -34,6 +34,7 @@ class Cell:
         self.clock = clock or Clock()
         self.messages: list[tuple[float, str, dict[str, Any]]] = []
         self.outputs: list[dict[str, str]] = []
+        self.cleared: list[dict[str, str]] = []  # what stood there when it was cleared
         self._ids: list[str] = []
         self._is_to_clear = False
 
@@ -59,6 +60,7 @@ class Cell:
     def clear_output(self, wait: bool = False) -> None:
         assert wait
         self.messages.append((self.clock.now, "clear", {}))
+        self.cleared = self.outputs
         self._is_to_clear = True
 
     @property

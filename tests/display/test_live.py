@@ -7,6 +7,7 @@ import pytest
 
 from nbchat.api.response import Choice, ResponseMessage
 from nbchat.display.pace import Painter
+from nbchat.display.still_streaming import LINE
 from nbchat.run import Run
 from tests.display.fakes import Cell, Clock, grow, play, reply_in, run_of
 
@@ -54,14 +55,32 @@ def test_a_slow_reply_is_shown_token_by_token() -> None:
 
 def test_a_reply_in_its_own_cell_sends_each_finished_block_once() -> None:
     cell = streamed(tokens(400))
-    last_of_display: dict[int, str] = {}
-    number = 0
-    for _, kind, data in cell.messages[:-3]:
-        number += kind == "display"
-        last_of_display[number] = data["text/markdown"]
-    shown = "".join(last_of_display.values())
-    assert "".join(tokens(400)).startswith(shown)
-    assert len(last_of_display) > 5
+    *blocks, line = cell.cleared
+    assert line["text/plain"] == LINE
+    assert "".join(tokens(400)).startswith("".join(block["text/markdown"] for block in blocks))
+    assert len(blocks) > 5
+    first = [data for _, _, data in cell.messages if data.get("text/markdown", "").startswith("##")]
+    assert sum(data == blocks[0] for data in first) == 1
+
+
+@pytest.mark.parametrize("owns_cell", [True, False])
+def test_what_is_cut_off_says_that_it_went_on(owns_cell: bool) -> None:
+    cell = Cell()
+    painter = Painter(cell.clock, has_thread=False)
+    reply, run = reply_in(cell, painter, owns_cell=owns_cell), run_of("")
+    for text in ("One.", "One.\n\nTwo.", "One.\n\nTwo.\n\n```\nx = 1\n```\n\nThree <b>"):
+        grow(run, text)
+        reply.update(run)
+        reply.paint()
+        *shown, line = cell.outputs
+        assert line["text/plain"] == LINE
+        assert "nbchat.runs()" in line["text/html"]
+        assert "".join(data["text/plain"] for data in shown) == text
+        assert LINE not in str(shown)
+    run.status = "complete"
+    reply.finish(run)
+    assert LINE not in str(cell.outputs)
+    assert len(cell.outputs) == 2
 
 
 def test_in_the_end_its_cell_holds_one_markdown_output_and_the_grey_line() -> None:
@@ -171,7 +190,7 @@ def test_a_status_line_shows_while_nothing_has_come_and_is_gone_at_the_end(owns_
     run = run_of("Hello")
     reply.update(run)
     reply.paint()
-    assert [data.get("text/markdown") for data in cell.outputs] == ["Hello"]
+    assert [data["text/plain"] for data in cell.outputs] == ["Hello", LINE]
     run.status = "complete"
     reply.finish(run)
     assert "starting" not in str(cell.outputs)
@@ -324,4 +343,4 @@ def test_frames_are_sent_in_the_context_of_the_cell_that_asked() -> None:
     thread = threading.Thread(target=reply.paint)
     thread.start()
     thread.join()
-    assert seen == ["A"]
+    assert set(seen) == {"A"}

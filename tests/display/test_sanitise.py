@@ -41,14 +41,17 @@ WILD = [
 @pytest.mark.parametrize("text", [t for t in TAME if "a<b" not in t])
 def test_ordinary_markdown_is_left_to_the_front_end(text: str) -> None:
     assert is_harmless(text)
-    assert whole_bundle(text) == frame_bundle(text) == {"text/markdown": text}
+    assert whole_bundle(text) == {"text/markdown": text}
+    assert frame_bundle(text) == {"text/markdown": text, "text/plain": text}
 
 
 @pytest.mark.parametrize("text", WILD)
 def test_what_could_act_is_rendered_here(text: str) -> None:
     bundle = whole_bundle(text)
     assert bundle["text/markdown"] == text  # byte for byte, beside it
-    assert set(frame_bundle(text)) == {"text/html"}
+    frame = frame_bundle(text)
+    assert set(frame) == {"text/html", "text/plain"}
+    assert frame["text/plain"] == text
     tags = set(re.findall(r"<(/?[a-z0-9]+)", bundle["text/html"]))
     assert tags <= {"div", "/div", "p", "/p", "a", "/a", "code", "/code"}
     for address in re.findall(r'href="([^"]*)"', bundle["text/html"]):

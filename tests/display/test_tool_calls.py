@@ -86,7 +86,7 @@ def test_calls_take_the_place_of_a_status_line(owns_cell: bool) -> None:
     run.completion = asking(None, ("look", "{}"))
     reply.update(run)
     reply.paint()
-    assert len(cell.outputs) == 1
+    assert len(cell.outputs) == 2  # with the line that it still goes on
     assert "Starting" not in str(cell.outputs)
     run.rounds.append(round_of(run.completion))
     run.rounds[0].calls[0].error = "It was interrupted."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.kernel import Kernel
-from tests.scripted import HANG, Pause, Reply, ScriptedServer, chunk, error, speaking, sse
+from tests.scripted import HANG, Gate, Pause, Reply, ScriptedServer, chunk, error, speaking, sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def test_among_other_code_nothing_is_cleared(kernel: Kernel, server: ScriptedSer
 def test_the_last_tokens_before_a_stall_are_shown(kernel: Kernel, server: ScriptedServer) -> None:
     server.reply(stalled("Hello there"))
     running = kernel.start("%%chat\nWhy?")
-    running.wait_for(lambda cell: cell.text == "Hello there")
+    running.wait_for(lambda cell: cell.text.startswith("Hello there"))
     kernel.interrupt()
     running.wait()
 
@@ -243,3 +243,71 @@ def test_a_question_mark_shows_the_help_that_is_made_from_the_declaration(kernel
     reply = kernel.execute("%%chat?").reply
     assert reply is not None
     assert "--top-logprobs" in str(reply["payload"])
+
+
+def test_where_no_cell_is_named_the_reply_comes_whole_and_once(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    kernel.run("%reload_ext nbchat")
+    server.reply(slowly(TEXT), slowly("Again."))
+    done = kernel.execute("%%chat\nWhy?", None)
+    assert "update_display_data" not in drawn(done)
+    reply, grey, aside = done.final_outputs()
+    assert reply["data"] == {"text/markdown": TEXT, "text/plain": TEXT}
+    assert "main 1" in grey["data"]["text/plain"]
+    assert "does not say which cell runs" in aside["text"]
+    again = kernel.execute("%%chat\nWhy?", None)
+    assert "which cell" not in again.text
+    assert "main 2" in again.text
+
+
+def test_a_reply_that_is_waited_for_says_so_where_no_cell_is_named(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    gate = Gate()
+    rest = sse(chunk(" whole."), chunk(finish_reason="stop"))
+    server.reply(Reply([sse(chunk("Half and"), done=False), gate, rest]))
+    running = kernel.start("%%chat\nWhy?", None)
+    running.wait_for(lambda cell: "when it is whole" in cell.text)
+    gate.open()
+    outputs = running.wait().final_outputs()
+    assert outputs[0]["data"]["text/plain"] == "Half and whole."
+    assert len(outputs) == 2
+
+
+IN_OUTPUTS = {
+    "Output": "import ipywidgets, nbchat\nout = ipywidgets.Output()\nwith out:\n    {}",
+    "interactive": (
+        "import ipywidgets, nbchat\n"
+        "def ask(n):\n    {}\n"
+        "box = ipywidgets.interactive(ask, n=(0, 3))\nbox.update()"
+    ),
+}
+
+
+@pytest.mark.parametrize("way", IN_OUTPUTS)
+@pytest.mark.parametrize("call", ["nbchat.chat('Hi', live=True)", "%chat Hi"])
+def test_in_an_output_widget_a_reply_is_shown_whole(
+    kernel: Kernel, server: ScriptedServer, way: str, call: str
+) -> None:
+    server.reply(slowly(TEXT))
+    done = kernel.execute(IN_OUTPUTS[way].format(call))
+    assert done.errors == []
+    assert "update_display_data" not in drawn(done)
+    shown = [m.content["data"] for m in done.display_messages if "data" in m.content]
+    whole = [TEXT, *["Hello from the scripted server."] * (len(server.requests) - 1)]
+    assert [data["text/markdown"] for data in shown if "text/markdown" in data] == whole
+
+
+def test_a_reply_in_the_background_goes_on_in_its_cell(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    gate = Gate()
+    rest = sse(chunk(" whole."), chunk(finish_reason="stop"))
+    server.reply(Reply([sse(chunk("Half and"), done=False), gate, rest]))
+    running = kernel.execute("%%chat --background -o run\nWhy?")
+    assert kernel.value("run.status") == "'running'"
+    gate.open()
+    assert kernel.value("run.wait(20).text") == "'Half and whole.'"
+    running.wait_for(lambda cell: "Half and whole." in cell.text and "main" in cell.text)
+    assert kernel.value("(await nbchat.achat('Hi')).status") == "'complete'"
