@@ -20,7 +20,7 @@ from nbchat.frames.packed import (
     TOKEN_FLAGS,
 )
 from nbchat.frames.page_columns import figures_of, types_of
-from nbchat.widgets import protocol
+from nbchat.widgets import explorer_messages, inspector_messages
 from nbchat.widgets.explorer.panel import _DOES, Explorer
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol, Question
@@ -141,7 +141,7 @@ def test_what_a_widget_shares_with_its_page_is_declared(panel: Any, of: Protocol
 def test_the_state_of_an_inspector_is_as_declared() -> None:
     inspector = Inspector([run_of(choice(entry("a", -0.5, ("b", -1.0)), entry("c", -9999.0)))])
     state = inspector._page.whole()
-    found = msgspec.convert(state, protocol.Whole)
+    found = msgspec.convert(state, inspector_messages.Whole)
     assert len(found.tables) == 1
     inspector.selected = 1
     for name in ("_at", "_work"):
@@ -152,21 +152,21 @@ def test_the_state_of_an_inspector_is_as_declared() -> None:
 
 def test_the_state_of_an_explorer_is_as_declared(open_page: Callable[..., Page]) -> None:
     opening = open_page(temperature=3).panel.opening
-    found = msgspec.convert(json.loads(json.dumps(opening)), protocol.Opening)
+    found = msgspec.convert(json.loads(json.dumps(opening)), explorer_messages.Opening)
     assert found.form.problems
 
 
 def test_the_columns_are_those_that_are_packed() -> None:
-    assert get_args(protocol.TokenColumn) == tuple(TOKEN_COLUMNS)
-    assert get_args(protocol.AlternativesColumn) == tuple(ALTERNATIVE_COLUMNS)
+    assert get_args(inspector_messages.TokenColumn) == tuple(TOKEN_COLUMNS)
+    assert get_args(inspector_messages.AlternativesColumn) == tuple(ALTERNATIVE_COLUMNS)
 
 
 def test_the_figures_types_and_flags_are_those_of_the_frames() -> None:
-    assert get_args(protocol.FigureName) == tuple(f.name for f in figures_of("tokens"))
-    assert get_args(protocol.TokenFlag) == tuple(TOKEN_FLAGS)
-    assert get_args(protocol.AlternativesFlag) == tuple(ALTERNATIVE_FLAGS)
+    assert get_args(inspector_messages.FigureName) == tuple(f.name for f in figures_of("tokens"))
+    assert get_args(inspector_messages.TokenFlag) == tuple(TOKEN_FLAGS)
+    assert get_args(inspector_messages.AlternativesFlag) == tuple(ALTERNATIVE_FLAGS)
     told_types = {*types_of("tokens").values(), *types_of("alternatives").values()}
-    assert told_types == set(get_args(protocol.NumberType))
+    assert told_types == set(get_args(inspector_messages.NumberType))
 
 
 def read_as_one_of(value: Any, types: tuple[Any, ...]) -> None:
