@@ -158,6 +158,17 @@ def facts_of(stored: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def media_in(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give as builtins where base64 stands in messages, and what it was made of."""
+    built: list[dict[str, Any]] = msgspec.to_builtins(list(_media(messages, [])))
+    return built
+
+
+def with_media(messages: list[dict[str, Any]], media: Any) -> list[dict[str, Any]]:
+    """Copy messages as builtins with their base64 as what `media_in` says of it."""
+    return _with_media(messages, msgspec.convert(media, list[_Medium]))
+
+
 def _media(value: Any, at: Path) -> Iterator[_Medium]:
     if isinstance(value, Encoded):
         yield _Medium(at, value.name, value.path, value.variable, value.mime, value.n_bytes)

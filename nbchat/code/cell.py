@@ -31,14 +31,15 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _TEMPLATE = re.compile(r"\{\{|\{%")
 
 
-def as_cell(draft: Draft | Any) -> str:
+def as_cell(draft: Draft | Any, *, is_template: bool = False) -> str:
     """Give the ``%%chat`` cell that sends exactly this request, right or wrong.
 
     A last user message of text is the body, with what is attached to it from files, addresses
     or variables as ``--image`` and the like; a system message of one line is ``--system``.
     What else was said goes to ``--messages``, and a field whose value no flag can carry to
     ``--params``. Defaults that ``%config NbChat`` sets are the notebook's, and are sent too.
-    `draft` can be anything that `draft_of` takes.
+    `draft` can be anything that `draft_of` takes; with `is_template` its ``{{ … }}`` is filled in
+    where the cell runs.
     """
     draft = draft_of(draft)
     names = names_in(draft.fields)
@@ -47,7 +48,7 @@ def as_cell(draft: Draft | Any) -> str:
     words = [*_own(draft, system), *_named(names), *_fields(draft, names), *media]
     if messages:
         words += ["--messages", _json(messages)]
-    if _TEMPLATE.search(prompt) or any(_TEMPLATE.search(word) for word in words):
+    if not is_template and any(_TEMPLATE.search(text) for text in (prompt, *words)):
         words.insert(0, "--raw")
     line = " ".join(["%%chat", "--stateless", *words])
     return f"{line}\n{prompt}" + "\n" * prompt.endswith("\n")

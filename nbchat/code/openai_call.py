@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pprint
 from typing import TYPE_CHECKING, Any
 
 from nbchat.api.encoded import Encoded, plain_text
@@ -10,13 +9,13 @@ from nbchat.api.fields import FIELDS
 from nbchat.client.presets import PRESETS
 from nbchat.code.as_draft import body_of, draft_of, profile_of
 from nbchat.code.inline_data import as_code, base64_in
+from nbchat.code.python_call import argument
 from nbchat.redact import looks_secret, names_secret
 from nbchat.request.draft import Draft
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
 
-_WIDTH = 88
 #: what nbchat adds so that it can show a reply while it comes
 _STREAMING = ("stream", "stream_options")
 _NO_MODEL = "# the package wants a model's name; this server takes any"
@@ -42,7 +41,7 @@ def as_openai(draft: Draft | Any, profile: Profile | None = None) -> str:
     arguments = {"model": call.pop("model", "any"), "messages": call.pop("messages"), **call}
     if extra:
         arguments["extra_body"] = extra
-    code = [f"    {_argument(name, _written(value))}," for name, value in arguments.items()]
+    code = [f"    {argument(name, _written(value))}," for name, value in arguments.items()]
     shown = "for chunk in completion:\n    print(chunk)"
     if arguments.get("stream") is not True:
         shown = "print(completion.choices[0].message.content)"
@@ -107,9 +106,3 @@ def _written(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _written(entry) for key, entry in value.items()}
     return [_written(entry) for entry in value] if isinstance(value, list) else value
-
-
-def _argument(name: str, value: Any) -> str:
-    head = f"{name}="
-    lines = pprint.pformat(value, width=_WIDTH - len(head), sort_dicts=False).split("\n")
-    return head + ("\n" + " " * (len(head) + 4)).join(lines)

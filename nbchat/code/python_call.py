@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pprint
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from nbchat.code.as_draft import draft_of
@@ -13,17 +14,27 @@ from nbchat.request.describe import as_data
 from nbchat.request.draft import Draft
 
 _WIDTH = 88
+_TEXTS = ("content", "text")
 
 
-def as_call(draft: Draft | Any) -> str:
+def as_call(
+    draft: Draft | Any,
+    *,
+    values: Mapping[str, Any] | None = None,
+    literal: Collection[str] = (),
+) -> str:
     """Give Python that sends the request and names its run ``run``.
 
-    `draft` can be anything that `draft_of` takes.
+    `draft` can be anything that `draft_of` takes. With `values` its texts are templates, but for
+    `literal`, and these are what their names stand for (`as_code` for the notebook's own).
     """
     draft = draft_of(draft)
     names = names_in(draft.fields)
     draft = as_data(draft)
-    arguments = {**_messages(draft.messages), **draft.fields}
+    said = _messages(draft.messages)
+    if values is not None:
+        said = _with_fill(said, frozenset(literal))
+    arguments = {**said, **draft.fields}
     for name, each in names.items():
         text = ", ".join(each)
         arguments[name] = as_code(text if name == "response_format" else f"[{text}]")
@@ -36,8 +47,25 @@ def as_call(draft: Draft | Any) -> str:
     }
     if callable(draft.confirm):
         arguments["confirm"] = as_code(names_in({"tools": draft.confirm}).get("tools", ["True"])[0])
-    lines = [f"    {_argument(name, value)}," for name, value in arguments.items()]
-    return "\n".join(["import nbchat", "", "run = nbchat.chat(", *lines, ")"])
+    lines = [f"    {argument(name, value)}," for name, value in arguments.items()]
+    head = ["import nbchat", ""]
+    if values is not None:
+        head = ["import nbchat", "from nbchat.code.template import fill", ""]
+        head += [argument("values", dict(values)).replace("=", " = ", 1)]
+    return "\n".join([*head, "run = nbchat.chat(", *lines, ")"])
+
+
+def _with_fill(value: Any, literal: frozenset[str], *, is_text: bool = True) -> Any:
+    """Give what is said with calls that fill in the templates among its texts."""
+    if isinstance(value, str):
+        is_template = is_text and value not in literal and ("{{" in value or "{%" in value)
+        return as_code(f"fill({value!r}, values)") if is_template else value
+    if isinstance(value, dict):
+        return {
+            key: _with_fill(entry, literal, is_text=key in ("", "system", "messages", *_TEXTS))
+            for key, entry in value.items()
+        }
+    return [_with_fill(one, literal) for one in value] if isinstance(value, list) else value
 
 
 def _messages(messages: list[dict[str, Any]]) -> dict[str, Any]:
@@ -63,7 +91,8 @@ def _is_text_of(role: str, message: dict[str, Any]) -> bool:
     return is_plain and isinstance(message["content"], str)
 
 
-def _argument(name: str, value: Any) -> str:
+def argument(name: str, value: Any) -> str:
+    """Give an argument of a call, a name and a value or a value alone, on lines of its own."""
     head = f"{name}=" if name else ""
     # a line end inside a text is written as an escape, so those left are between the parts
     lines = pprint.pformat(value, width=_WIDTH - len(head), sort_dicts=False).split("\n")

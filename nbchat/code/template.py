@@ -18,7 +18,26 @@ if TYPE_CHECKING:
 
     from nbchat.code.sandbox import Sandbox
 
-_HINT = "--raw sends {{ and {% as text."
+#: what a cell can do about it
+HINT = "--raw sends {{ and {% as text."
+
+
+def names_in(text: str) -> list[str]:
+    """Give the names that a template takes from the notebook; none where it is no template."""
+    if "{{" not in text and "{%" not in text:
+        return []
+    from jinja2 import TemplateSyntaxError, meta, nodes
+
+    from nbchat.code.sandbox import Sandbox
+
+    environment = Sandbox(lambda value, _: value)
+    try:
+        tree = environment.parse(text)
+    except TemplateSyntaxError:
+        return []
+    free = meta.find_undeclared_variables(tree)
+    named = [node.name for node in tree.find_all(nodes.Name)]
+    return [name for name in dict.fromkeys(named) if name in free]
 
 
 def fill(text: str, variables: Mapping[str, Any], notes: list[str] | None = None) -> str:
@@ -43,16 +62,16 @@ def fill(text: str, variables: Mapping[str, Any], notes: list[str] | None = None
     except TemplateSyntaxError as error:
         reason = (error.message or "").rstrip(".")
         raise TemplateError(
-            f"Line {error.lineno} of the prompt is no template: {reason}. {_HINT}"
+            f"Line {error.lineno} of the prompt is no template: {reason}. {HINT}"
         ) from None
     except UndefinedError as error:
         raise TemplateError(_undefined(environment, text, variables, error)) from None
     except SecurityError as error:
         reason = str(error).rstrip(".")
-        raise TemplateError(f"The template is refused: {reason}. {_HINT}") from None
+        raise TemplateError(f"The template is refused: {reason}. {HINT}") from None
     except Exception as error:
         raise TemplateError(
-            f"The template failed: {type(error).__name__}: {error} ({_HINT.rstrip('.')})"
+            f"The template failed: {type(error).__name__}: {error} ({HINT.rstrip('.')})"
         ) from error
     if notes is not None:
         notes.extend(note for note in dict.fromkeys(said) if note not in notes)
@@ -69,14 +88,14 @@ def _undefined(
     names = meta.find_undeclared_variables(environment.parse(text))
     unknown = sorted(names - variables.keys() - environment.globals.keys())
     if not unknown:
-        return f"The template failed: {str(error).rstrip('.')}. {_HINT}"
+        return f"The template failed: {str(error).rstrip('.')}. {HINT}"
     own = [name for name in variables if not name.startswith("_")]
     sentences = []
     for name in unknown:
         near = difflib.get_close_matches(name, own, n=1)
         nearest = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"There is no variable {name}.{nearest}")
-    return f"{' '.join(sentences)} {_HINT}"
+    return f"{' '.join(sentences)} {HINT}"
 
 
 def as_text(value: Any, name: str = "a value", notes: list[str] | None = None) -> Any:

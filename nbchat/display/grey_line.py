@@ -33,11 +33,11 @@ def _facts(run: ShownRun) -> list[tuple[str, str]]:
             "tokens of the prompt → tokens of the reply, as the server counts them",
         ),
         (
-            f"{_seconds(run.ttft_s)} to first" if run.ttft_s is not None else "",
-            "seconds from sending to the first content",
+            f"{seconds_text(run.ttft_s)} to first" if run.ttft_s is not None else "",
+            "the time from sending to the first content",
         ),
         (_rate(run), "tokens a second, from the first one to the end"),
-        (_cost(run.cost_usd), "what it cost in US dollars, by list prices or by the server"),
+        (cost_text(run.cost_usd), "what it cost in US dollars, by list prices or by the server"),
         (
             f"try {run.tries}" if run.tries > 1 else "",
             "the request was sent so many times, since it failed before",
@@ -97,7 +97,10 @@ def _breakdown(usage: Any) -> list[str]:
     return [f"{count:,} {what}" for count, what in counts if count]
 
 
-def _seconds(value: float) -> str:
+def seconds_text(value: float) -> str:
+    """Say a time: ms under a second."""
+    if value < 0.9995:
+        return f"{1000 * value:.0f} ms"
     return f"{value:.2f} s" if value < 9.995 else f"{value:,.1f} s"
 
 
@@ -108,7 +111,8 @@ def _rate(run: ShownRun) -> str:
     return f"{rate:,.0f}/s" if rate >= 9.95 else f"{rate:.1f}/s"
 
 
-def _cost(cost_usd: float | None) -> str:
+def cost_text(cost_usd: float | None) -> str:
+    """Say a cost in dollars; empty where it is not known."""
     if cost_usd is None:
         return ""
     if cost_usd == 0:

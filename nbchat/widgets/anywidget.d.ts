@@ -7,10 +7,26 @@ interface Model {
   save_changes(): void;
   send(content: FromPage): void;
   on(event: "msg:custom", take: (content: FromKernel, buffers: DataView[]) => void): void;
-  on(event: `change:${keyof Traits}`, take: () => void): void;
+  on(event: `change:${keyof Traits}` | "comm_live_update", take: () => void): void;
   off(event: "msg:custom", take: (content: FromKernel, buffers: DataView[]) => void): void;
-  /** Only JupyterLab and Notebook 7 have the notebook here. */
-  widget_manager?: { context?: { model?: { sharedModel?: Notebook } } };
+  off(event: "comm_live_update", take: () => void): void;
+  /** Only JupyterLab and Notebook 7 have the notebook, its kernel and MathJax here. */
+  widget_manager?: {
+    context?: { model?: { sharedModel?: Notebook }; sessionContext?: SessionContext };
+    rendermime?: { latexTypesetter?: { typeset(el: HTMLElement): void } | null };
+  };
+}
+
+interface Signal {
+  connect(slot: (sender: unknown, news: unknown) => void): void;
+  disconnect(slot: (sender: unknown, news: unknown) => void): void;
+}
+
+interface SessionContext {
+  statusChanged: Signal;
+  connectionStatusChanged: Signal;
+  kernelChanged: Signal;
+  session?: { kernel?: { connectionStatus: string } | null } | null;
 }
 
 interface Notebook {
@@ -23,4 +39,6 @@ interface NotebookCell {
   cell_type: string;
   source: string;
   outputs: unknown;
+  getMetadata?(key: string): unknown;
+  setMetadata?(key: string, value: unknown): void;
 }

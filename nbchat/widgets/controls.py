@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from nbchat.api.fields import FIELDS, Field, Kind
+from nbchat.api.server_fields import ServerField
 from nbchat.options import OPTIONS, Option, Takes
 from nbchat.widgets.hints import (
     DEPRECATED,
@@ -37,6 +38,15 @@ _KIND_OF: Mapping[Takes, Kind] = {
     "count": "integer",
     "nothing": "boolean",
     "text": "string",
+}
+_OF_SERVER: Mapping[str, ControlKind] = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "toggle",
+    "choice": "dropdown",
+    "string": "text",
+    "list": "tags",
+    "object": "json",
 }
 _SCALARS = ("string", "number", "integer")
 
@@ -123,6 +133,33 @@ def control_of_option(option: Option) -> Control:
         deprecated=False,
         successor=None,
     )
+
+
+def control_of_server_field(field: ServerField, kind: str) -> dict[str, Any]:
+    """Give the control of a field that only one kind of server takes; its group has its name."""
+    is_slider = field.kind in ("number", "integer") and field.minimum is not None
+    control = Control(
+        name=field.name,
+        group=f"Of {kind} alone",
+        control="slider" if is_slider else _OF_SERVER[field.kind],
+        kind=field.kind,
+        entry="string" if field.kind == "list" else None,
+        choices=[*field.choices],
+        minimum=field.minimum,
+        maximum=field.maximum,
+        step=field.step,
+        soft_minimum=field.minimum,
+        soft_maximum=field.soft_maximum if field.maximum is None else field.maximum,
+        start=not field.default if field.kind == "boolean" else field.default,
+        help=field.help,
+        type_text={"list": "list of strings"}.get(field.kind, field.kind),
+        default_text="" if field.default is None else msgspec.json.encode(field.default).decode(),
+        nullable=False,
+        deprecated=False,
+        successor=None,
+    )
+    built: dict[str, Any] = msgspec.to_builtins(control)
+    return built
 
 
 def control_of(field: Field) -> Control:

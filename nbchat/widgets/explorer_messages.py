@@ -9,7 +9,8 @@ from msgspec import UNSET, UnsetType
 from nbchat.widgets.controls import Control
 from nbchat.widgets.records import Protocol, Question, Record
 
-State = Literal["waiting", "running", "complete", "interrupted", "error"]
+State = Literal["unsent", "waiting", "running", "complete", "interrupted", "error"]
+Verdict = Literal["", "good", "bad"]
 Mark = Literal["same", "added", "removed"]
 
 # the explorer: parts
@@ -22,10 +23,21 @@ class AttachmentFacts(Record):
     thumbnail: str
 
 
+class VariableFacts(Record):
+    """A name in the messages: what stands for it as text (lines of several), and a note."""
+
+    name: str
+    text: str
+    several: bool
+    note: str
+
+
 class Form(Record):
     """The request as it stands. `problems`, `refusals`: field -> sentence.
 
-    Base64 in `messages` is an address, and `attachments` says of each what it is.
+    Base64 in `messages` is an address, and `attachments` says of each what it is. `data` names
+    a table of the notebook, `lanes` says how many replies there will be; `is_raw`: templates are
+    sent as they stand. `callable` names the functions that can be run.
     """
 
     profile: str | None
@@ -37,38 +49,54 @@ class Form(Record):
     refusals: dict[str, str]
     model: str | None
     in_force: str
+    variables: list[VariableFacts]
+    data: str
+    is_raw: bool
+    lanes: str
+    callable: list[str]
 
 
 class Opening(Record):
-    """What a page of the explorer begins with. `open`: groups; `scale`: least, colour, ink."""
+    """What a page of the explorer begins with. `open`: groups; `scale`: least, colour, ink.
+
+    `origin` tells the cell's arguments from others, for what is kept in the notebook.
+    """
 
     controls: list[Control]
     open: list[str]
     profiles: list[str]
     scale: list[tuple[float, str, str]]
     form: Form
+    origin: str
 
 
-class Thought(Record):
-    """Reasoning: how many UTF-16 units are kept, and what follows them."""
+class Growth(Record):
+    """A text that grows: how many UTF-16 units are kept, and what follows them."""
 
     keep: int
     tail: str
 
 
 class ChoiceDelta(Record):
-    """What is new in a choice: from block `at` on `html`, its first after `keep` UTF-16 units."""
+    """What is new in a choice: from block `at` on `html`, its first after `keep` UTF-16 units.
+
+    `source`: its Markdown, where pages ask for that.
+    """
 
     index: int
     at: int | UnsetType = UNSET
     keep: int | UnsetType = UNSET
     html: list[str] | UnsetType = UNSET
-    thought: Thought | UnsetType = UNSET
+    thought: Growth | UnsetType = UNSET
+    source: Growth | UnsetType = UNSET
     ending: str | UnsetType = UNSET
 
 
 class LaneDelta(Record):
-    """What is new in a lane. `rounds`: HTML of the calls that functions were asked for."""
+    """What is new in a lane. `rounds`: HTML of the calls that functions were asked for.
+
+    `blank`: why there is nothing to see of a reply that is over.
+    """
 
     id: str
     label: str | UnsetType = UNSET
@@ -77,7 +105,10 @@ class LaneDelta(Record):
     line: str | UnsetType = UNSET
     error: str | UnsetType = UNSET
     facts: str | UnsetType = UNSET
+    blank: str | UnsetType = UNSET
     pinned: bool | UnsetType = UNSET
+    mark: Verdict | UnsetType = UNSET
+    note: str | UnsetType = UNSET
     rounds: str | UnsetType = UNSET
     choices: list[ChoiceDelta] | UnsetType = UNSET
 
@@ -92,7 +123,10 @@ class Lane(Record):
     line: str
     error: str
     facts: str
+    blank: str
     pinned: bool
+    mark: Verdict
+    note: str
     rounds: str
     choices: list[ChoiceDelta]
 
@@ -116,10 +150,13 @@ class Row(Record):
     error: str
     tokens: int | None
     time: str
+    cost: str
+    mark: Verdict
+    note: str
 
 
 class Pinned(Record):
-    """A column of the comparison. `changes`: name, value; `parts`: text, mark."""
+    """A column of the comparison. `changes`: name, value; `prompt`, `parts`: text, mark."""
 
     id: str
     number: int
@@ -127,6 +164,7 @@ class Pinned(Record):
     facts: str
     error: str
     changes: list[tuple[str, str]]
+    prompt: list[tuple[str, Mark]]
     parts: list[tuple[str, Mark]]
 
 
@@ -137,12 +175,22 @@ class _ToPage(Record, tag_field="on"): ...
 
 
 class FormNews(_ToPage, tag="form"):
-    """The request has changed. `by`, `seq`: the view and the edit that it answers."""
+    """The request has changed. `by`, `seq`: the view and the edit that it answers.
+
+    `undo`: what the note says can be undone.
+    """
 
     form: Form
     by: str | UnsetType = UNSET
     seq: int | UnsetType = UNSET
     note: str | UnsetType = UNSET
+    undo: bool | UnsetType = UNSET
+
+
+class Keep(_ToPage, tag="keep"):
+    """What the notebook is to keep, so that the cell opens with it."""
+
+    state: dict[str, Any]
 
 
 class Refused(_ToPage, tag="refused"):
@@ -154,9 +202,10 @@ class Refused(_ToPage, tag="refused"):
 
 
 class Lanes(_ToPage, tag="lanes"):
-    """These replies are shown now. `to`: the one view that is meant."""
+    """These replies are shown now, so many in a row (0: as they fit). `to`: the one view meant."""
 
     lanes: list[Lane]
+    columns: int
     varies: bool | UnsetType = UNSET
     to: str | UnsetType = UNSET
 
@@ -177,9 +226,15 @@ class Rows(_ToPage, tag="rows"):
 
 
 class Models(_ToPage, tag="models"):
-    """The models of the server in force."""
+    """What the server in force has: its models, and the controls of fields that it alone takes.
+
+    `wanted`: fields that are deprecated elsewhere, and that it wants.
+    """
 
     names: list[str]
+    server: str
+    controls: list[Control]
+    wanted: list[str]
 
 
 class Comparison(_ToPage, tag="compare"):
@@ -223,6 +278,37 @@ class Code(_ToPage, tag="code"):
     texts: dict[str, str]
 
 
+class Plan(_ToPage, tag="plan"):
+    """How many replies there would be, or why there are none."""
+
+    by: str
+    count: int
+    sentence: str
+
+
+class SweepCode(_ToPage, tag="sweep"):
+    """The call of `nbchat.sweep` that does the same, and more of it."""
+
+    by: str
+    text: str
+
+
+class Copied(_ToPage, tag="copied"):
+    """What is to be put on the clipboard."""
+
+    by: str
+    text: str
+
+
+class Names(_ToPage, tag="names"):
+    """What the notebook has that can be named: functions, types, tables."""
+
+    by: str
+    functions: list[str]
+    types: list[str]
+    frames: list[str]
+
+
 class Questions(_ToPage, tag="questions"):
     """The calls that wait for a yes now; none where there are none."""
 
@@ -242,28 +328,70 @@ class _View(Question, tag_field="do"):
     view: str
 
 
+class TypedValue(Record):
+    """What was typed for a name; `several`: a value on each line, or a list in JSON."""
+
+    text: str
+    several: bool
+
+
+class AxisText(Record):
+    """What varies, and its values as they are typed."""
+
+    name: str
+    text: str
+
+
 class Hello(_View, tag="hello"):
     """A page was opened."""
 
     answers = (FormNews, Lanes, Frame, Rows, Questions, Models, Told)
 
 
-class Edit(_View, tag="edit"):
-    """What the user has changed; `seq` counts the edits of the view."""
+class Restore(_View, tag="restore"):
+    """The page keeps the state of the panel in the notebook; `left` is what was there."""
 
-    answers = (FormNews, Models, Told)
+    answers = (Told, FormNews, Models, Keep)
+    left: dict[str, Any] | None
+
+
+class Edit(_View, tag="edit"):
+    """What the user has changed; `seq` counts the edits of the view.
+
+    `values`: of each name in the messages what was typed. `undo`: a sentence, where the change
+    can be undone.
+    """
+
+    answers = (FormNews, Models, Keep, Told)
     seq: int
     fields: dict[str, Any]
     unset: list[str]
     messages: list[Any] | UnsetType = UNSET
     extra: dict[str, Any] | UnsetType = UNSET
     profile: str | UnsetType = UNSET
+    values: dict[str, TypedValue] | UnsetType = UNSET
+    data: str | UnsetType = UNSET
+    is_raw: bool | UnsetType = UNSET
+    undo: str | UnsetType = UNSET
+
+
+class Undo(_View, tag="undo"):
+    """Take the last change back that can be undone."""
+
+    answers = (FormNews, Rows, Models, Keep, Told)
+
+
+class Paste(_View, tag="paste"):
+    """Read a text as a request."""
+
+    answers = (FormNews, Rows, Models, Keep, Told)
+    text: str
 
 
 class Attach(_View, tag="attach"):
     """Attach a file (base64) to the message in this place."""
 
-    answers = (FormNews, Told)
+    answers = (FormNews, Keep, Told)
     place: int
     kind: Literal["image", "audio", "file"]
     name: str
@@ -273,7 +401,7 @@ class Attach(_View, tag="attach"):
 class Reset(_View, tag="reset"):
     """Unset all parameters."""
 
-    answers = (FormNews, Told)
+    answers = (FormNews, Rows, Keep, Told)
 
 
 class Send(_View, tag="run"):
@@ -297,19 +425,65 @@ class Answer(_View, tag="answer"):
     yes: bool
 
 
-class Vary(_View, tag="vary"):
-    """Send the request once for each value of a field."""
+class _Along(_View):
+    axes: list[AxisText]
+    repeats: int
+    seeds: bool
+
+
+class Vary(_Along, tag="vary"):
+    """Send the request once for each combination of values, each of them `repeats` times."""
 
     answers = (Lanes, Frame, Rows, Told)
-    name: str
-    values: list[Any]
+
+
+class AskPlan(_Along, tag="plan"):
+    """Say how many replies that would be."""
+
+    answers = (Plan, Told)
+
+
+class AskSweep(_Along, tag="sweep"):
+    """Write the sweep that has all of them."""
+
+    answers = (SweepCode, Told)
 
 
 class Show(_View, tag="show"):
     """Go back to a request."""
 
-    answers = (FormNews, Models, Lanes, Frame, Told)
+    answers = (FormNews, Models, Lanes, Frame, Rows, Keep, Told)
     id: str
+
+
+class Continue(_View, tag="continue"):
+    """Make the reply of a choice a part of the conversation."""
+
+    answers = (FormNews, Rows, Keep, Told)
+    id: str
+    choice: int
+
+
+class CallNow(_View, tag="call"):
+    """Run the call whose result belongs into the message in this place."""
+
+    answers = (Told, FormNews, Keep)
+    place: int
+
+
+class Copy(_View, tag="copy"):
+    """Give a choice as it came, or as JSON."""
+
+    answers = (Copied, Told)
+    id: str
+    choice: int
+    form: Literal["markdown", "json"]
+
+
+class Raw(_View, tag="raw"):
+    """Tell the Markdown of replies, too, from now on."""
+
+    answers = (Lanes, Frame, Told)
 
 
 class Pin(_View, tag="pin"):
@@ -317,6 +491,35 @@ class Pin(_View, tag="pin"):
 
     answers = (Frame, Rows, Told)
     id: str
+
+
+class SetMark(_View, tag="mark"):
+    """Mark a reply, or note something about it."""
+
+    answers = (Frame, Rows, Told)
+    id: str
+    mark: Verdict | UnsetType = UNSET
+    note: str | UnsetType = UNSET
+
+
+class Save(_View, tag="save"):
+    """Write the session to a file."""
+
+    answers = (FormNews, Keep, Told)
+    path: str
+
+
+class Open(_View, tag="open"):
+    """Read a session from a file."""
+
+    answers = (FormNews, Models, Lanes, Frame, Rows, Keep, Told)
+    path: str
+
+
+class AskNames(_View, tag="names"):
+    """Say what the notebook has that can be named."""
+
+    answers = (Names, Told)
 
 
 class Compare(_View, tag="compare"):
@@ -358,12 +561,27 @@ class AskModels(_View, tag="models"):
 
 EXPLORER = Protocol(
     page=(
-        *(Hello, Edit, Attach, Reset, Send, Answer, Stop, Vary, Show, Pin, Compare),
+        *(
+            Hello,
+            Restore,
+            Edit,
+            Undo,
+            Paste,
+            Attach,
+            Reset,
+            Send,
+            Answer,
+            Stop,
+            Vary,
+            AskPlan,
+            AskSweep,
+        ),
+        *(Show, Continue, CallNow, Copy, Raw, Pin, SetMark, Compare, Save, Open, AskNames),
         *(AskTokens, AskAlternatives, AskCode, AskModels),
     ),
     kernel=(
-        *(FormNews, Refused, Lanes, Frame, Rows, Questions, Models, Comparison),
-        *(Tokens, Alternatives, Code, Told),
+        *(FormNews, Keep, Refused, Lanes, Frame, Rows, Questions, Models, Comparison, Plan),
+        *(SweepCode, Copied, Names, Tokens, Alternatives, Code, Told),
     ),
     shared={"opening": (Opening,), "_stand_in_id": (str,)},
 )

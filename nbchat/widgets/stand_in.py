@@ -76,7 +76,10 @@ class Panel(anywidget.AnyWidget):
         """Take the widget out of the page; the picture stays."""
         if self._picture is not None:
             self._picture.close()
+        layout = self.layout
         super().close()
+        if layout is not None:
+            layout.close()  # a widget of its own, which nobody else has
 
     def _ipython_display_(self, **_: object) -> None:
         publisher = notebook_publisher()

@@ -64,7 +64,7 @@ class Panel:
         self.root = notebook.panel.locator(".nbx")
         self.root.wait_for()
         self.reply = self.root.locator(".nbx-reply")
-        self.status = self.root.locator(".nbx-status")
+        self.status = self.root.locator(".nbx-status > span")
 
     def button(self, name: str) -> Locator:
         return self.root.get_by_role("button", name=name, exact=True)
@@ -187,7 +187,7 @@ def test_a_wrong_value_is_told_beside_its_control_and_run_waits(
             "no JSON yet"
         )
         panel.run()
-        expect(panel.status).to_contain_text("Run waits. This is no JSON yet")
+        expect(panel.status).to_contain_text("Run waits. response_format: this is no JSON yet")
         assert server.requests == []
         area.fill('{"type": "json_object"}')
         panel.run()
@@ -276,7 +276,9 @@ def test_messages_are_added_moved_edited_as_json_and_removed(
         panel.button("this message as JSON").nth(1).click()
         area = panel.box("text of message 2, JSON")
         area.fill('{"role": "assistant", "content": null, "tool_calls": [')
-        expect(panel.root.locator(".nbx-conversation .nbx-problem")).to_contain_text("no JSON yet")
+        expect(panel.root.locator(".nbx-conversation > .nbx-problem")).to_contain_text(
+            "no JSON yet"
+        )
         area.fill('{"role": "assistant", "content": "Hm", "name": "bot"}')
         panel.button("remove this message").first.click()
         panel.run()
@@ -306,8 +308,8 @@ def test_values_vary_side_by_side_and_pinned_replies_are_compared(
         panel.wait_over()
         assert sorted(body["temperature"] for body in bodies(server)) == [0, 0.5, 1, 1.5]
         expect(lanes.nth(3)).to_contain_text("At 1.5 it is blue.")
-        lanes.nth(0).get_by_role("button").click()
-        lanes.nth(2).get_by_role("button").click()
+        lanes.nth(0).get_by_role("button", name="pin").click()
+        lanes.nth(2).get_by_role("button", name="pin").click()
         expect(panel.tab("Compare")).to_contain_text("2")
         panel.tab("Compare").click()
         columns = panel.root.locator(".nbx-compare .nbx-lane")
@@ -337,7 +339,10 @@ def test_choices_stand_side_by_side(lab: Lab, server: ScriptedServer) -> None:
 
 
 def test_the_inserted_cell_sends_the_same_request(lab: Lab, server: ScriptedServer) -> None:
-    arguments = "'Why {{ blue }}?', system='Be terse.', temperature=0.25, extra={'top_k': 3}"
+    arguments = (
+        "'Why {{ blue }}?', system='Be terse.', temperature=0.25, extra={'top_k': 3}, "
+        "variables={'blue': 'a \"sky\"'}"
+    )
     with panel_of(lab, "code", server, arguments) as panel:
         panel.page.evaluate("window.copied = []")
         panel.page.evaluate(
@@ -368,6 +373,7 @@ def test_the_inserted_cell_sends_the_same_request(lab: Lab, server: ScriptedServ
         panel.notebook.wait_text(3, "Hello")
         sent, called, celled = bodies(server)
         assert sent == called == celled
+        assert sent["messages"][1]["content"] == 'Why a "sky"?'
 
 
 def test_it_runs_by_itself_a_moment_after_the_last_change(lab: Lab, server: ScriptedServer) -> None:

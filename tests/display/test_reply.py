@@ -16,7 +16,7 @@ def test_the_grey_line_says_what_a_reader_wants_to_know() -> None:
     run = run_of("Hi", status="complete", thread="main", turn=2, ttft_s=0.21, elapsed_s=1.21)
     assert run.completion is not None
     run.completion.choices[0].finish_reason = "length"
-    line = "smollm2-135m · main 2 · 36 → 87 tokens · 0.21 s to first · 86/s · length"
+    line = "smollm2-135m · main 2 · 36 → 87 tokens · 210 ms to first · 86/s · length"
     assert grey_line(run) == line
 
 

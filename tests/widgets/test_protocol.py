@@ -21,7 +21,8 @@ from nbchat.frames.packed import (
 )
 from nbchat.frames.page_columns import figures_of, types_of
 from nbchat.widgets import explorer_messages, inspector_messages
-from nbchat.widgets.explorer.panel import _DOES, Explorer
+from nbchat.widgets.explorer.answers import DOES
+from nbchat.widgets.explorer.panel import Explorer
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol, Question
 from tests.frames.made import choice, entry, run_of
@@ -49,8 +50,18 @@ ASKED: dict[str, dict[str, Any]] = {
     },
     "run": {"auto": True},
     "answer": {"id": "question-0", "yes": True},
-    "vary": {"name": "temperature", "values": [0, 1]},
+    "vary": {"axes": [{"name": "temperature", "text": "0, 1"}], "repeats": 1, "seeds": False},
+    "plan": {"axes": [{"name": "seed", "text": "1-5"}], "repeats": 2, "seeds": False},
+    "sweep": {"axes": [], "repeats": 5, "seeds": False},
     "show": {"id": ID},
+    "paste": {"text": '{"messages": [{"role": "user", "content": "Ho"}]}'},
+    "continue": {"id": ID, "choice": 0},
+    "call": {"place": 2},
+    "save": {"path": "session.json"},
+    "open": {"path": "session.json"},
+    "copy": {"id": ID, "choice": 0, "form": "json"},
+    "restore": {"left": None},
+    "mark": {"id": ID, "mark": "good", "note": "So it is."},
     "pin": {"id": ID},
     "compare": {"base": ID},
     "tokens": {"id": ID, "choice": 0},
@@ -83,18 +94,45 @@ def test_every_answer_is_a_message_of_the_kernel(protocol: Protocol) -> None:
 
 
 def test_the_explorer_takes_the_questions_of_the_table_and_no_others() -> None:
-    assert set(_DOES) == {name_of(message) for message in EXPLORER.page}
+    assert set(DOES) == {name_of(message) for message in EXPLORER.page}
+
+
+def prepare(question: str, page: Page, folder: Path) -> None:
+    """Bring a panel to where a question has an answer."""
+    if question == "undo":
+        page.ask("reset")
+    if question == "open":
+        page.panel.save(folder / "session.json")
+    if question == "call":
+        call = {"id": "c1", "type": "function", "function": {"name": "now", "arguments": "{}"}}
+        messages = [
+            {"role": "user", "content": "When?"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1", "content": ""},
+        ]
+        page.panel.show({"messages": messages, "tools": [now]})
+
+
+def now() -> str:
+    """Say what time it is."""
+    return "noon"
 
 
 @pytest.mark.parametrize("question", EXPLORER.page, ids=name_of)
 def test_an_explorer_answers_each_question_as_declared(
-    question: type[Question], server: ScriptedServer, open_page: Callable[..., Page]
+    question: type[Question],
+    server: ScriptedServer,
+    open_page: Callable[..., Page],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     probable = logprob_entry("Yes", math.log(0.9), {"No": math.log(0.1)})
     server.default = sse(chunk("Yes", logprobs=[probable]), chunk(finish_reason="stop"))
     page = open_page(logprobs=True, top_logprobs=2, seed=7)
     page.ask("run")
     page.wait_over()
+    prepare(name_of(question), page, tmp_path)
     page.heard.clear()
     run = page.entries[0].id
     asked = {k: run if v == ID else v for k, v in ASKED.get(name_of(question), {}).items()}

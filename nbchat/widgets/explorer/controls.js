@@ -250,11 +250,12 @@ function jsonProblem(text, error) {
   const found = /position (\d+)/.exec(message);
   const before = found ? text.slice(0, Number(found[1])).split("\n") : null;
   const place = before ? ` (line ${before.length}, column ${before[before.length - 1].length + 1})` : "";
-  return `This is no JSON yet: ${message.replace(/( in JSON)? at position.*$/, "")}${place}`;
+  return `this is no JSON yet: ${message.replace(/( in JSON)? at position.*$/, "")}${place}`;
 }
 
 const A_TOOL = { type: "function", function: { name: "get_weather", description: "Look up the weather of a place.", parameters: { type: "object", properties: { place: { type: "string" } }, required: ["place"] } } };
 const A_SCHEMA = { type: "json_schema", json_schema: { name: "answer", strict: true, schema: { type: "object", properties: { answer: { type: "string" } }, required: ["answer"], additionalProperties: false } } };
+const BUILT = new Set(["tools", "functions", "response_format"]);
 /** @type {Record<string, [label: string, value: unknown][]>} */
 const STARTS = {
   tools: [["a function", [A_TOOL]]],
@@ -273,26 +274,30 @@ const STARTS = {
  *
  * @type {MakeControl}
  */
-function jsonBox(field, change, wrong) {
+function jsonBox(field, change, wrong, panel) {
   /** @type {unknown} */
   let now;
-  const area = h("textarea", {
+  const area = sizable(h("textarea", {
     class: "nbx-input nbx-json", rows: 1, placeholder: hint(field), "aria-label": `${field.name}, JSON`, spellcheck: "false",
     oninput: () => {
       grow(area);
       let value;
       if (area.value.trim() !== "") {
-        try { value = JSON.parse(area.value); } catch (error) { wrong(jsonProblem(area.value, error)); return; }
+        try { value = JSON.parse(area.value); } catch (error) { wrong(`${field.name}: ${jsonProblem(area.value, error)}`); return; }
       }
       wrong("");
       now = value;
       change(value);
     },
-  });
+  }));
   const starts = STARTS[field.name] ?? [];
-  const menu = h("div", { class: "nbx-starts" }, starts.map(([label, value]) => h("button", {
-    type: "button", class: "nbx-quiet", onclick: () => { wrong(""); show(value); change(value); area.focus(); },
-  }, label)));
+  // what stood there can come back: by Ctrl Z, as typed text can, and by Undo
+  const put = (/** @type {unknown} */ value, /** @type {string} */ label) => { wrong(""); show(value); change(value, `${field.name} is now: ${label}.`); area.focus(); };
+  const build = BUILT.has(field.name) ? builder(panel, field, (value) => put(value, "what was built")) : null;
+  const tools = h("div", { class: "nbx-starts" },
+    starts.map(([label, value]) => h("button", { type: "button", class: "nbx-quiet", onclick: () => put(value, label) }, label)),
+    build ? h("button", { type: "button", class: "nbx-quiet", onclick: () => build.open() }, "build…") : null,
+    h("button", { type: "button", class: "nbx-quiet", title: `${field.name}, large`, onclick: () => panel.large(field.name, area, true) }, icon("large"), "large"));
   /** @param {unknown} value */
   function show(value) {
     if (same(value, now) && (area.value !== "" || !isSet(value))) return;
@@ -301,7 +306,7 @@ function jsonBox(field, change, wrong) {
     wrong("");
     requestAnimationFrame(() => grow(area));
   }
-  return { el: h("div", { class: "nbx-jsonbox" }, area, starts.length ? menu : null), show };
+  return { el: h("div", { class: "nbx-jsonbox" }, area, tools, build?.el), show };
 }
 
 /** @type {Record<string, MakeControl>} */
@@ -315,7 +320,7 @@ const KINDS = {
  *
  * @type {MakeControl}
  */
-function control(field, change, wrong) {
-  if (field.control === "tags" && field.choices.length) return checks(field, change, wrong);
-  return (KINDS[field.control] ?? jsonBox)(field, change, wrong);
+function control(field, change, wrong, panel) {
+  if (field.control === "tags" && field.choices.length) return checks(field, change, wrong, panel);
+  return (KINDS[field.control] ?? jsonBox)(field, change, wrong, panel);
 }

@@ -50,6 +50,10 @@ const PATHS = {
   vary: "M2.5 4.5h4M10 4.5h3.5M6.5 2.5v4M2.5 11.5H6M9.5 11.5h4M9.5 9.5v4",
   braces: "M6 2.5c-3 0-1 5-3.5 5.5C5 8.5 3 13.5 6 13.5M10 2.5c3 0 1 5 3.5 5.5-2.5.5-.5 5.5-3.5 5.5",
   open: "M4 6l4 4 4-4",
+  good: "M3 8.5l3.5 3.5L13 4.5",
+  bad: "M4.5 4.5l7 7M11.5 4.5l-7 7",
+  note: "M3.5 2.5h9v7l-3.5 4h-5.5zM12.5 9.5h-3.5v4",
+  large: "M9.5 2.5h4v4M13.5 2.5l-5 5M6.5 13.5h-4v-4M2.5 13.5l5-5",
   attach: "M12.5 7.5l-5 5a3 3 0 0 1-4.2-4.2l6-6a2 2 0 0 1 2.8 2.8l-6 6a1 1 0 0 1-1.4-1.4l5.2-5.2",
 };
 const FILLED = new Set(["run", "stop"]);
@@ -113,8 +117,38 @@ const forKey = (event, table) => (Object.hasOwn(table, event.key) ? table[event.
  * @param {HTMLTextAreaElement} area
  */
 function grow(area) {
+  if (area.dataset.sized) return;
   area.style.height = "auto";
   if (area.scrollHeight) area.style.height = `${area.scrollHeight + 2}px`;
+}
+
+/**
+ * Let a text box be drawn to another height by hand, which it then keeps.
+ *
+ * @param {HTMLTextAreaElement} area
+ */
+function sizable(area) {
+  let before = 0;
+  area.addEventListener("pointerdown", () => { before = area.offsetHeight; });
+  area.addEventListener("pointerup", () => { if (before && Math.abs(area.offsetHeight - before) > 3) area.dataset.sized = "by hand"; });
+  return area;
+}
+
+/** Tell whether an element has the focus, in a shadow root too. */
+const isFocused = (/** @type {Element} */ el) => /** @type {Document | ShadowRoot} */ (el.getRootNode()).activeElement === el;
+
+/**
+ * Give a small menu: a button and what it opens, which shuts when one is chosen.
+ *
+ * @param {string} label
+ * @param {[label: string, act: () => void][]} entries
+ */
+function menu(label, entries) {
+  const list = h("div", { class: "nbx-menulist", role: "menu" }, entries.map(([name, act]) => h("button", { type: "button", role: "menuitem", class: "nbx-quiet", onclick: () => { el.open = false; act(); } }, name)));
+  const el = h("details", { class: "nbx-menu", onkeydown: (event) => { if (event.key === "Escape" && el.open) { event.stopPropagation(); el.open = false; el.querySelector("summary")?.focus(); } },
+    onfocusout: (/** @type {FocusEvent} */ event) => { if (!el.contains(/** @type {Node | null} */ (event.relatedTarget))) el.open = false; } },
+  h("summary", { "aria-haspopup": "menu" }, label), list);
+  return el;
 }
 
 /** Tell whether two JSON values are the same. */
@@ -219,8 +253,7 @@ function combobox(label, commit, ask = () => {}) {
       value = text;
       input.title = text;
       input.placeholder = placeholder;
-      const { activeElement } = /** @type {Document | ShadowRoot} */ (input.getRootNode());
-      if (activeElement !== input) input.value = text;
+      if (!isFocused(input)) input.value = text;
     },
     /** @param {string[]} found */
     offer(found) {

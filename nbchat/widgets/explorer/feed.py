@@ -15,6 +15,7 @@ from nbchat.display.reasoning_and_sources import sources_html
 from nbchat.display.reply import fenced, reply_markdown
 from nbchat.display.sanitise import as_html, open_html
 from nbchat.display.tool_calls import rounds_html
+from nbchat.widgets.explorer.entries import blank_word
 
 if TYPE_CHECKING:
     from nbchat.api.response import Choice, ResponseMessage
@@ -26,8 +27,9 @@ Record = dict[str, Any]
 class LaneFeed:
     """The deltas of one entry. Not for several threads at once."""
 
-    def __init__(self, entry: Entry):
+    def __init__(self, entry: Entry, *, has_source: bool = False):
         self.entry = entry
+        self._has_source = has_source
         self._choices: dict[int, _ChoiceFeed] = {}
         self._told: Record = {}
         self._is_whole = False
@@ -60,6 +62,9 @@ class LaneFeed:
             "error": entry.sentence if entry.is_over else "",
             "facts": entry.facts,
             "pinned": entry.is_pinned,
+            "blank": entry.blank,
+            "mark": entry.mark,
+            "note": entry.note,
             "rounds": "" if entry.run is None else rounds_html(entry.run.rounds),
         }
 
@@ -69,12 +74,18 @@ class LaneFeed:
         if completion is None:
             return []
         found = []
-        for choice in without_inline_reasoning(completion.choices, is_growing=not is_whole):
+        choices = without_inline_reasoning(completion.choices, is_growing=not is_whole)
+        for choice in choices:
             feed = self._choices.get(choice.index)
             if feed is None:
-                feed = self._choices[choice.index] = _ChoiceFeed(choice.index)
+                feed = self._choices[choice.index] = _ChoiceFeed(
+                    choice.index, has_source=self._has_source
+                )
             news = feed.take(
-                choice, is_whole=is_whole, is_in_round=run is not None and run.ends_in_calls
+                choice,
+                is_whole=is_whole,
+                is_in_round=run is not None and run.ends_in_calls,
+                is_one_of_several=len(choices) > 1,
             )
             if news:
                 found.append({"index": choice.index, **news})
@@ -82,8 +93,10 @@ class LaneFeed:
 
 
 class _ChoiceFeed:
-    def __init__(self, index: int):
+    def __init__(self, index: int, *, has_source: bool = False):
         self._index = index
+        self._has_source = has_source
+        self._source = ""
         self._markdown = ""
         self._blocks = MarkdownBlocks()
         self._n_finished = 0
@@ -91,23 +104,36 @@ class _ChoiceFeed:
         self._thought = ""
         self._ending = ""
 
-    def take(self, choice: Choice, *, is_whole: bool, is_in_round: bool = False) -> Record:
+    def take(
+        self,
+        choice: Choice,
+        *,
+        is_whole: bool,
+        is_in_round: bool = False,
+        is_one_of_several: bool = False,
+    ) -> Record:
         news: Record = {}
         # the calls of a round stand above the reply, with what came of them
         markdown = (choice.message.content or "") if is_in_round else text_of(choice.message)
         if markdown != self._markdown or (is_whole and markdown):
             at, blocks = self._new_blocks(markdown, is_whole=is_whole)
             news = self._replaced(at, blocks)
+        if is_whole and is_one_of_several and not markdown and not choice.message.audio:
+            word = blank_word(choice.finish_reason)
+            news |= {"at": 0, "keep": 0, "html": [f'<p class="nbx-none">{word}</p>']}
+            self._html = news["html"]
         if is_whole and (sources := sources_html([choice])):
             block = f'<div class="nbx-sources">{sources}</div>'
             news.setdefault("at", len(self._html))
             news.setdefault("keep", 0)
             news["html"] = [*news.get("html", ()), block]
             self._html.append(block)
+        if self._has_source and markdown != self._source:
+            news["source"] = _change(self._source, markdown)
+            self._source = markdown
         thought = choice.message.reasoning or ""
         if thought != self._thought:
-            keep = _n_same(self._thought, thought)
-            news["thought"] = {"keep": _utf16(thought[:keep]), "tail": thought[keep:]}
+            news["thought"] = _change(self._thought, thought)
             self._thought = thought
         ending = choice.finish_reason or ""
         if ending != self._ending:
@@ -117,7 +143,9 @@ class _ChoiceFeed:
     def whole(self) -> Record:
         thought = {"thought": {"keep": 0, "tail": self._thought}} if self._thought else {}
         ending = {"ending": self._ending} if self._ending else {}
-        return {"index": self._index, "at": 0, "keep": 0, "html": self._html, **thought, **ending}
+        source = {"source": {"keep": 0, "tail": self._source}} if self._has_source else {}
+        parts = {**thought, **ending, **source}
+        return {"index": self._index, "at": 0, "keep": 0, "html": self._html, **parts}
 
     def _new_blocks(self, markdown: str, *, is_whole: bool) -> tuple[int, list[str]]:
         """Give where the blocks change, and those that stand there now."""
@@ -162,6 +190,12 @@ def text_of(message: ResponseMessage) -> str:
         if (body := call.get("function") or call.get("custom") or {})
     ]
     return "\n\n".join([reply_markdown(message), *calls])
+
+
+def _change(before: str, now: str) -> Record:
+    """Give how many UTF-16 units of a text stay, and what follows them."""
+    keep = _n_same(before, now)
+    return {"keep": _utf16(now[:keep]), "tail": now[keep:]}
 
 
 def _inner(html: str) -> str:

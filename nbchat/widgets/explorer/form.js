@@ -21,6 +21,13 @@ function parameterForm(panel, fields, openAtFirst) {
     onkeydown: (event) => { if (event.key === "Escape" && search.value) { event.stopPropagation(); search.value = ""; filter(); } },
   });
   const reset = h("button", { type: "button", class: "nbx-quiet", onclick: () => panel.send({ do: "reset" }) }, "reset all");
+  const help = h("p", { class: "nbx-help" });
+  const tell = (/** @type {string} */ text) => { help.textContent = text; help.title = text; };
+  tell("Point at a parameter, or go to it, and what it does stands here.");
+  /** @type {Map<string, ReturnType<typeof row>>} */
+  const ofServer = new Map();
+  /** @type {Record<string, unknown>} */
+  let extraNow = {};
   const none = h("p", { class: "nbx-none", hidden: true }, "No parameter has this name or meaning.");
   const body = h("div", { class: "nbx-groups" });
 
@@ -48,44 +55,70 @@ function parameterForm(panel, fields, openAtFirst) {
     return { el, body, count, isFirst: true, wasOpen: /** @type {boolean | undefined} */ (undefined) };
   }
 
-  /** @param {Control} field */
-  function row(field) {
+  /**
+   * @param {Control} field
+   * @param {(value: unknown, undo?: string) => void} [changed]
+   */
+  function row(field, changed) {
     const message = h("p", { class: "nbx-problem", id: newId("problem"), hidden: true });
     const why = h("p", { class: "nbx-why", hidden: true });
     const unset = iconButton("close", `unset ${field.name}`, () => {
       wrong.delete(field.name);
       made.show(undefined);
-      panel.edit({ unset: [field.name] });
+      if (changed) changed(undefined); else panel.edit({ unset: [field.name] });
       focusFirst(el, unset);
     });
-    const made = control(field,
-      (value) => panel.edit(value === undefined ? { unset: [field.name] } : { fields: { [field.name]: value } }),
+    const set = (/** @type {unknown} */ value, /** @type {string} */ undo = "") => panel.edit({ ...(value === undefined ? { unset: [field.name] } : { fields: { [field.name]: value } }), ...(undo ? { undo } : {}) });
+    const made = control(field, changed ?? set,
       (sentence) => {
         if (sentence) wrong.set(field.name, sentence); else wrong.delete(field.name);
         panel.redraw();
-      });
+      }, panel);
     const isShort = field.deprecated && !field.successor;
     const successor = field.deprecated ? h("span", { class: "nbx-tag" }, field.successor ? `deprecated: use ${field.successor}` : "deprecated") : null;
     const el = h("div", { class: `nbx-row kind-${field.control}`, "data-field": field.name },
       h("span", { class: "nbx-label", title: about(field) }, h("span", { class: "nbx-name" }, field.name), isShort ? successor : null),
       h("div", { class: "nbx-control" }, made.el), unset, isShort ? null : successor, message, why);
-    // what a field means stands in the status line, where it moves nothing
-    const tell = () => panel.hint(`${field.name}: ${about(field)}`);
-    el.addEventListener("focusin", tell);
-    el.addEventListener("mouseenter", tell);
+    const helped = () => tell(`${field.name}: ${about(field)}`);
+    el.addEventListener("focusin", helped);
+    el.addEventListener("mouseenter", helped);
     for (const box of el.querySelectorAll("input, select, textarea")) box.setAttribute("aria-describedby", message.id);
-    return { ...made, el, field, message, why, unset };
+    return { ...made, el, field, message, why, unset, successor };
+  }
+
+  /**
+   * The fields that only the server in force takes.
+   *
+   * @param {Control[]} found
+   */
+  function offer(found) {
+    if (same([...ofServer.values()].map((made) => made.field), found)) return;
+    for (const made of ofServer.values()) made.el.remove();
+    for (const [name, each] of groups) if (name.startsWith("Of ")) { each.el.remove(); groups.delete(name); }
+    ofServer.clear();
+    for (const field of found) {
+      const made = row(field, (value) => {
+        const { [field.name]: _, ...rest } = extraNow;
+        panel.edit({ extra: value === undefined ? rest : { ...rest, [field.name]: value } });
+      });
+      ofServer.set(field.name, made);
+      groupOf(field.group).body.append(made.el);
+    }
+    const made = found.length ? groups.get(found[0].group)?.el : undefined;
+    if (made) groups.get("Extra")?.el.before(made);
+    panel.redraw();
   }
 
   /** Fields that only this server knows: names and JSON values. */
   function extraRow() {
     const field = { name: "extra", control: "pairs", group: "Extra", default_text: "", help: "Fields that only this server knows; they are sent as they stand, values as JSON." };
-    const made = pairs(field, (value) => panel.edit({ extra: value ?? {} }), typedJson);
+    const own = () => Object.fromEntries(Object.entries(extraNow).filter(([name]) => ofServer.has(name)));
+    const made = pairs(field, (value) => panel.edit({ extra: { ...value, ...own() } }), typedJson);
     const message = h("p", { class: "nbx-problem", hidden: true });
     const el = h("div", { class: "nbx-row kind-pairs", "data-field": "extra" },
       h("span", { class: "nbx-label" }, h("span", { class: "nbx-name" }, "extra")), h("div", { class: "nbx-control" }, made.el), h("span"), message);
-    el.addEventListener("focusin", () => panel.hint(`extra: ${field.help}`));
-    el.addEventListener("mouseenter", () => panel.hint(`extra: ${field.help}`));
+    el.addEventListener("focusin", () => tell(`extra: ${field.help}`));
+    el.addEventListener("mouseenter", () => tell(`extra: ${field.help}`));
     groupOf(field.group).body.append(el);
     return { ...made, el, field, message };
   }
@@ -94,7 +127,7 @@ function parameterForm(panel, fields, openAtFirst) {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (/** @type {{ field: Pick<Control, "name" | "help" | "group"> }} */ { field }) => words.every((word) => `${field.name} ${field.help} ${field.group}`.toLowerCase().includes(word));
     let isAny = false;
-    for (const made of [...rows.values(), extra]) {
+    for (const made of [...rows.values(), ...ofServer.values(), extra]) {
       made.el.hidden = !fits(made);
       isAny ||= !made.el.hidden;
     }
@@ -117,10 +150,10 @@ function parameterForm(panel, fields, openAtFirst) {
    * @param {{ hasValues?: boolean }} [how]
    */
   function update(state, { hasValues = true } = {}) {
-    const given = state.fields;
+    extraNow = state.extra;
     const changedIn = new Map();
-    for (const [name, made] of rows) {
-      const value = given[name];
+    for (const [name, made] of [...rows, ...ofServer]) {
+      const value = made.field.group.startsWith("Of ") ? state.extra[name] : state.fields[name];
       const isChanged = value !== undefined || wrong.has(name);
       if (hasValues && !wrong.has(name)) made.show(value);
       const sentence = wrong.get(name) ?? state.problems[name];
@@ -144,8 +177,9 @@ function parameterForm(panel, fields, openAtFirst) {
       count.wrong += sentence ? 1 : 0;
       changedIn.set(made.field.group, count);
     }
-    if (hasValues) extra.show(state.extra);
-    const extraCount = Object.keys(state.extra ?? {}).length;
+    const free = Object.fromEntries(Object.entries(state.extra ?? {}).filter(([name]) => !ofServer.has(name)));
+    if (hasValues) extra.show(free);
+    const extraCount = Object.keys(free).length;
     changedIn.set("Extra", { changed: extraCount, wrong: state.problems.extra ? 1 : 0 });
     extra.el.classList.toggle("changed", extraCount > 0);
     extra.message.textContent = state.problems.extra ?? "";
@@ -162,6 +196,12 @@ function parameterForm(panel, fields, openAtFirst) {
   }
 
   return {
+    help,
+    offer,
+    /** @param {string[]} names fields that are deprecated elsewhere, and that this server wants */
+    want(names) {
+      for (const [name, made] of rows) if (made.successor) made.successor.hidden = names.includes(name);
+    },
     el: h("section", { class: "nbx-parameters", "aria-label": "Parameters" },
       h("div", { class: "nbx-head" }, h("h3", {}, "Parameters"), h("span", { class: "nbx-search" }, icon("search"), search), reset), body),
     update,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +19,11 @@ from nbchat.request.draft import is_json
 from nbchat.session import current_profile
 from nbchat.widgets.explorer.attached import Attachments
 
+if TYPE_CHECKING:
+    from nbchat.tools import Tool
+
 _WHOLE = re.compile(r"[-+]?\d+")
+_A_MESSAGE = re.compile(r"messages\[(\d+)\](\.?)")
 #: the greatest whole number that JavaScript holds exactly
 _MOST_EXACT = 2**53 - 1
 NO_PROMPT = "Write a message first."
@@ -38,7 +42,7 @@ def form_of(
     found: dict[str, str] = {}
     for problem in problems(draft, model) if draft.messages else _but_messages(draft, model):
         has_place = problem.field in {*FIELDS(), *panel_options(), "messages", "profile"}
-        found.setdefault(problem.field if has_place else "extra", problem.sentence)
+        found.setdefault(problem.field if has_place else "extra", counted(problem.sentence))
     return {
         "profile": draft.profile,
         "messages": attachments.for_page(draft.messages) or [_BLANK],
@@ -50,6 +54,11 @@ def form_of(
         "model": model,
         "in_force": _in_force(),
     }
+
+
+def counted(sentence: str) -> str:
+    """Give a sentence that counts messages as the page does: from 1."""
+    return _A_MESSAGE.sub(lambda found: f"message {int(found[1]) + 1}{found[2] and ': '}", sentence)
 
 
 def _but_messages(draft: Draft, model: str | None) -> list[Any]:
@@ -139,6 +148,19 @@ def shown_fields(draft: Draft) -> dict[str, Any]:
     except CheckError:
         fields = {name: value for name, value in draft.fields.items() if is_json(value)}
     return {**fields, **options}
+
+
+def described_fields(draft: Draft) -> dict[str, Any]:
+    """Give the fields of a draft as data, without nbchat's own options."""
+    return {name: v for name, v in shown_fields(draft).items() if name not in panel_options()}
+
+
+def functions_of(draft: Draft) -> dict[str, Tool]:
+    """Give the functions among a draft's tools that can run, by name."""
+    try:
+        return describe(draft).functions
+    except CheckError:
+        return {}
 
 
 def meant(name: str, value: Any, draft: Draft, variables: Mapping[str, Any]) -> Any:

@@ -19,7 +19,11 @@ function render({ model, el }) {
   /** @type {string[]} */
   let names = [];
   let tab = "reply";
-  const said = { note: "", problem: "", hint: "", busy: false };
+  const said = { note: "", problem: "", undo: false, busy: false, about: "" };
+  const link = watchLink(model, el, () => { linkChanged(); });
+  const kept = keeper(model, opening.origin);
+  /** @type {((found: Names) => void)[]} */
+  let askers = [];
 
   /** @type {Panel} */
   const panel = {
@@ -29,18 +33,46 @@ function render({ model, el }) {
     },
     edit,
     redraw: () => redraw(false),
-    hint(text) { said.hint = text; status(); },
+    value: (name) => state.fields[name],
+    variables: () => state.variables.map(({ name }) => name),
+    serverFields: () => ofServer,
+    large: (title, area, isJson) => large.open(title, area, isJson),
+    async copied(text) { say((await copy(text)) ? "Copied." : "This browser lets no page copy: select the text instead."); },
+    typeset(block) {
+      try { model.widget_manager?.rendermime?.latexTypesetter?.typeset(block); } catch { /* then it stays as it is written */ }
+    },
+    names(found) { askers.push(found); post({ do: "names" }); },
     models: () => (names.length ? names : opening.form.model ? [opening.form.model] : []),
-    vary(name, values) { flush(); post({ do: "vary", name, values }); },
     use(fields) { edit({ fields }); redraw(true); },
     insert: (text) => insertCell(model, text),
   };
 
   /** @param {WithoutView<FromPage>} content */
   function post(content) {
-    model.send(/** @type {FromPage} */ ({ ...content, view }));
+    if (link.state() === "gone") return;
+    try {
+      model.send(/** @type {FromPage} */ ({ ...content, view }));
+    } catch {
+      link.end(); // there is nobody to send it to
+      return;
+    }
     clearTimeout(timers.busy);
     timers.busy = setTimeout(() => { said.busy = true; status(); }, BUSY_MS);
+  }
+
+  function linkChanged() {
+    if (link.state() === "gone") { clearTimeout(timers.busy); said.busy = false; }
+    redraw(false);
+  }
+
+  /** @type {Control[]} */
+  let ofServer = [];
+  /** @param {string} sentence */
+  function say(sentence, undo = false) {
+    said.note = sentence;
+    said.undo = undo;
+    said.problem = "";
+    status();
   }
 
   // What the user does is applied here at once, and sent a moment later as one change.
@@ -56,12 +88,15 @@ function render({ model, el }) {
       delete next.fields[name];
       next.unset = [...next.unset.filter((other) => other !== name), name];
     }
-    const { fields, unset, ...parts } = change;
+    const { fields, unset, values, ...parts } = change;
     Object.assign(next, parts);
+    if (values) next.values = { ...next.values, ...values };
     state.fields = { ...state.fields, ...fields };
     for (const name of unset ?? []) delete state.fields[name];
     Object.assign(state, parts);
-    said.note = "";
+    for (const facts of state.variables) Object.assign(facts, values?.[facts.name]);
+    said.note = change.undo ?? "";
+    said.undo = Boolean(change.undo);
     clearTimeout(timers.flush);
     timers.flush = setTimeout(flush, FLUSH_MS);
     clearTimeout(timers.auto);
@@ -73,13 +108,17 @@ function render({ model, el }) {
     if (!pending) return;
     const change = pending;
     pending = null;
+    if (link.state() === "gone") {
+      kept.keep(withForm(kept.now(), state)); // for the cell that goes on from here
+      return;
+    }
     sent += 1;
     post({ do: "edit", seq: sent, ...change });
   }
 
   function firstWrong() {
-    const own = [...form.wrong.values(), ...messages.wrong.values()][0];
-    return own ?? Object.values(state.problems)[0];
+    const typed = [...form.wrong.values(), ...messages.wrong.values()][0];
+    return typed ?? Object.values(state.problems)[0];
   }
   function run(isAuto = false) {
     clearTimeout(timers.auto);
@@ -104,21 +143,27 @@ function render({ model, el }) {
   const modelBox = combobox("model", (text) => edit(text ? { fields: { model: text } } : { unset: ["model"] }), () => panel.send({ do: "models" }));
   profile.offer(opening.profiles);
   const runButton = h("button", { type: "button", class: "nbx-button primary", title: "run (Ctrl Enter)", onclick: () => run() }, icon("run"), "Run", h("kbd", {}, "Ctrl ⏎"));
+  const undo = () => panel.send({ do: "undo" });
+  const undoButton = h("button", { type: "button", class: "nbx-quiet", hidden: true, title: "take it back (Ctrl Z)", onclick: undo }, "Undo");
+  const openButton = h("button", { type: "button", class: "nbx-quiet", hidden: true, onclick: async () => { said.about = await panel.insert(openingCall(state, kept.now())); status(); } }, "Open this state in a new cell");
   const stopButton = h("button", { type: "button", class: "nbx-button", title: "stop (Esc)", disabled: true, onclick: stop }, icon("stop"), "Stop");
   const auto = h("input", { type: "checkbox", role: "switch", onchange: () => { if (auto.checked) run(true); } });
   const bar = h("div", { class: "nbx-bar-top", role: "toolbar", "aria-label": "request" },
-    h("label", { class: "nbx-where" }, h("span", {}, "profile"), profile.el),
-    h("label", { class: "nbx-where wide" }, h("span", {}, "model"), modelBox.el),
-    h("span", { class: "nbx-grow" }),
-    h("label", { class: "nbx-auto", title: "run a moment after each change" }, auto, "auto-run"), stopButton, runButton);
+    h("div", { class: "nbx-wheres" },
+      h("label", { class: "nbx-where" }, h("span", {}, "profile"), profile.el),
+      h("label", { class: "nbx-where" }, h("span", {}, "model"), modelBox.el),
+      h("label", { class: "nbx-auto", title: "run a moment after each change" }, auto, "auto-run")),
+    h("div", { class: "nbx-runs" }, stopButton, runButton));
 
   // left
   const fields = opening.controls;
   const questions = questionView(panel);
   const messages = messageEditor(panel);
   const form = parameterForm(panel, fields.filter((field) => field.name !== "model"), new Set(opening.open));
+  const named = variablesView(panel);
+  const large = largeEditor();
   const modelProblem = h("p", { class: "nbx-problem", role: "alert", hidden: true });
-  const left = h("div", { class: "nbx-left" }, modelProblem, messages.el, form.el);
+  const left = h("div", { class: "nbx-left" }, h("div", { class: "nbx-scroll" }, modelProblem, messages.el, named.el, form.el), form.help);
 
   // right
   const reply = replyView(panel);
@@ -153,14 +198,20 @@ function render({ model, el }) {
     for (const lane of reply.lanes()) if (lane.pinned !== wanted) panel.send({ do: "pin", id: lane.id });
   }
   const isPinned = () => reply.lanes().length > 0 && reply.lanes().every((lane) => lane.pinned);
+  const raw = h("input", { type: "checkbox", "aria-label": "show replies as they came", onchange: () => { if (raw.checked) panel.send({ do: "raw" }); reply.raw(raw.checked); } });
   const right = h("div", { class: "nbx-right" }, tablist, questions.el, ...tabs.map((each) => each.page),
-    h("div", { class: "nbx-foot" }, facts, pin, varying.button, varying.el));
+    h("div", { class: "nbx-foot" }, facts, h("span", { class: "nbx-foottools" }, h("label", { class: "nbx-rawlabel", title: "replies as they came, not rendered" }, raw, "raw"), pin, varying.button), varying.el));
 
-  const line = h("div", { class: "nbx-status", role: "status", "aria-live": "polite" });
-  const root = h("div", { class: "nbx", role: "group", "aria-label": "nbchat explorer" }, bar, h("div", { class: "nbx-columns" }, left, right), line);
+  const sentence = h("span", {});
+  const line = h("div", { class: "nbx-status", role: "status", "aria-live": "polite" }, sentence, undoButton, openButton);
+  /** @type {HTMLDivElement} */
+  const columns = h("div", { class: "nbx-columns" }, left, divider(() => columns), right);
+  const root = h("div", { class: "nbx", role: "group", "aria-label": "nbchat explorer" }, bar, columns, line, large.el);
+  const unfill = fillsView(el, root);
   root.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); run(); }
+    else if (event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && said.undo) { event.preventDefault(); undo(); }
     else if (event.key === "Escape" && reply.isRunning()) { event.preventDefault(); stop(); }
   });
   root.addEventListener("pointerdown", (event) => { const target = /** @type {Node} */ (event.target);
@@ -190,9 +241,30 @@ function render({ model, el }) {
   }
 
   function status() {
-    const wrong = said.problem || "";
+    const now = link.state();
+    const wrong = now === "gone" ? `The kernel was restarted: run the cell again. ${said.about}`
+      : now === "lost" ? "The link to the kernel is lost; this goes on when it is back." : said.problem;
     line.classList.toggle("wrong", wrong !== "");
-    line.textContent = said.busy ? "The kernel is busy; this goes on when its cell has ended." : wrong || said.note || said.hint || "Ctrl Enter runs · Esc stops · unset parameters are not sent";
+    sentence.textContent = wrong || (said.busy ? "The kernel is busy; this goes on when its cell has ended." : said.note || aboutRuns());
+    undoButton.hidden = wrong !== "" || said.busy || !said.undo;
+    openButton.hidden = now !== "gone";
+    runButton.disabled = now !== "live";
+    root.classList.toggle("gone", now === "gone");
+    const unheard = now === "gone" || now === "lost";
+    for (const each of [pin, varying.button, auto]) if (unheard) each.disabled = true;
+    if (unheard) stopButton.disabled = true;
+    varying.button.disabled = unheard;
+    auto.disabled = unheard;
+  }
+  /** What the line at the bottom says of the run, where nothing else is to be said. */
+  function aboutRuns() {
+    const lanes = reply.lanes();
+    if (!lanes.length) return "Ctrl Enter runs · Esc stops · unset parameters are not sent";
+    const [one] = lanes;
+    if (lanes.length === 1) return `Run ${one.number}: ${one.state === "running" || one.state === "waiting" ? one.line || "running" : one.state}.`;
+    const over = lanes.filter((lane) => IS_OVER.has(lane.state));
+    const failed = over.filter((lane) => lane.state === "error").length;
+    return `${over.length} of ${lanes.length} replies are over${failed ? `, ${failed} failed` : ""}.`;
   }
 
   /** @param {boolean} hasValues */
@@ -203,6 +275,7 @@ function render({ model, el }) {
     modelProblem.textContent = top ?? "";
     modelProblem.hidden = !top;
     messages.update(state, { hasValues });
+    named.update(state, { hasValues });
     form.update(state, { hasValues });
     if (!firstWrong()) said.problem = "";
     runButton.classList.toggle("waits", Boolean(firstWrong()));
@@ -219,6 +292,7 @@ function render({ model, el }) {
     pin.setAttribute("aria-pressed", String(isPinned()));
     pinLabel.textContent = lanes.length > 1 ? "Pin all" : isPinned() ? "Pinned" : "Pin";
     counts();
+    status();
   }
   function counts() {
     for (const { key, count } of tabs) {
@@ -234,17 +308,40 @@ function render({ model, el }) {
       if (message.by === view && (message.seq ?? 0) < sent) return; // more was typed since
       if (pending) return;
       Object.assign(state, message.form);
-      said.note = message.note || said.note;
+      if (message.note || message.undo) { said.note = message.note ?? ""; said.undo = message.undo === true; said.problem = ""; }
+      if (message.undo) messages.paste.done();
       if (message.by !== view && message.by !== undefined) { form.forget(); messages.wrong.clear(); }
       redraw(true);
       if (tab === "code") post({ do: "code" });
     },
-    refused: (message) => { if (message.by === view) (message.what === "vary" ? varying : { refuse }).refuse(message.sentence); },
+    refused(message) {
+      if (message.by !== view) return;
+      if (message.what === "vary" || message.what === "sweep" || message.what === "plan") varying.refuse(message.sentence);
+      else if (message.what === "paste") messages.paste.refuse(message.sentence);
+      else if (message.what === "run") refuse(message.sentence);
+      else { said.problem = message.sentence; status(); }
+    },
+    keep: (message) => { kept.keep(message.state); },
+    plan: (message) => { if (message.by === view) varying.plan(message); },
+    async sweep(message) {
+      if (message.by !== view) return;
+      varying.shut();
+      say(await panel.insert(message.text));
+    },
+    copied: (message) => { if (message.by === view) void panel.copied(message.text); },
+    names(message) {
+      if (message.by !== view) return;
+      const waiting = askers;
+      askers = [];
+      for (const each of waiting) each(message);
+    },
     lanes(message) {
       if (message.to && message.to !== view) return;
       isReady = true;
       if (message.varies) { varying.shut(); show("reply", true); }
-      reply.open(message.lanes);
+      said.problem = "";
+      if (said.note && !said.undo) said.note = "";
+      reply.open(message.lanes, message.columns);
       reply.frame(message.lanes);
       past.mark(message.lanes.map((lane) => lane.id));
       lanesChanged();
@@ -265,7 +362,13 @@ function render({ model, el }) {
       if (tab === "compare") post({ do: "compare" });
     },
     questions: (message) => { questions.take(message.questions); },
-    models: (message) => { names = message.names; modelBox.offer(names); },
+    models(message) {
+      names = message.names;
+      modelBox.offer(names);
+      ofServer = message.controls;
+      form.offer(message.controls);
+      form.want(message.wanted);
+    },
     compare: compare.take,
     tokens: tokens.take,
     alternatives: tokens.takeRows,
@@ -285,8 +388,12 @@ function render({ model, el }) {
   show("reply", true);
   redraw(true);
   post({ do: "hello" });
+  kept.look((left) => post({ do: "restore", left }));
   return () => {
     flush();
+    kept.leave();
+    link.leave();
+    unfill();
     for (const timer of Object.values(timers)) clearTimeout(timer);
     model.off("msg:custom", take);
     leave();
@@ -294,33 +401,51 @@ function render({ model, el }) {
 }
 
 /**
- * Put code into a new cell below the panel, or into the one that was put there before and has
- * not been touched since. Only JupyterLab and Notebook 7 let a widget do that; elsewhere the
- * text goes to the clipboard. Gives a sentence about what was done.
+ * Give the bar between the two columns: drawn, or moved with the arrow keys.
  *
- * @param {Model} model
- * @param {string} text
+ * @param {() => HTMLElement} columns
  */
-async function insertCell(model, text) {
-  const notebook = model.widget_manager?.context?.model?.sharedModel;
-  if (typeof notebook?.insertCell !== "function") {
-    return (await copy(text)) ? "Copied: this front end lets no widget add a cell." : "This front end lets no widget add a cell: select the text instead.";
+function divider(columns) {
+  let share = 40;
+  /** @param {number} next */
+  function set(next) {
+    share = Math.min(75, Math.max(20, next));
+    columns().style.setProperty("--share", `${share}fr`);
+    columns().style.setProperty("--rest", `${100 - share}fr`);
+    bar.setAttribute("aria-valuenow", String(Math.round(share)));
   }
-  const id = model.get("_stand_in_id");
-  const mine = notebook.cells.findIndex((cell) => cell.cell_type === "code" && JSON.stringify(cell.outputs).includes(id));
-  const before = inserted.get(model);
-  const old = notebook.cells.find((cell) => cell.id === before?.id);
-  if (old && old.source === before?.text) {
-    old.source = text;
-    inserted.set(model, { id: old.id, text });
-    return "The cell below has been replaced.";
-  }
-  const place = mine < 0 ? notebook.cells.length : mine + 1;
-  const cell = notebook.insertCell(place, { cell_type: "code", source: text, metadata: {} });
-  inserted.set(model, { id: cell.id, text });
-  return "A cell with it stands below.";
+  const bar = h("div", { class: "nbx-divider", role: "separator", "aria-orientation": "vertical", "aria-label": "width of the request", "aria-valuemin": 20, "aria-valuemax": 75, "aria-valuenow": 40, tabindex: "0",
+    onkeydown: (event) => { const step = forKey(event, { ArrowLeft: -2, ArrowRight: 2 }); if (step) { event.preventDefault(); set(share + step); } } });
+  bar.addEventListener("pointerdown", (event) => { event.preventDefault(); bar.setPointerCapture(event.pointerId); });
+  bar.addEventListener("pointermove", (event) => {
+    if (!bar.hasPointerCapture(event.pointerId)) return;
+    const { left, width } = columns().getBoundingClientRect();
+    set((100 * (event.clientX - left)) / width);
+  });
+  return bar;
 }
-/** @type {WeakMap<Model, { id: string, text: string }>} */
-const inserted = new WeakMap();
+
+/**
+ * Let the panel be as tall as the view of JupyterLab's that has only it.
+ *
+ * @param {HTMLElement} el
+ * @param {HTMLElement} root
+ */
+function fillsView(el, root) {
+  /** @type {ResizeObserver | undefined} */
+  let sizes;
+  const timer = setTimeout(() => {
+    const view = el.closest(".jp-LinkedOutputView");
+    if (!(view instanceof HTMLElement)) return;
+    view.classList.add("nbchat-fills");
+    const columns = /** @type {HTMLElement} */ (root.querySelector(".nbx-columns"));
+    sizes = new ResizeObserver(() => {
+      const rest = root.offsetHeight - columns.offsetHeight;
+      columns.style.height = `${Math.max(320, view.clientHeight - rest - 14)}px`;
+    });
+    sizes.observe(view);
+  }, 0);
+  return () => { clearTimeout(timer); sizes?.disconnect(); };
+}
 
 export default { render };

@@ -25,6 +25,40 @@ function isPlain(message) {
 }
 
 /**
+ * Give the text of a message that is shown as one, and what is said beside it; null where it is
+ * more than a text.
+ *
+ * @param {unknown} message
+ * @param {unknown[]} before
+ * @param {Record<string, AttachmentFacts>} known
+ * @returns {{ text: string, media: unknown[] | null, beside: string[] } | null}
+ */
+function asShown(message, before, known) {
+  if (hasAttachments(message, known)) return { text: textOf(message.content), media: message.content, beside: [] };
+  if (isPlain(message)) return { text: message.content, media: null, beside: [] };
+  if (!isMapping(message)) return null;
+  if (message.role === "tool" && typeof message.content === "string" && Object.keys(message).every((key) => ["role", "content", "tool_call_id"].includes(key))) {
+    const call = before.flatMap((other) => callsOf(other)).find((each) => each.id === message.tool_call_id);
+    return { text: message.content, media: null, beside: call ? [`result of ${saidCall(call)}`] : [] };
+  }
+  const calls = callsOf(message);
+  if (message.role !== "assistant" || !calls.length || !(message.content === null || typeof message.content === "string")) return null;
+  return { text: message.content ?? "", media: null, beside: calls.map(saidCall) };
+}
+
+/**
+ * @param {unknown} message
+ * @returns {Record<string, unknown>[]}
+ */
+const callsOf = (message) => { const calls = asMapping(message).tool_calls; return Array.isArray(calls) ? calls.map(asMapping) : []; };
+
+/** @param {Record<string, unknown>} call */
+function saidCall(call) {
+  const body = asMapping(call.function ?? call.custom);
+  return `${body.name ?? ""}(${body.arguments ?? body.input ?? ""})`;
+}
+
+/**
  * Gives `{el, update(state), wrong}`; `panel.edit({messages})` takes what the user did.
  *
  * @param {Panel} panel
@@ -38,16 +72,19 @@ function messageEditor(panel) {
   let messages = [];
   /** @type {Record<string, AttachmentFacts>} */
   let known = {};
+  /** @type {string[]} */
+  let callable = [];
   /** @type {Set<number>} */
   let asJson = new Set();
 
   /**
    * @param {unknown[]} next
    * @param {number} [focus]
+   * @param {string} [undo] a sentence, where it can be undone
    */
-  function tell(next, focus) {
+  function tell(next, focus, undo) {
     messages = next;
-    panel.edit({ messages });
+    panel.edit(undo ? { messages, undo } : { messages });
     if (focus !== undefined) {
       draw();
       list.children[focus]?.querySelector("textarea")?.focus();
@@ -71,18 +108,21 @@ function messageEditor(panel) {
    * @param {number} place
    */
   function row(message, place) {
-    const media = hasAttachments(message, known) && !asJson.has(place) ? message.content : null;
-    const isText = (isPlain(message) || media !== null) && !asJson.has(place);
-    const text = media ? textOf(media) : isPlain(message) ? message.content : "";
+    const shown = asShown(message, messages.slice(0, place), known);
+    const isText = shown !== null && !asJson.has(place);
+    const media = isText ? shown.media : null;
+    const text = shown?.text ?? "";
+    const calledName = /^result of ([\w.-]+)\(/.exec(shown?.beside[0] ?? "")?.[1];
     const now = roleOf(message);
     const roles = ROLE_NAMES.includes(now) ? ROLE_NAMES : [...ROLE_NAMES, now];
     const role = h("select", {
       class: `nbx-input nbx-role role-${now}`, "aria-label": `role of message ${place + 1}`,
       onchange: () => tell(replaced(place, { ...asMapping(messages[place]), role: role.value }), place),
     }, roles.map((name) => h("option", { value: name, selected: name === now }, name)));
-    const area = h("textarea", {
+    const area = sizable(h("textarea", {
+      dir: "auto",
       class: `nbx-input${isText ? "" : " nbx-json"}`, rows: 1, "aria-label": `text of message ${place + 1}${isText ? "" : ", JSON"}`,
-      placeholder: now === "user" ? "Ask something…" : now === "system" ? "How the model is to answer…" : "",
+      placeholder: { user: "Ask something…", system: "How the model is to answer…", tool: "What came of the call…" }[now] ?? "",
       value: isText ? text : JSON.stringify(message, null, 2), spellcheck: isText ? "true" : "false",
       oninput: () => {
         grow(area);
@@ -97,26 +137,28 @@ function messageEditor(panel) {
           wrong.delete(place);
           tell(replaced(place, read));
         } catch (error) {
-          wrong.set(place, `messages[${place}]: ${jsonProblem(area.value, error)}`);
+          wrong.set(place, `message ${place + 1}: ${jsonProblem(area.value, error)}`);
           panel.redraw();
         }
       },
-    });
+    }));
     const el = h("li", { class: "nbx-message" },
       h("div", { class: "nbx-messagehead" }, role, h("span", { class: "nbx-tools" },
+        calledName && callable.includes(calledName) ? h("button", { type: "button", class: "nbx-quiet", title: `call ${calledName} and put what it gives here`, onclick: () => panel.send({ do: "call", place }) }, icon("run"), `call ${calledName}`) : null,
         now === "user" ? attachButton(panel, place) : null,
+        iconButton("large", "open large", () => panel.large(`message ${place + 1}`, area, !isText)),
         iconButton("braces", isText ? "this message as JSON" : "this message as text", () => {
           if (isText) asJson.add(place); else asJson.delete(place);
           draw();
           list.children[place].querySelector("textarea")?.focus();
-        }, { disabled: !isText && !isPlain(message) && !hasAttachments(message, known) }),
+        }, { disabled: !isText && shown === null }),
         iconButton("up", "move up", () => moved(place, place - 1), { disabled: place === 0 }),
         iconButton("down", "move down", () => moved(place, place + 1), { disabled: place === messages.length - 1 }),
         iconButton("close", "remove this message", () => {
           asJson = new Set();
           wrong.clear();
-          tell(messages.filter((_, other) => other !== place), Math.max(0, place - 1));
-        }))), area, media ? attachmentRow(media, known, (part) => {
+          tell(messages.filter((_, other) => other !== place), Math.max(0, place - 1), `Message ${place + 1} is removed.`);
+        }))), isText && shown.beside.length ? h("ul", { class: "nbx-beside" }, shown.beside.map((each) => h("li", {}, h("code", {}, each)))) : null, area, media ? attachmentRow(media, known, (part) => {
       const now = asMapping(messages[place]).content;
       const rest = (Array.isArray(now) ? now : []).filter((other) => !same(other, part));
       const isBare = rest.every((other) => asMapping(other).type === "text");
@@ -137,21 +179,38 @@ function messageEditor(panel) {
     type: "button", class: "nbx-quiet", onclick: () => { asJson = new Set(); tell([{ role: "system", content: "" }, ...messages], 0); },
   }, icon("plus"), "system");
 
+  const paste = pasteBox(panel);
+  const dropped = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files");
+  list.addEventListener("dragover", (event) => { if (dropped(event)) { event.preventDefault(); list.classList.add("dropping"); } });
+  list.addEventListener("dragleave", () => list.classList.remove("dropping"));
+  list.addEventListener("drop", (event) => {
+    list.classList.remove("dropping");
+    if (!dropped(event)) return;
+    event.preventDefault();
+    const over = [...list.children].findIndex((each) => each.contains(/** @type {Node} */ (event.target)));
+    const last = messages.findLastIndex((message) => roleOf(message) === "user");
+    const place = over >= 0 && roleOf(messages[over]) === "user" ? over : last;
+    for (const file of event.dataTransfer?.files ?? []) if (place >= 0) void attach(panel, place, file);
+  });
+
   return {
+    paste,
     el: h("section", { class: "nbx-conversation", "aria-label": "Messages" },
-      h("div", { class: "nbx-head" }, h("h3", {}, "Messages"), system), list, problem, add),
+      h("div", { class: "nbx-head" }, h("h3", {}, "Messages"), paste.button, system), paste.el, list, problem, add),
     /**
      * @param {Form} state
      * @param {{ hasValues?: boolean }} [how]
      */
     update(state, { hasValues = true } = {}) {
       known = state.attachments;
+      const couldCall = callable;
+      callable = state.callable;
       if (hasValues && !same(state.messages, messages)) {
         messages = state.messages;
         asJson = new Set();
         wrong.clear();
         draw();
-      } else if (list.children.length !== messages.length) draw();
+      } else if (list.children.length !== messages.length || !same(couldCall, callable)) draw();
       system.hidden = messages.some((message) => ["system", "developer"].includes(roleOf(message)));
       const sentence = [...wrong.values()][0] ?? state.problems.messages;
       problem.textContent = sentence ?? "";

@@ -17,18 +17,30 @@ from nbchat.options import OPTIONS, set_options
 from nbchat.request.describe import attached, describe
 from nbchat.request.draft import Draft
 from nbchat.run import Run
+from nbchat.widgets.explorer import session_file
 from nbchat.widgets.explorer.form import refuse_credentials
-from nbchat.widgets.explorer.panel import Explorer, notebook_variables
+from nbchat.widgets.explorer.notebook import notebook_variables
+from nbchat.widgets.explorer.panel import Explorer
 
 _BESIDE = ("messages", "extra")
 
 
-def explore(source: Any = None, *, profile: str | Profile | None = None, **fields: Any) -> Explorer:
+def explore(
+    source: Any = None,
+    *,
+    profile: str | Profile | None = None,
+    variables: Mapping[str, Any] | None = None,
+    data: str | None = None,
+    **fields: Any,
+) -> Explorer:
     """Open the explorer: a panel in which every parameter of a request can be tried.
 
     `source` is the request to begin with: a run (its reply is shown too), params, a mapping of
-    fields or a whole body, a list of messages, the text of a ``%%chat`` cell, or a prompt.
-    `profile` is where to send it: a name, a base URL or a `Profile`. `fields` are set on top:
+    fields or a whole body, a list of messages, the text of a ``%%chat`` cell, of a curl command,
+    of JSON or of a call in Python, the path of a session that was saved, or a prompt.
+    `profile` is where to send it: a name, a base URL or a `Profile`. ``{{ name }}`` in a message
+    is filled in with `variables` (a list is several values, a reply for each), with the rows of
+    the DataFrame that `data` names, else with the notebook's own. `fields` are set on top:
     declared fields, `messages`, `extra`, and nbchat's own options as `nbchat.chat` takes them
     (`system`, `images`, `audio_in`, `files`, `timeout`, `confirm`, …), but for `thread`. Functions
     among `tools` run when the model asks for them, a type as `response_format` is what the reply
@@ -43,7 +55,12 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
     that cannot be described. What breaks any other rule of the request raises nothing:
     the panel says it beside the control.
     """
-    draft = draft_of(source, notebook_variables())
+    kept = None
+    if session_file.is_path(source):
+        kept, source = session_file.load(source, notebook_variables()), None
+        draft = kept.situation.draft
+    else:
+        draft = draft_of(source, notebook_variables())
     profiles: dict[str, Profile] = {}
     if isinstance(profile, Profile):
         profiles[profile.name] = profile
@@ -56,8 +73,14 @@ def explore(source: Any = None, *, profile: str | Profile | None = None, **field
     draft = attached(draft)
     refuse_credentials(draft)
     explorer = Explorer(draft, profiles)
+    if variables is not None:
+        explorer.variables = variables
+    if data is not None:
+        explorer.data = data
     if isinstance(source, Run):
         explorer.show_reply(source)
+    if kept is not None:
+        explorer.take_session(kept)
     return explorer
 
 

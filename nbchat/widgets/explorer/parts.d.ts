@@ -8,10 +8,21 @@ interface Panel {
   send(content: WithoutView<FromPage>): void;
   edit(change: Change): void;
   redraw(): void;
-  /** Say something in the status line. */
-  hint(text: string): void;
   models(): string[];
-  vary(name: string, values: unknown[]): void;
+  /** What a field is set to; undefined where it is unset. */
+  value(name: string): unknown;
+  /** The names that the messages ask for. */
+  variables(): string[];
+  /** The fields that only the server in force takes. */
+  serverFields(): Control[];
+  /** Show the text of a box large. */
+  large(title: string, area: HTMLTextAreaElement, isJson: boolean): void;
+  /** Put a text on the clipboard, and say so. */
+  copied(text: string): Promise<void>;
+  /** Typeset the formulas of an element, where the front end can. */
+  typeset(block: HTMLElement): void;
+  /** Ask what the notebook has that can be named. */
+  names(found: (names: Names) => void): void;
   /** Set fields, and show them in their controls. */
   use(fields: Record<string, unknown>): void;
   /** Put code into a cell; gives a sentence about what was done. */
@@ -29,8 +40,9 @@ interface FieldControl {
 
 type MakeControl = (
   field: Control,
-  change: (value: unknown) => void,
+  change: (value: unknown, undo?: string) => void,
   wrong: (sentence: string) => void,
+  panel: Panel,
 ) => FieldControl;
 
 

@@ -29,15 +29,24 @@ _ROW = "display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,1fr));ga
 _MONO = "font-family:monospace;font-size:90%"
 
 
-def picture(draft: Draft, shown: Sequence[Entry]) -> str:
-    """Give the request and the replies that are shown; everything of them is escaped."""
-    origin = shown[0].draft if shown else draft
+#: true of a saved notebook, and of another page of one whose kernel runs
+_HERE = "this is a picture of its panel: where the kernel still runs, load the page anew to see it"
+_GO_ON = "; else run the cell again to go on from here"
+_ANEW = "; else run the cell again for a new one"
+
+
+def picture(draft: Draft, shown: Sequence[Entry], *, is_kept: bool = False) -> str:
+    """Give the request and the replies that are shown; everything of them is escaped.
+
+    `is_kept`: whether the notebook has the state, so that the cell opens with it.
+    """
+    asked = shown[0].sent if shown else draft
     replies = "".join(_reply(entry) for entry in shown)
     body = f'<div style="{_ROW}">{replies}</div>' if len(shown) > 1 else replies
     return (
         f'<div style="{_BOX}">'
-        f'<div style="{_GREY}">nbchat explorer · run the cell again to go on from here</div>'
-        f"{_request(origin)}{body}{_tokens(shown)}</div>"
+        f'<div style="{_GREY}">nbchat explorer · {_HERE}{_GO_ON if is_kept else _ANEW}</div>'
+        f"{_request(asked)}{body}{_tokens(shown)}</div>"
     )
 
 
@@ -58,7 +67,7 @@ def _message(message: Any) -> str:
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     return (
         f'<div style="margin:4px 0"><b style="{_GREY}">{_safe(str(role))}</b> '
-        f'<span style="white-space:pre-wrap">{_safe(text)}</span></div>'
+        f'<span dir="auto" style="white-space:pre-wrap">{_safe(text)}</span></div>'
     )
 
 
@@ -70,8 +79,9 @@ def _reply(entry: Entry) -> str:
     if len(choices) > 1:
         texts = f'<div style="{_ROW}">{texts}</div>'
     problem = f"<p><b>{_safe(entry.sentence)}</b></p>" if entry.sentence else ""
+    blank = f'<p style="{_GREY}">{_safe(entry.blank)}</p>' if entry.blank else ""
     facts = f'<div style="{_GREY}">{_safe(entry.facts)}</div>'
-    return f'<div style="min-width:0">{head}{texts}{problem}{facts}</div>'
+    return f'<div style="min-width:0">{head}{texts}{blank}{problem}{facts}</div>'
 
 
 def _choice(choice: Choice, *, many: bool) -> str:
@@ -80,8 +90,7 @@ def _choice(choice: Choice, *, many: bool) -> str:
     below = f'<div style="{_GREY}">{sources}</div>' if sources else ""
     return (
         f'<div style="min-width:0">{head}{reasoning_html([choice.message])}'
-        f"{as_html(text_of(choice.message))}"
-        f"{below}</div>"
+        f'<div dir="auto">{as_html(text_of(choice.message))}</div>{below}</div>'
     )
 
 

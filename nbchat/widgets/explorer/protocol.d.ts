@@ -5,6 +5,12 @@ interface Hello {
   view: string;
 }
 
+interface Restore {
+  do: "restore";
+  view: string;
+  left: Record<string, unknown> | null;
+}
+
 interface Edit {
   do: "edit";
   view: string;
@@ -14,6 +20,26 @@ interface Edit {
   messages?: Array<unknown>;
   extra?: Record<string, unknown>;
   profile?: string;
+  values?: Record<string, TypedValue>;
+  data?: string;
+  is_raw?: boolean;
+  undo?: string;
+}
+
+interface TypedValue {
+  text: string;
+  several: boolean;
+}
+
+interface Undo {
+  do: "undo";
+  view: string;
+}
+
+interface Paste {
+  do: "paste";
+  view: string;
+  text: string;
 }
 
 interface Attach {
@@ -51,8 +77,30 @@ interface Stop {
 interface Vary {
   do: "vary";
   view: string;
+  axes: Array<AxisText>;
+  repeats: number;
+  seeds: boolean;
+}
+
+interface AxisText {
   name: string;
-  values: Array<unknown>;
+  text: string;
+}
+
+interface AskPlan {
+  do: "plan";
+  view: string;
+  axes: Array<AxisText>;
+  repeats: number;
+  seeds: boolean;
+}
+
+interface AskSweep {
+  do: "sweep";
+  view: string;
+  axes: Array<AxisText>;
+  repeats: number;
+  seeds: boolean;
 }
 
 interface Show {
@@ -61,16 +109,67 @@ interface Show {
   id: string;
 }
 
+interface Continue {
+  do: "continue";
+  view: string;
+  id: string;
+  choice: number;
+}
+
+interface CallNow {
+  do: "call";
+  view: string;
+  place: number;
+}
+
+interface Copy {
+  do: "copy";
+  view: string;
+  id: string;
+  choice: number;
+  form: "json" | "markdown";
+}
+
+interface Raw {
+  do: "raw";
+  view: string;
+}
+
 interface Pin {
   do: "pin";
   view: string;
   id: string;
 }
 
+interface SetMark {
+  do: "mark";
+  view: string;
+  id: string;
+  mark?: "" | "bad" | "good";
+  note?: string;
+}
+
 interface Compare {
   do: "compare";
   view: string;
   base?: string;
+}
+
+interface Save {
+  do: "save";
+  view: string;
+  path: string;
+}
+
+interface Open {
+  do: "open";
+  view: string;
+  path: string;
+}
+
+interface AskNames {
+  do: "names";
+  view: string;
 }
 
 interface AskTokens {
@@ -105,6 +204,7 @@ interface FormNews {
   by?: string;
   seq?: number;
   note?: string;
+  undo?: boolean;
 }
 
 interface Form {
@@ -117,11 +217,28 @@ interface Form {
   refusals: Record<string, string>;
   model: string | null;
   in_force: string;
+  variables: Array<VariableFacts>;
+  data: string;
+  is_raw: boolean;
+  lanes: string;
+  callable: Array<string>;
 }
 
 interface AttachmentFacts {
   facts: string;
   thumbnail: string;
+}
+
+interface VariableFacts {
+  name: string;
+  text: string;
+  several: boolean;
+  note: string;
+}
+
+interface Keep {
+  on: "keep";
+  state: Record<string, unknown>;
 }
 
 interface Refused {
@@ -134,6 +251,7 @@ interface Refused {
 interface Lanes {
   on: "lanes";
   lanes: Array<Lane>;
+  columns: number;
   varies?: boolean;
   to?: string;
 }
@@ -142,11 +260,14 @@ interface Lane {
   id: string;
   label: string;
   number: number;
-  state: "complete" | "error" | "interrupted" | "running" | "waiting";
+  state: "complete" | "error" | "interrupted" | "running" | "unsent" | "waiting";
   line: string;
   error: string;
   facts: string;
+  blank: string;
   pinned: boolean;
+  mark: "" | "bad" | "good";
+  note: string;
   rounds: string;
   choices: Array<ChoiceDelta>;
 }
@@ -156,11 +277,12 @@ interface ChoiceDelta {
   at?: number;
   keep?: number;
   html?: Array<string>;
-  thought?: Thought;
+  thought?: Growth;
+  source?: Growth;
   ending?: string;
 }
 
-interface Thought {
+interface Growth {
   keep: number;
   tail: string;
 }
@@ -174,11 +296,14 @@ interface LaneDelta {
   id: string;
   label?: string;
   number?: number;
-  state?: "complete" | "error" | "interrupted" | "running" | "waiting";
+  state?: "complete" | "error" | "interrupted" | "running" | "unsent" | "waiting";
   line?: string;
   error?: string;
   facts?: string;
+  blank?: string;
   pinned?: boolean;
+  mark?: "" | "bad" | "good";
+  note?: string;
   rounds?: string;
   choices?: Array<ChoiceDelta>;
 }
@@ -194,13 +319,16 @@ interface Rows {
 interface Row {
   id: string;
   number: number;
-  state: "complete" | "error" | "interrupted" | "running" | "waiting";
+  state: "complete" | "error" | "interrupted" | "running" | "unsent" | "waiting";
   pinned: boolean;
   changes: string;
   text: string;
   error: string;
   tokens: number | null;
   time: string;
+  cost: string;
+  mark: "" | "bad" | "good";
+  note: string;
 }
 
 interface Questions {
@@ -216,6 +344,30 @@ interface OpenQuestion {
 interface Models {
   on: "models";
   names: Array<string>;
+  server: string;
+  controls: Array<Control>;
+  wanted: Array<string>;
+}
+
+interface Control {
+  name: string;
+  group: string;
+  control: "dropdown" | "json" | "number" | "pairs" | "slider" | "tags" | "text" | "toggle";
+  kind: "any" | "boolean" | "choice" | "integer" | "list" | "mapping" | "number" | "object" | "string";
+  entry: "any" | "boolean" | "choice" | "integer" | "list" | "mapping" | "number" | "object" | "string" | null;
+  choices: Array<string>;
+  minimum: number | null;
+  maximum: number | null;
+  step: number | null;
+  soft_minimum: number | null;
+  soft_maximum: number | null;
+  start: unknown;
+  help: string;
+  type_text: string;
+  default_text: string;
+  nullable: boolean;
+  deprecated: boolean;
+  successor: string | null;
 }
 
 interface Comparison {
@@ -231,7 +383,35 @@ interface Pinned {
   facts: string;
   error: string;
   changes: Array<[string, string]>;
+  prompt: Array<[string, "added" | "removed" | "same"]>;
   parts: Array<[string, "added" | "removed" | "same"]>;
+}
+
+interface Plan {
+  on: "plan";
+  by: string;
+  count: number;
+  sentence: string;
+}
+
+interface SweepCode {
+  on: "sweep";
+  by: string;
+  text: string;
+}
+
+interface Copied {
+  on: "copied";
+  by: string;
+  text: string;
+}
+
+interface Names {
+  on: "names";
+  by: string;
+  functions: Array<string>;
+  types: Array<string>;
+  frames: Array<string>;
 }
 
 interface Tokens {
@@ -275,41 +455,34 @@ interface Opening {
   profiles: Array<string>;
   scale: Array<[number, string, string]>;
   form: Form;
-}
-
-interface Control {
-  name: string;
-  group: string;
-  control: "dropdown" | "json" | "number" | "pairs" | "slider" | "tags" | "text" | "toggle";
-  kind: "any" | "boolean" | "choice" | "integer" | "list" | "mapping" | "number" | "object" | "string";
-  entry: "any" | "boolean" | "choice" | "integer" | "list" | "mapping" | "number" | "object" | "string" | null;
-  choices: Array<string>;
-  minimum: number | null;
-  maximum: number | null;
-  step: number | null;
-  soft_minimum: number | null;
-  soft_maximum: number | null;
-  start: unknown;
-  help: string;
-  type_text: string;
-  default_text: string;
-  nullable: boolean;
-  deprecated: boolean;
-  successor: string | null;
+  origin: string;
 }
 
 type FromPage =
   | Hello
+  | Restore
   | Edit
+  | Undo
+  | Paste
   | Attach
   | Reset
   | Send
   | Answer
   | Stop
   | Vary
+  | AskPlan
+  | AskSweep
   | Show
+  | Continue
+  | CallNow
+  | Copy
+  | Raw
   | Pin
+  | SetMark
   | Compare
+  | Save
+  | Open
+  | AskNames
   | AskTokens
   | AskAlternatives
   | AskCode
@@ -317,6 +490,7 @@ type FromPage =
 
 type FromKernel =
   | FormNews
+  | Keep
   | Refused
   | Lanes
   | Frame
@@ -324,6 +498,10 @@ type FromKernel =
   | Questions
   | Models
   | Comparison
+  | Plan
+  | SweepCode
+  | Copied
+  | Names
   | Tokens
   | Alternatives
   | Code

@@ -22,7 +22,8 @@ function compareView(panel) {
         column.id === base ? h("span", { class: "nbx-tag" }, "compared with") : h("button", { type: "button", class: "nbx-quiet", onclick: () => panel.send({ do: "compare", base: column.id }) }, "compare with this"),
         iconButton("close", `unpin #${column.number}`, () => panel.send({ do: "pin", id: column.id }))),
       h("dl", { class: "nbx-changes" }, column.changes.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-      h("p", { class: "nbx-words" }, column.parts.map(([text, mark]) => { const tag = names[mark]; return tag ? h(tag, {}, text) : text; })),
+      column.prompt.length ? h("div", { class: "nbx-words nbx-promptwords", dir: "auto" }, column.prompt.map(([text, mark]) => { const tag = names[mark]; return tag ? h(tag, {}, text) : text; })) : null,
+      h("p", { class: "nbx-words", dir: "auto" }, column.parts.map(([text, mark]) => { const tag = names[mark]; return tag ? h(tag, {}, text) : text; })),
       column.error ? h("p", { class: "nbx-error" }, column.error) : null,
       h("footer", {}, h("span", { class: "nbx-facts" }, column.facts))))));
   }
@@ -30,7 +31,7 @@ function compareView(panel) {
   return { el, take };
 }
 
-const SIGNS = { complete: "✓", interrupted: "■", error: "!", running: "…", waiting: "…" };
+const SIGNS = { unsent: "✎", complete: "✓", interrupted: "■", error: "!", running: "…", waiting: "…" };
 
 /**
  * All runs of the panel, the newest first; gives `{el, take, count}`.
@@ -44,9 +45,9 @@ function historyView(panel) {
   let current = new Set();
   const body = h("tbody", {});
   const table = h("table", { class: "nbx-history", "aria-label": "runs of this panel" },
-    h("thead", {}, h("tr", {}, ["#", "", "changed", "reply", "tokens", "time"].map((title) => h("th", { scope: "col" }, title)))), body);
+    h("thead", {}, h("tr", {}, ["#", "", "changed", "reply", "tokens", "time", "cost", "mark"].map((title) => h("th", { scope: "col" }, title)))), body);
   const empty = h("div", { class: "nbx-empty" }, h("p", {}, "Every run of this panel will stand here. Choose a row to go back to its request."));
-  const el = h("div", {}, empty, table);
+  const el = h("div", {}, sessionBar(panel).el, empty, table);
   body.addEventListener("keydown", (event) => {
     const places = [...body.querySelectorAll("tr")];
     const focused = document.activeElement?.closest("tr");
@@ -64,7 +65,7 @@ function historyView(panel) {
       onclick: () => panel.send({ do: "show", id: row.id }),
     },
     h("td", { class: "figure" }, String(row.number)), h("td", { title: row.state }, SIGNS[row.state]),
-    h("td", { class: "nbx-what" }, h("span", {}, row.changes)), h("td", { class: "nbx-said" }, h("span", {}, row.error || row.text)), h("td", { class: "figure" }, String(row.tokens ?? "")), h("td", { class: "figure" }, row.time))));
+    h("td", { class: "nbx-what" }, h("span", {}, row.changes)), h("td", { class: "nbx-said", dir: "auto" }, h("span", {}, row.error || row.text)), h("td", { class: "figure" }, String(row.tokens ?? "")), h("td", { class: "figure" }, row.time), h("td", { class: "figure" }, row.cost), h("td", { title: row.note }, row.mark, row.note ? h("span", {}, row.note) : null))));
     if (focused) [...body.querySelectorAll("tr")].find((row) => row.dataset.id === focused)?.focus();
     table.hidden = found.length === 0;
     empty.hidden = found.length > 0;

@@ -93,7 +93,7 @@ class Runner:
         )
 
     def _execution(self, entry: Entry) -> session.Execution:
-        draft = entry.draft
+        draft = entry.sent
         name = draft.profile
         profile = self._profiles.get(name, name) if isinstance(name, str) else name
         confirm = self._questions.ask if draft.confirm is True else draft.confirm

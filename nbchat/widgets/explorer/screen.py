@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 Record = dict[str, Any]
+_WATCHED = ("state", "pinned", "mark", "note")
 
 
 class Screen:
-    """What the pages see of the entries; a surface of the painter.
+    """What the pages see of the entries.
 
     `send` takes a message for the pages, from whatever thread. `entries` are all of the
     panel, the oldest first; `shown` those whose replies stand side by side.
     """
 
-    def __init__(self, send: Callable[[Record], None], painter: Painter = PAINTER):
-        self.dirty = False
+    def __init__(self, send: Callable[[Record], object], painter: Painter = PAINTER):
         self.entries: list[Entry] = []
         self.shown: list[Entry] = []
         self._send = send
@@ -35,23 +35,44 @@ class Screen:
         self._rows: dict[str, Record] = {}
         self._lock = threading.RLock()
         self._is_closed = False
+        self._surface = _Surface(self._paint)
+        self._n_columns = 0
+        self._has_sources = False
 
-    def open(self, entries: Sequence[Entry], *, varies: bool = False) -> None:
-        """Show these entries, side by side."""
+    @property
+    def dirty(self) -> bool:
+        """Whether a frame is still to be painted."""
+        return self._surface.dirty
+
+    def open(self, entries: Sequence[Entry], *, varies: bool = False, n_columns: int = 0) -> None:
+        """Show these entries, side by side, `n_columns` in a row where it is not 0."""
         with self._lock:
+            # what the replies before cost is not to be waited for
+            self._painter.drop(self._surface)
+            self._surface.is_gone = True
+            self._surface = _Surface(self._paint)
             self.shown = [*entries]
-            self._feeds = [LaneFeed(entry) for entry in entries]
+            self._n_columns = n_columns
+            self._feeds = [LaneFeed(entry, has_source=self._has_sources) for entry in entries]
             for feed in self._feeds:
                 feed.delta()
-            self._tell({"on": "lanes", "varies": varies, "lanes": self._lanes()})
+            self._tell({**self._about_lanes(), "varies": varies})
         self.want()
+
+    def show_sources(self) -> None:
+        """Tell the Markdown of the replies, too, from now on."""
+        with self._lock:
+            if self._has_sources:
+                return
+            self._has_sources = True
+            self.open(self.shown, n_columns=self._n_columns)
 
     def tell_all(self, view: str) -> None:
         """Send all that there is to one page, which has just been opened."""
         with self._lock:
             for feed in self._feeds:
                 feed.delta()
-            self._tell({"on": "lanes", "to": view, "lanes": self._lanes()})
+            self._tell({**self._about_lanes(), "to": view})
             # the others take no deltas from this: they are told the same as a frame
             self._tell({"on": "frame", "lanes": self._lanes()})
             rows = [self._row(place) for place in range(len(self.entries))]
@@ -60,12 +81,10 @@ class Screen:
     def want(self) -> None:
         """Ask for a frame. Costs next to nothing."""
         if not self._is_closed:
-            self._painter.want(self)
+            self._painter.want(self._surface)
 
-    def paint(self) -> Cost:
-        """Send one frame. The painter calls it."""
+    def _paint(self) -> Cost:
         with self._lock:
-            self.dirty = False
             if self._is_closed:
                 return Cost(0, 0)
             sizes = []
@@ -80,11 +99,14 @@ class Screen:
     def close(self) -> None:
         """Paint no more."""
         self._is_closed = True
-        self._painter.drop(self)
+        self._painter.drop(self._surface)
 
     def _tell(self, message: Record) -> int:
         self._send(message)
         return ENVELOPE_BYTES + len(msgspec.json.encode(message))
+
+    def _about_lanes(self) -> Record:
+        return {"on": "lanes", "columns": self._n_columns, "lanes": self._lanes()}
 
     def _lanes(self) -> list[Record]:
         return [feed.whole() for feed in self._feeds]
@@ -98,7 +120,8 @@ class Screen:
         changed = []
         for place, entry in enumerate(self.entries):
             told = self._rows.get(entry.id)
-            if told is None or (told["state"], told["pinned"]) != (entry.state, entry.is_pinned):
+            now = (entry.state, entry.is_pinned, entry.mark, entry.note)
+            if told is None or tuple(told[name] for name in _WATCHED) != now:
                 changed.append(self._row(place))
         return changed
 
@@ -107,3 +130,17 @@ class Screen:
         row = row_of(entry, self.entries[place - 1] if place else None)
         self._rows[entry.id] = row
         return row
+
+
+class _Surface:
+    """What the painter paints of one opening: each begins with a budget of its own."""
+
+    def __init__(self, paint: Callable[[], Cost]):
+        self.dirty = False
+        self.is_gone = False
+        self._paint = paint
+
+    def paint(self) -> Cost:
+        """Send one frame. The painter calls it."""
+        self.dirty = False
+        return Cost(0, 0) if self.is_gone else self._paint()

@@ -17,6 +17,9 @@ BESIDE: dict[str, dict[str, Any]] = {
     "edit": {"fields": {}, "unset": []},
     "run": {"auto": False},
     "tokens": {"choice": 0},
+    "vary": {"repeats": 1, "seeds": False},
+    "plan": {"repeats": 1, "seeds": False},
+    "sweep": {"repeats": 1, "seeds": False},
 }
 
 
@@ -26,9 +29,8 @@ class Page:
     def __init__(self, panel: Explorer) -> None:
         self.panel = panel
         self.heard: list[dict[str, Any]] = []
-        panel.send = self._hear
-        panel._screen._send = self._hear
-        panel._questions._tell = self._hear
+        self.desk = panel._desk
+        self.desk.send = self._hear
 
     def _hear(self, content: dict[str, Any], buffers: Any = None) -> None:
         read(content, EXPLORER.kernel)
@@ -37,7 +39,7 @@ class Page:
     def ask(self, do: str, **content: Any) -> None:
         asked = {"do": do, "view": "page", **BESIDE.get(do, {}), **content}
         read(asked, EXPLORER.page)
-        self.panel._take(self.panel, asked, [])
+        self.panel._answers.take(asked)
 
     def heard_of(self, on: str) -> list[dict[str, Any]]:
         return [message for message in self.heard if message["on"] == on]
@@ -53,13 +55,13 @@ class Page:
 
     def wait_over(self) -> None:
         """Wait until nothing runs and the last frame was painted."""
-        self.wait(lambda: not self.panel._runner.is_running and not self.panel._screen.dirty)
-        with self.panel._screen._lock:  # it is no more dirty once its painting has begun
+        self.wait(lambda: not self.desk.runner.is_running and not self.desk.screen.dirty)
+        with self.desk.screen._lock:  # it is no more dirty once its painting has begun
             pass
 
     @property
     def entries(self) -> list[Any]:
-        return self.panel._screen.entries
+        return self.desk.entries
 
     def texts(self) -> dict[tuple[str, int], str]:
         """The HTML of each shown choice, put together from the deltas as the page does it."""

@@ -125,7 +125,7 @@ def test_a_failure_is_a_sentence_and_the_panel_goes_on(
     page = open_page()
     page.ask("run")
     page.wait_over()
-    (lane,) = page.panel._screen._lanes()
+    (lane,) = page.desk.screen._lanes()
     assert words in lane["error"]
     assert page.last("rows")["rows"][-1]["state"] == "error"
     page.ask("run")
@@ -140,7 +140,7 @@ def test_vary_sends_all_values_four_at_a_time(server: ScriptedServer, open_page:
         [sse(chunk("x"), done=False), gate, sse(chunk("y"), chunk(finish_reason="stop"))]
     )
     page = open_page()
-    page.ask("vary", name="temperature", values=[0, 0.4, 0.8, 1.2, 1.6])
+    page.ask("vary", axes=[{"name": "temperature", "text": "[0, 0.4, 0.8, 1.2, 1.6]"}])
     server.wait_for_requests(4)
     time.sleep(0.1)
     assert len(server.requests) == 4
@@ -156,7 +156,7 @@ def test_values_that_break_a_rule_are_refused_before_any_request(
     server: ScriptedServer, open_page: OpenPage
 ) -> None:
     page = open_page()
-    page.ask("vary", name="temperature", values=[0, 5])
+    page.ask("vary", axes=[{"name": "temperature", "text": "[0, 5]"}])
     assert page.last("refused")["what"] == "vary"
     assert "from 0 to 2" in page.last("refused")["sentence"]
     assert server.requests == []
@@ -176,7 +176,7 @@ def test_a_notebook_can_vary_and_wait_too(server: ScriptedServer, open_page: Ope
 def test_stop_holds_back_what_was_not_sent_yet(server: ScriptedServer, open_page: OpenPage) -> None:
     server.default = Reply([sse(chunk("x"), done=False), HANG])
     page = open_page()
-    page.ask("vary", name="seed", values=[1, 2, 3, 4, 5, 6])
+    page.ask("vary", axes=[{"name": "seed", "text": "[1, 2, 3, 4, 5, 6]"}])
     server.wait_for_requests(4)
     page.ask("stop")
     page.wait_over()
@@ -215,9 +215,9 @@ def test_pinned_replies_are_compared_field_by_field_and_word_by_word(
 ) -> None:
     server.reply(speaking("The sky is blue."), speaking("The sea is blue."))
     page = open_page()
-    page.ask("vary", name="temperature", values=[0])
+    page.ask("vary", axes=[{"name": "temperature", "text": "[0]"}])
     page.wait_over()
-    page.ask("vary", name="temperature", values=[1])
+    page.ask("vary", axes=[{"name": "temperature", "text": "[1]"}])
     page.wait_over()
     for entry in page.entries:
         page.ask("pin", id=entry.id)
@@ -377,11 +377,11 @@ def test_the_picture_has_request_reply_and_tokens_and_nothing_acts(
 
 def test_nonsense_from_a_page_is_a_sentence_or_nothing(open_page: OpenPage) -> None:
     page = open_page()
-    page.panel._take(page.panel, "nonsense", [])
-    page.panel._take(page.panel, {"do": "explode"}, [])
+    page.panel._answers.take("nonsense")
+    page.panel._answers.take({"do": "explode"})
     page.ask("show", id="entry-none")
     wrong = {"do": "edit", "view": "page", "seq": 1, "messages": "not a list"}
-    page.panel._take(page.panel, wrong, [])
+    page.panel._answers.take(wrong)
     page.ask("run")
     assert page.last("refused")["by"] == "page"
 

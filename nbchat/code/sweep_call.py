@@ -1,0 +1,88 @@
+"""A request and what varies in it, as a call of `nbchat.sweep`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from msgspec import UNSET
+
+from nbchat.code.as_draft import draft_of
+from nbchat.code.inline_data import as_code, with_calls
+from nbchat.code.python_call import argument
+from nbchat.code.python_names import names_in
+from nbchat.options import OPTIONS
+from nbchat.request.describe import as_data
+from nbchat.request.draft import Draft
+
+
+def as_sweep(
+    draft: Draft | Any,
+    grid: Mapping[str, Sequence[Any]],
+    rows: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    data: str = "",
+    repeats: int = 1,
+    folder: str = "sweep",
+) -> str:
+    """Give Python that sends the request at each point of a grid and for each row of data.
+
+    `grid` maps what varies to its values, UNSET among them where it is left out; `rows` are what
+    the names in the texts stand for, `data` is the name of a table of the notebook that has them.
+    """
+    draft = draft_of(draft)
+    names = names_in(draft.fields)
+    draft = as_data(draft)
+    system, prompt = _prompt(draft.messages, varies_system="system" in grid)
+    arguments: dict[str, Any] = {"": prompt}
+    if data:
+        arguments["data"] = as_code(data)
+    elif rows:
+        arguments["data"] = [dict(row) for row in rows]
+    if grid:
+        arguments["grid"] = _grid(grid)
+    if repeats > 1:
+        arguments["repeats"] = repeats
+    arguments["folder"] = folder
+    if system is not None:
+        arguments["system"] = system
+    fields = {name: value for name, value in draft.fields.items() if name not in grid}
+    arguments |= fields
+    for name, each in names.items():
+        text = ", ".join(each)
+        if name in fields:
+            arguments[name] = as_code(text if name == "response_format" else f"[{text}]")
+    extra = {name: value for name, value in draft.extra.items() if name not in grid}
+    if extra:
+        arguments["extra"] = extra
+    arguments |= {
+        name: value
+        for name, option in OPTIONS().items()
+        if option.in_code
+        and not option.no_argument
+        and name not in (*grid, "system")
+        and (value := getattr(draft, name)) is not None
+    }
+    lines = [f"    {argument(name, value)}," for name, value in arguments.items()]
+    call = ["import nbchat", "", "sweep = nbchat.sweep(", *lines, ")", "sweep.plan"]
+    return "\n".join(call)
+
+
+def _prompt(messages: list[dict[str, Any]], *, varies_system: bool) -> tuple[str | None, Any]:
+    """Give the system's text and the prompt: a text, else a list of messages in a list."""
+    has_system = bool(messages) and messages[0].get("role") == "system"
+    system = messages[0]["content"] if has_system else None
+    rest = messages[1:] if has_system else messages
+    is_text = len(rest) == 1 and rest[0].keys() == {"role", "content"}
+    if is_text and rest[0]["role"] == "user" and isinstance(rest[0]["content"], str):
+        return (None if varies_system else system), rest[0]["content"]
+    return None, [with_calls(rest if varies_system else messages)]
+
+
+def _grid(grid: Mapping[str, Sequence[Any]]) -> Any:
+    """Give a grid as lists; as its points where a name is left out in some of them."""
+    if not any(value is UNSET for values in grid.values() for value in values):
+        return {name: [*values] for name, values in grid.items()}
+    points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    return [{n: value for n, value in point.items() if value is not UNSET} for point in points]
