@@ -15,6 +15,10 @@ from nbchat.display.reply import has_something
 if TYPE_CHECKING:
     from nbchat.display.shown_run import ShownRun
 
+#: the time and the number of an id
+_ID_CHARACTERS = 16
+_ID = "color: inherit; background: none; user-select: all; cursor: copy"
+
 
 def grey_line(run: ShownRun) -> str:
     """Say in one line what a reader may want to know of a run. Unknown facts are left out."""
@@ -59,11 +63,20 @@ def _model(run: ShownRun) -> str:
 
 
 def _facts_html(run: ShownRun) -> str:
-    parts = (
+    parts = [
         f'<span title="{escaped(meaning)}">{escaped(words)}</span>'
         for words, meaning in _facts(run)
+    ]
+    return " · ".join([*parts, *_id_html(run)])
+
+
+def _id_html(run: ShownRun) -> list[str]:
+    """Give the beginning of the run's id, which one click selects and no other run has."""
+    run_id = str(getattr(run, "id", ""))[:_ID_CHARACTERS]
+    meaning = f"the run's id: %chat show {run_id}, or nbchat.history.get({run_id!r})"
+    return [f'<code style="{_ID}" title="{escaped(meaning)}">{escaped(run_id)}</code>'] * bool(
+        run_id
     )
-    return " · ".join(parts)
 
 
 def facts_bundle(run: ShownRun) -> dict[str, str]:
