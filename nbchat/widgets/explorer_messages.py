@@ -217,10 +217,14 @@ class Frame(_ToPage, tag="frame"):
 
 
 class Rows(_ToPage, tag="rows"):
-    """Rows of the history have changed, or (`whole`) these are all. `pinned`: how many are."""
+    """Rows of the history have changed, or (`whole`) these are all. `pinned`: how many are.
+
+    `spent`: what all runs of the panel cost together, in words; "" where none is known to cost.
+    """
 
     rows: list[Row]
     pinned: int
+    spent: str
     whole: bool | UnsetType = UNSET
     to: str | UnsetType = UNSET
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -144,6 +145,17 @@ def row_of(entry: Entry, before: Entry | None) -> dict[str, Any]:
         "mark": entry.mark,
         "note": entry.note,
     }
+
+
+def spent_text(entries: Sequence[Entry]) -> str:
+    """Say what runs cost together; empty where there are not two, or none is known to cost."""
+    runs = [entry.run for entry in entries if entry.run is not None and entry.is_over]
+    known = [run.cost_usd for run in runs if run.cost_usd is not None]
+    if len(runs) < 2 or not sum(known):
+        return ""
+    n_unknown = len(runs) - len(known)
+    together = f"{len(runs)} runs {'at least ' if n_unknown else ''}{cost_text(sum(known))}"
+    return f"{together}, {n_unknown} of unknown cost" if n_unknown else together
 
 
 def _last_text(draft: Draft) -> str:

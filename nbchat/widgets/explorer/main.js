@@ -287,7 +287,8 @@ function render({ model, el }) {
     const isRunning = reply.isRunning();
     stopButton.disabled = !isRunning;
     root.classList.toggle("running", isRunning);
-    facts.textContent = lanes.length === 1 ? lanes[0].facts || lanes[0].line || "" : lanes.length ? `${lanes.length} replies${isRunning ? " · running" : ""}` : "";
+    const told = lanes.length === 1 ? lanes[0].facts || lanes[0].line || "" : lanes.length ? `${lanes.length} replies${isRunning ? " · running" : ""}` : "";
+    facts.textContent = [told, spent].filter(Boolean).join(" · ");
     pin.disabled = !lanes.some((lane) => IS_OVER.has(lane.state));
     pin.setAttribute("aria-pressed", String(isPinned()));
     pinLabel.textContent = lanes.length > 1 ? "Pin all" : isPinned() ? "Pinned" : "Pin";
@@ -301,6 +302,7 @@ function render({ model, el }) {
     }
   }
   let pinnedCount = 0;
+  let spent = "";
 
   /** @type {{ [On in FromKernel["on"]]: (message: Extract<FromKernel, { on: On }>) => void }} */
   const takes = {
@@ -358,7 +360,8 @@ function render({ model, el }) {
       if (message.to && message.to !== view) return;
       past.take(message.rows, Boolean(message.whole));
       pinnedCount = message.pinned;
-      counts();
+      spent = message.spent;
+      lanesChanged();
       if (tab === "compare") post({ do: "compare" });
     },
     questions: (message) => { questions.take(message.questions); },

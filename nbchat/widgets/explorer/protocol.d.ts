@@ -312,6 +312,7 @@ interface Rows {
   on: "rows";
   rows: Array<Row>;
   pinned: number;
+  spent: string;
   whole?: boolean;
   to?: string;
 }

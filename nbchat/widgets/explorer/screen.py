@@ -9,7 +9,7 @@ import msgspec
 
 from nbchat.display.pace import PAINTER, Cost, Painter
 from nbchat.display.publisher import ENVELOPE_BYTES
-from nbchat.widgets.explorer.entries import Entry, row_of
+from nbchat.widgets.explorer.entries import Entry, row_of, spent_text
 from nbchat.widgets.explorer.feed import LaneFeed
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Screen:
 
     def _about_rows(self, rows: list[Record]) -> Record:
         pinned = sum(entry.is_pinned for entry in self.entries)
-        return {"on": "rows", "rows": rows, "pinned": pinned}
+        return {"on": "rows", "rows": rows, "pinned": pinned, "spent": spent_text(self.entries)}
 
     def _changed_rows(self) -> list[Record]:
         """Give the rows whose state has changed; a text that grows is no change."""

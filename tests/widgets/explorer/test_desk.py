@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 import nbchat
+from nbchat.api.params import ChatParams
 from nbchat.api.server_fields import SERVER_FIELDS, server_fields, still_wanted
-from nbchat.code import draft_of
+from nbchat.code import Draft, draft_of
 from nbchat.display.pace import Painter
 from nbchat.errors import CheckError
+from nbchat.run import Run
 from nbchat.widgets.explorer import explore
 from nbchat.widgets.explorer.axes import typed_values
-from nbchat.widgets.explorer.entries import Entry
+from nbchat.widgets.explorer.entries import Entry, spent_text
 from nbchat.widgets.explorer.screen import Screen
 from nbchat.widgets.explorer.variables import MOST_LANES
 from tests.scripted import HANG, Reply, ScriptedServer, chunk, completion, sse
@@ -537,3 +539,24 @@ def test_opening_does_not_wait_for_a_server(open_page: OpenPage) -> None:
     assert time.perf_counter() - began < 5
     assert nbchat.Draft is type(open_page().panel.draft)
     assert isinstance(msgspec.json.encode(open_page().panel.opening), bytes)
+
+
+@pytest.mark.parametrize(
+    ("costs", "said"),
+    [
+        ([], ""),
+        ([0.5], ""),  # the run's own line has it
+        ([0.0, 0.0], ""),
+        ([None, None], ""),
+        ([0.001, 0.002], "2 runs $0.0030"),
+        ([0.001, None, 0.002], "3 runs at least $0.0030, 1 of unknown cost"),
+    ],
+)
+def test_the_foot_says_what_all_runs_cost(costs: list[float | None], said: str) -> None:
+    entries = []
+    for number, cost_usd in enumerate(costs):
+        run = Run(messages=[], params=ChatParams())
+        run.status, run.cost_usd = "complete", cost_usd
+        entries.append(Entry(Draft(), number, run=run))
+    waiting = Entry(Draft(), len(costs))
+    assert spent_text([*entries, waiting]) == said
