@@ -20,7 +20,7 @@ _HEAD = "// Made of nbchat/widgets/protocol.py: .venv/bin/python .ci/protocol.py
 _PLAIN: dict[type[inspect.Type], str] = {
     inspect.AnyType: "unknown",
     inspect.BoolType: "boolean",
-    inspect.BytesType: "DataView",
+    inspect.BytesType: "DataView | string",
     inspect.FloatType: "number",
     inspect.IntType: "number",
     inspect.NoneType: "null",

@@ -102,14 +102,14 @@ class TableFacts(Record):
 
 
 class TableNews(TableFacts):
-    """Its tokens from `start` on are in so many buffers, under these names."""
+    """Its tokens from `start` on are in so many columns of the message, under these names."""
 
     start: int
     buffers: list[TokenColumn]
 
 
 class Stretch(Record):
-    """The alternatives of the positions from start to stop."""
+    """The alternatives of the positions from start to stop, in base64 or, in a file, as bytes."""
 
     start: int
     stop: int
@@ -174,21 +174,23 @@ class _Ask(Question, tag_field="type"): ...
 
 
 class Changes(_Tell, tag="changes"):
-    """A run has gone on."""
+    """A run has gone on. `packed`: the columns of all tables, one after the other, in base64."""
 
     run: RunFacts
     tables: list[TableNews]
     entries: Entries
+    packed: list[bytes] | UnsetType = UNSET
 
 
 class Block(_Tell, tag="alternatives"):
-    """The alternatives of the positions from start to stop are in these buffers."""
+    """The alternatives of the positions from start to stop: `packed` has these, in base64."""
 
     key: str
     start: int
     stop: int
     entries: Entries
     buffers: list[AlternativesColumn]
+    packed: list[bytes] | UnsetType = UNSET
 
 
 class Branches(_Tell, tag="branches"):

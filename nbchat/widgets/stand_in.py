@@ -9,6 +9,7 @@ style hides the place of the widget. nbconvert's pages and untrusted notebooks s
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 import weakref
 from importlib import resources
@@ -20,8 +21,14 @@ import traitlets
 from nbchat.display.publisher import Publisher, notebook_publisher
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-#: a picture is sent again at most so often, in seconds; the last one always comes
-PAUSE_S = 1.0
+#: a panel is at rest where nothing has changed for so many seconds, and longer if its picture is
+#: large; then the picture is sent. One that never is at rest sends it all the same, so often that
+#: it is at most so many bytes a second, as cells keep to
+REST_S = 1.0
+LONGEST_REST_S = 3.0
+BYTES_FOR_A_SECOND_OF_REST = 40_000
+NO_REST_S = 10.0
+BYTES_PER_S = 10_000
 
 _STYLE = (
     "<style>"
@@ -97,6 +104,36 @@ class Panel(anywidget.AnyWidget):
         return f"<{type(self).__name__}>"
 
 
+class Due:
+    """When a picture is to be sent. Pure: times come in as seconds of any one clock."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._last = 0.0
+        self._n_bytes = 0
+
+    def want(self, now: float) -> None:
+        """Take note that something has changed."""
+        self._first = now if self._first is None else self._first
+        self._last = now
+
+    def at(self) -> float | None:
+        """Give the time at which it is to be sent; None where nothing has changed."""
+        if self._first is None:
+            return None
+        rest_s = min(LONGEST_REST_S, max(REST_S, self._n_bytes / BYTES_FOR_A_SECOND_OF_REST))
+        no_rest_s = max(NO_REST_S, self._n_bytes / BYTES_PER_S)
+        return min(self._last + rest_s, self._first + no_rest_s)
+
+    def begin(self) -> None:
+        """Take note that a picture is made: what changes from now on may not be in it."""
+        self._first = None
+
+    def weigh(self, n_bytes: int) -> None:
+        """Take note of how large the picture is."""
+        self._n_bytes = n_bytes
+
+
 class _Picture:
     """The static output beside a panel. It holds the panel weakly, so that both can go."""
 
@@ -107,14 +144,24 @@ class _Picture:
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None
         self._is_closed = False
+        self._due = Due()
         self._send(is_update=False)
 
     def want(self) -> None:
         with self._lock:
-            if self._timer is None and not self._is_closed:
-                self._timer = threading.Timer(PAUSE_S, self._send_again)
-                self._timer.daemon = True
-                self._timer.start()
+            if not self._is_closed:
+                self._due.want(time.monotonic())
+                if self._timer is None:
+                    self._wait()
+
+    def _wait(self) -> None:
+        at = self._due.at()
+        if at is None:
+            self._timer = None
+            return
+        self._timer = threading.Timer(max(0.0, at - time.monotonic()), self._send_again)
+        self._timer.daemon = True
+        self._timer.start()
 
     def send_now(self) -> None:
         """Send from the running cell, in the place of what is due."""
@@ -140,13 +187,21 @@ class _Picture:
             if self._timer is None:
                 return
             self._timer = None
+            at = self._due.at()
+            if at is not None and at > time.monotonic():
+                self._wait()  # it has changed meanwhile
+                return
         self._send(is_update=True)
 
     def _send(self, *, is_update: bool, publisher: Publisher | None = None) -> None:
         panel = self._panel()
         if panel is None:
             return
+        with self._lock:
+            self._due.begin()
         html = panel.stand_in_html()
         place = f'<div data-nbchat-stand-in="{self._id}">{html}</div>'
         shown = {"text/html": f"{_STYLE}{place}", "text/plain": repr(panel)}
+        with self._lock:
+            self._due.weigh(len(html))
         (publisher or self._publisher).show(shown, self._id, is_update=is_update)

@@ -8,6 +8,7 @@ import math
 import threading
 import time
 import weakref
+from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -193,7 +194,10 @@ def test_what_goes_to_the_page_is_json_without_nan_and_bytes() -> None:
     )
     assert "NaN" not in plain
     plain.encode("utf-8")  # no half of a surrogate pair
-    assert all(isinstance(v, bytes) for v in state["_page"]["tables"][0]["columns"].values())
+    columns = state["_page"]["tables"][0]["columns"]
+    # a gateway may stand between, which lets no bytes through
+    assert all(b64decode(column, validate=True) for column in columns.values())
+    assert "bytes" not in plain.split('"entries"')[0]
 
 
 def test_a_long_reply_is_sent_once_and_compactly() -> None:

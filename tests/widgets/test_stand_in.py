@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from nbchat.widgets.stand_in import Panel, joined
+from nbchat.widgets.stand_in import Due, Panel, joined
 from tests.kernel import Kernel
 
 if TYPE_CHECKING:
@@ -65,6 +65,35 @@ def test_a_picture_can_be_sent_by_the_cell_that_runs(kernel: Kernel) -> None:
     later = kernel.execute("counter.n = 9; counter.send_stand_in()")
     assert len(later.of_type("update_display_data")) == 1
     assert "picture 9" in shown.final_outputs()[-1]["data"]["text/html"]
+
+
+def sent_at(changes: list[float], n_bytes: int) -> list[float]:
+    """When pictures of this size are sent of a panel that changes at these times."""
+    due, sent = Due(), []
+    due.weigh(n_bytes)
+    for now in [*changes, float("inf")]:
+        while (at := due.at()) is not None and at <= now:
+            sent.append(at)
+            due.begin()
+        if now != float("inf"):
+            due.want(now)
+    return sent
+
+
+def test_a_picture_comes_when_the_panel_is_at_rest() -> None:
+    held = [n / 30 for n in range(150)]  # an arrow key, held for five seconds
+    assert sent_at(held, 1_000) == [held[-1] + 1.0]
+    assert sent_at(held, 132_000) == [held[-1] + 3.0]
+    assert sent_at([0.0, 5.0], 1_000) == [1.0, 6.0]
+    assert sent_at([], 1_000) == []
+
+
+@pytest.mark.parametrize("n_bytes", [1_000, 132_000, 2_000_000])
+def test_a_panel_that_never_rests_sends_ten_thousand_bytes_a_second_at_most(n_bytes: int) -> None:
+    held = [n / 30 for n in range(30 * 600)]
+    sent = sent_at(held, n_bytes)
+    assert len(sent) >= 3
+    assert len(sent) * n_bytes <= 10_000 * 600 + n_bytes
 
 
 def test_outside_a_notebook_a_panel_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:

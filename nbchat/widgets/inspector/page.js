@@ -25,16 +25,29 @@ function typeOf(name) {
 const hasFlag = (flags, name) => (flags & (declared.flags?.tokens[name] ?? 0)) !== 0;
 
 /**
- * Read columns: `views` has a DataView for each name. A view need not begin at a multiple of 8.
+ * Give bytes that came as base64, since what stands between may take text alone.
+ *
+ * @param {DataView | string} sent
+ */
+function viewOf(sent) {
+  if (typeof sent !== "string") return sent;
+  const letters = atob(sent);
+  const bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return new DataView(bytes.buffer);
+}
+
+/**
+ * Read columns: `views` has bytes for each name. A view need not begin at a multiple of 8.
  *
  * @template {string} Name
- * @param {Record<Name, DataView>} views
+ * @param {Record<Name, DataView | string>} views
  * @returns {Record<Name, Numbers>}
  */
 function columnsOf(views) {
   const columns = /** @type {Record<Name, Numbers>} */ ({});
   for (const name of /** @type {Name[]} */ (Object.keys(views))) {
-    const { buffer, byteOffset, byteLength } = views[name];
+    const { buffer, byteOffset, byteLength } = viewOf(views[name]);
     columns[name] = new (typeOf(name))(/** @type {ArrayBuffer} */ (buffer).slice(byteOffset, byteOffset + byteLength));
   }
   return columns;
@@ -43,10 +56,10 @@ function columnsOf(views) {
 /**
  * @template {string} Name
  * @param {Name[]} names
- * @param {DataView[]} buffers
+ * @param {(DataView | string)[]} bytes
  */
-function named(names, buffers) {
-  return /** @type {Record<Name, DataView>} */ (Object.fromEntries(names.map((name, i) => [name, buffers[i]])));
+function named(names, bytes) {
+  return /** @type {Record<Name, DataView | string>} */ (Object.fromEntries(names.map((name, i) => [name, bytes[i]])));
 }
 
 /**
@@ -70,10 +83,10 @@ class Page extends EventTarget {
     this.tables = new Map();
     /** @type {Set<string>} */
     this.asked = new Set();
-    /** @type {{ [Type in FromKernel["type"]]: (content: Extract<FromKernel, { type: Type }>, buffers: DataView[]) => void }} */
+    /** @type {{ [Type in FromKernel["type"]]: (content: Extract<FromKernel, { type: Type }>) => void }} */
     this.takes = {
-      changes: (content, buffers) => this.takeChanges(content, buffers),
-      alternatives: (content, buffers) => this.takeBlock(content, buffers),
+      changes: (content) => this.takeChanges(content),
+      alternatives: (content) => this.takeBlock(content),
       branches: (content) => this.takeBranches(content),
     };
     const state = model.get("_page");
@@ -87,7 +100,7 @@ class Page extends EventTarget {
     }
     model.on("change:_at", () => this.tell("selected"));
     model.on("change:_work", () => this.tell("work"));
-    model.on("msg:custom", (content, buffers) => this.hear(content, buffers));
+    model.on("msg:custom", (content) => this.hear(content));
   }
 
   /**
@@ -112,27 +125,21 @@ class Page extends EventTarget {
     });
   }
 
-  /**
-   * @param {FromKernel} content
-   * @param {DataView[]} buffers
-   */
-  hear(content, buffers) {
+  /** @param {FromKernel} content */
+  hear(content) {
     if ("entries" in content) this.learn(content.entries);
-    /** @type {Record<string, (content: never, buffers: DataView[]) => void>} */
+    /** @type {Record<string, (content: never) => void>} */
     const takes = this.takes;
-    takes[content.type]?.(/** @type {never} */ (content), buffers);
+    takes[content.type]?.(/** @type {never} */ (content));
   }
 
-  /**
-   * @param {Changes} content
-   * @param {DataView[]} buffers
-   */
-  takeChanges(content, buffers) {
+  /** @param {Changes} content */
+  takeChanges(content) {
     this.runs[content.run.number] = content.run;
     let at = 0;
     for (const described of content.tables) {
       const names = described.buffers;
-      const columns = columnsOf(named(names, buffers.slice(at, at + names.length)));
+      const columns = columnsOf(named(names, (content.packed ?? []).slice(at, at + names.length)));
       at += names.length;
       this.take(described, columns, described.start);
       this.tell("tokens", { key: described.key, start: described.start });
@@ -140,13 +147,10 @@ class Page extends EventTarget {
     this.tell("runs", {});
   }
 
-  /**
-   * @param {Block} content
-   * @param {DataView[]} buffers
-   */
-  takeBlock(content, buffers) {
+  /** @param {Block} content */
+  takeBlock(content) {
     this.asked.delete(`${content.key} ${content.start}`);
-    const columns = columnsOf(named(content.buffers, buffers));
+    const columns = columnsOf(named(content.buffers, content.packed ?? []));
     this.tables.get(content.key)?.blocks.push({ ...columns, start: content.start, stop: content.stop });
     this.tell("alternatives", { key: content.key });
   }

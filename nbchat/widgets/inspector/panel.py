@@ -11,6 +11,7 @@ import traitlets
 
 from nbchat.frames.assembly import empty
 from nbchat.frames.source import runs_of
+from nbchat.widgets.inspector.as_text import as_text, with_bytes
 from nbchat.widgets.inspector.branch_tree import Writing
 from nbchat.widgets.inspector.following import follow
 from nbchat.widgets.inspector.page_messages import Page
@@ -59,7 +60,7 @@ class Inspector(Panel):
     selected_alternatives = traitlets.Any()
 
     # written anew whenever a page asks for the state: what came since is in it
-    _page = traitlets.Instance(Page).tag(sync=True, to_json=lambda page, _: page.whole())
+    _page = traitlets.Instance(Page).tag(sync=True, to_json=lambda page, _: as_text(page.whole()))
     #: key of the table and position of what is selected; empty where nothing is
     _at: Any = traitlets.List().tag(sync=True)
     #: whether a branch is being written, and what went wrong with one
@@ -130,6 +131,10 @@ class Inspector(Panel):
         file = Path(path)
         file.write_text(page, encoding="utf-8")
         return file
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        """Send a message to the page, its bytes as text: they may pass a gateway."""
+        super().send(with_bytes(content, buffers))
 
     def update(self) -> None:
         """Show what has come since. A run that goes on is followed without it."""

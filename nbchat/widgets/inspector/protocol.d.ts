@@ -34,6 +34,7 @@ interface Changes {
   run: RunFacts;
   tables: Array<TableNews>;
   entries: Entries;
+  packed?: Array<DataView | string>;
 }
 
 interface RunFacts {
@@ -72,6 +73,7 @@ interface Block {
   stop: number;
   entries: Entries;
   buffers: Array<"code" | "flags" | "logprob" | "offsets">;
+  packed?: Array<DataView | string>;
 }
 
 interface Branches {
@@ -142,17 +144,17 @@ interface WholeTable {
   choice: number;
   channel: "content" | "refusal";
   texts: Record<string, string>;
-  columns: Record<"code" | "entropy_hi" | "entropy_lo" | "flags" | "logprob" | "margin" | "rank" | "tail_mass" | "top_k", DataView>;
+  columns: Record<"code" | "entropy_hi" | "entropy_lo" | "flags" | "logprob" | "margin" | "rank" | "tail_mass" | "top_k", DataView | string>;
   alternatives?: Stretch;
 }
 
 interface Stretch {
   start: number;
   stop: number;
-  offsets: DataView;
-  code: DataView;
-  logprob: DataView;
-  flags: DataView;
+  offsets: DataView | string;
+  code: DataView | string;
+  logprob: DataView | string;
+  flags: DataView | string;
 }
 
 interface Work {
