@@ -20,6 +20,7 @@ from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.client import native
 from nbchat.client.native import Token
 from nbchat.errors import ApiError
+from nbchat.measures.sentinels import is_known
 from nbchat.session.settings import client_of
 
 if TYPE_CHECKING:
@@ -115,8 +116,9 @@ class _PiecedAnswer:
         for are_whole, group in groupby(reply.tokens, is_whole):
             piece = list(group)
             done += len(piece)
-            rows = asking.stretch if are_whole else asking.parts
-            table = table.followed_by(rows(ids, piece))
+            goes_on = done < len(reply.tokens)
+            rows = asking.stretch(ids, piece, looks_ahead=goes_on) if are_whole else None
+            table = table.followed_by(rows or asking.parts(ids, piece))
             ids = [*ids, *(token.id for token in piece)]
             self.completion = _completion(reply.tokens[:done], table, None)
             self.tries = asking.n_requests
@@ -138,10 +140,18 @@ class _Pieces:
         self._client, self._model, self._top, self._size = client, model, top, size
         self.n_requests = 0
         self.answered_by: str | None = None
-        self._whole: int | None = None
+        self._whole: Token | None = None
+        self._ahead: tuple[int, TokenTable] = (-1, TokenTable())
 
-    def stretch(self, ids: Sequence[int], piece: Sequence[Token]) -> TokenTable:
-        table = self._written(ids, piece, n_tokens=len(piece))
+    def stretch(
+        self, ids: Sequence[int], piece: Sequence[Token], *, looks_ahead: bool
+    ) -> TokenTable:
+        """Have a stretch written; where it `looks_ahead`, with the row behind it, for `parts`."""
+        forced = [*piece, self.whole] if looks_ahead else piece
+        table = self._written(ids, forced, n_tokens=len(forced))
+        if len(table) > len(piece):
+            self._ahead = len(ids) + len(piece), table.part(len(piece), len(table))
+            table = table.part(0, len(piece))
         if [VOCABULARY.ids[code] for code in table.codes] != [token.id for token in piece]:
             raise ApiError("The server did not hold to the grammar over token ids.")
         return table
@@ -167,14 +177,34 @@ class _Pieces:
         return row if len(row) == 1 and VOCABULARY.ids[row.codes[0]] == token.id else None
 
     def _in_row(self, before: Sequence[int], token: Token) -> TokenTable:
-        """Read a part out of the whole row, which any whole token brings."""
+        """Read a part out of the row, which any whole token brings.
+
+        Of one that the row does not list the odds to the whole token are asked for, else all of
+        the row.
+        """
+        n_before, row = self._ahead
+        if n_before != len(before):
+            row = self._row(before, self._top)
+        if token.id in (VOCABULARY.ids[code] for code in row.alternative_codes):
+            return self._picked(row, token)
         self.n_requests += 1
+        odds = native.odds(self._client, before, token.id, self.whole.id, self._model)
+        if odds is not None and is_known(row.logprobs[0]):
+            return self._picked(row, token, row.logprobs[0] + odds)
+        return self._picked(self._row(before, self._size), token)
+
+    @property
+    def whole(self) -> Token:
+        """A token that is a whole character: its row comes at once."""
         if self._whole is None:
-            self._whole = native.tokenized(self._client, "a")[0].id
-        row = native.step(
-            self._client, before, forced=self._whole, top=self._size, model=self._model
+            self._whole = native.tokenized(self._client, "a")[0]
+        return self._whole
+
+    def _row(self, before: Sequence[int], top: int) -> TokenTable:
+        self.n_requests += 1
+        return native.step(
+            self._client, before, forced=self.whole.id, top=top, model=self._model
         ).table
-        return self._picked(row, token)
 
     def _written(self, ids: Sequence[int], piece: Sequence[Token], n_tokens: int) -> TokenTable:
         self.n_requests += 1
@@ -189,14 +219,17 @@ class _Pieces:
         self.answered_by = found.model
         return found.table
 
-    def _picked(self, row: TokenTable, token: Token) -> TokenTable:
-        """Give a row with this token at its place, and of the alternatives the first ones."""
+    def _picked(self, row: TokenTable, token: Token, logprob: float = nan) -> TokenTable:
+        """Give a row with this token at its place, and of the alternatives the first ones.
+
+        `logprob` is its own where the row does not list it.
+        """
         number = token.id
         code = next((c for c in row.alternative_codes if VOCABULARY.ids[c] == number), None)
         table = row.part(0, len(row))
         if code is None:
             table.codes[0] = VOCABULARY.code("\ufffd", list(token.data), token.id)
-            table.logprobs[0] = nan
+            table.logprobs[0] = logprob
         else:
             table.codes[0] = code
             table.logprobs[0] = row.alternative_logprobs[row.alternative_codes.index(code)]

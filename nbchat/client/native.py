@@ -7,6 +7,7 @@ again: these are short questions, and the request that needs their answers is no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -177,6 +178,35 @@ def step(
     return written(client, ids, n_tokens=1, top=top, model=model, logit_bias=bias, **more)
 
 
+def odds(
+    client: Client, ids: Sequence[int], token: int, whole: int, model: str | None = None
+) -> float | None:
+    """Give ln of how much likelier a token is behind these than another one, which is whole.
+
+    llama.cpp holds back the row of a token that begins a character. But the probabilities after
+    the sampler know a bias, and one that lifts both tokens above all others, the whole one so
+    far that it is drawn, leaves their odds. None where the server does not tell.
+    """
+    asked: dict[str, Any] = {
+        "prompt": list(ids),
+        "max_tokens": 1,
+        "temperature": 1,
+        "samplers": ["temperature"],
+        "seed": 1,
+        "logprobs": 2,
+        "post_sampling_probs": True,
+        "logit_bias": {str(token): _LIFT, str(whole): _LIFT + _AHEAD},
+        **({"model": model} if model else {}),
+    }
+    answer = _json(client.ask(client.profile.completions_url, asked, timeout_s=600.0))
+    try:
+        (row,) = answer["choices"][0]["logprobs"]["content"]
+        probs = {one["id"]: float(one["prob"]) for one in row["top_probs"]}
+        return log(probs[token]) - log(probs[whole]) + _AHEAD
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
 def end_tokens(client: Client, model: str | None = None) -> list[int]:
     """Give the ids of all tokens that end a generation of llama.cpp's model.
 
@@ -220,6 +250,8 @@ def n_slots(client: Client) -> int:
 
 # far above any distance between two logits, and still a number in 32 bits
 _FORCING = 1e6
+# above the distance between any two logits that matters, and small enough to leave their digits
+_LIFT, _AHEAD = 60.0, 30.0
 _MOST_ENDS = 32
 
 

@@ -32,6 +32,29 @@ def test_a_score_agrees_with_whole_rows(rows: Rows, text: str) -> None:
 
 
 @pytest.mark.local
+def test_a_part_of_a_character_takes_no_whole_row(rows: Rows, monkeypatch: Any) -> None:
+    tops: list[int] = []
+    asked = native.written
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        tops.append(kwargs["top"])
+        return asked(*args, **kwargs)
+
+    monkeypatch.setattr(native, "written", noted)
+    text = "I like 🦊, 日本 and 🎉."
+    (scored,) = nbchat.score(PROMPT, text, profile="local", top_logprobs=3).scores
+    assert tops
+    assert max(tops) <= 3
+    monkeypatch.undo()
+    exact = rows.logprobs(PROMPT, text)
+    assert [*scored.logprobs, scored.end_logprob] == pytest.approx(exact, abs=1e-4)
+    # where a server does not tell the odds, it is the whole row
+    monkeypatch.setattr(native, "odds", lambda *_: None)
+    (whole,) = nbchat.score(PROMPT, text, profile="local", top_logprobs=3).scores
+    assert whole.logprobs == pytest.approx(scored.logprobs, abs=1e-4)
+
+
+@pytest.mark.local
 def test_scores_are_frames_and_runs(weights: Path) -> None:
     n_before = len(session.runs)
     scores = nbchat.score([{"role": "user", "content": PROMPT}], TEXTS, profile="local")
