@@ -20,8 +20,6 @@ from nbchat.widgets.explorer.conversation import (
     called,
     choice_json,
     choice_markdown,
-    continued,
-    texts_of,
     with_result,
 )
 from nbchat.widgets.explorer.desk import Desk
@@ -208,11 +206,7 @@ class Answers:
         entry = desk.entry(content["id"])
         if entry.run is None:
             raise CheckError("There is no reply yet to go on from.", field="messages")
-        messages = continued(entry.run, content["choice"])
-        desk.keep_unsent()
-        desk.literal |= texts_of(messages)
-        draft = msgspec.structs.replace(desk.draft, messages=messages)
-        desk.set(draft, undo="The reply is a part of the conversation.")
+        desk.go_on(entry.run, content["choice"])
 
     def _do_call(self, content: Content) -> None:
         """Run the call whose result belongs into a message; in a thread, as calls may be long."""

@@ -14,7 +14,7 @@ from nbchat.session.pool import AT_ONCE
 from nbchat.widgets.explorer import axes, kept_state, variables
 from nbchat.widgets.explorer.attached import Attachments
 from nbchat.widgets.explorer.axes import Axis
-from nbchat.widgets.explorer.conversation import texts_of
+from nbchat.widgets.explorer.conversation import continued, texts_of
 from nbchat.widgets.explorer.entries import Entry, sentence_of
 from nbchat.widgets.explorer.form import (
     NO_PROMPT,
@@ -187,6 +187,16 @@ class Desk:
     def take_literally(self, run: Run) -> None:
         """Take what a run said and was told for texts, and never for templates."""
         self.literal |= texts_of(run.messages)
+
+    def go_on(self, run: Run, choice: int = 0, text: str = "") -> None:
+        """Make a reply a part of the conversation, and say `text` where nothing else is due."""
+        messages = continued(run, choice)
+        self.keep_unsent()
+        self.literal |= texts_of(messages)
+        if messages[-1]["role"] == "user":
+            messages[-1]["content"] = text
+        draft = msgspec.structs.replace(self.draft, messages=messages)
+        self.set(draft, undo="The reply is a part of the conversation.")
 
     def next_number(self) -> int:
         """Give the number of the next request."""

@@ -50,6 +50,7 @@ class Explorer(Panel):
     - `data`: the name of a DataFrame of the notebook, for each of whose rows there is a reply
     - ``run()`` sends it, ``vary(name, values)`` once for each value of a field; ``wait()``
       waits for what runs, ``stop()`` stops it
+    - ``go_on(text)`` makes the latest reply a part of the conversation
     - `runs`: DataFrame, one row for each run of the panel (see `nbchat.runs`), failed and
       interrupted ones included, with `mark` and `note`; ``tokens()``, ``alternatives()``,
       ``usage()``: of all of them
@@ -147,6 +148,15 @@ class Explorer(Panel):
         sentence = self._desk.run()
         if sentence:
             raise CheckError(sentence)
+
+    def go_on(self, text: str = "", *, choice: int = 0) -> None:
+        """Make the latest reply a part of the conversation, as the button below it does.
+
+        `text` is what the user says next. Calls that the reply asks for are followed by a message
+        for the result of each. Raise LookupError where there is no run yet.
+        """
+        with self._desk.lock:
+            self._desk.go_on(self.last, choice, text)
 
     def vary(
         self,

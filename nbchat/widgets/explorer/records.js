@@ -65,7 +65,7 @@ function historyView(panel) {
       onclick: () => panel.send({ do: "show", id: row.id }),
     },
     h("td", { class: "figure" }, String(row.number)), h("td", { title: row.state }, SIGNS[row.state]),
-    h("td", { class: "nbx-what" }, h("span", {}, row.changes)), h("td", { class: "nbx-said", dir: "auto" }, h("span", {}, row.error || row.text)), h("td", { class: "figure" }, String(row.tokens ?? "")), h("td", { class: "figure" }, row.time), h("td", { class: "figure" }, row.cost), h("td", { title: row.note }, row.mark, row.note ? h("span", {}, row.note) : null))));
+    h("td", { class: "nbx-what" }, h("span", {}, row.changes)), h("td", { class: "nbx-said", dir: "auto" }, h("span", {}, row.error || row.text)), h("td", { class: "figure" }, String(row.tokens ?? "")), h("td", { class: "figure" }, row.time), h("td", { class: "figure" }, row.cost), h("td", { title: row.note }, row.mark ? h("span", { class: `mark-${row.mark}` }, row.mark) : null, row.note ? h("span", { class: "nbx-notetext" }, row.note) : null))));
     if (focused) [...body.querySelectorAll("tr")].find((row) => row.dataset.id === focused)?.focus();
     table.hidden = found.length === 0;
     empty.hidden = found.length > 0;

@@ -223,6 +223,11 @@ def test_a_reply_goes_on_as_a_conversation(server: ScriptedServer, open_page: Op
     assert server.requests[1].body["messages"][2]["content"] == "It is {{ not }} a template."
     page.ask("undo")
     assert len(page.panel.draft.messages) == 2
+    page.panel.go_on("And on.")
+    assert [m["content"] for m in page.panel.draft.messages[-2:]] == [
+        page.panel.last.text,
+        "And on.",
+    ]
 
 
 def calling(*names: str) -> bytes:
