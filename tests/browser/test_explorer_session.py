@@ -280,7 +280,7 @@ def test_requests_are_pasted_dropped_built_and_written_large(
         panel.notebook.write_cell(
             1,
             f"from nbchat.client import Profile\n"
-            f"nbchat.explore('Hi', profile=Profile('vllm', {server.url!r}))",
+            f"nbchat.explore('Hi', profile=Profile(name='vllm', base_url={server.url!r}))",
         )
         panel.notebook.run(1)
         other = panel.notebook.cell(1).locator(".nbx")

@@ -25,6 +25,7 @@ from nbchat.widgets.explorer.form import (
     refuse_credentials,
 )
 from nbchat.widgets.explorer.kept_state import Situation
+from nbchat.widgets.explorer.lanes import lanes_along, names_of
 from nbchat.widgets.explorer.notebook import notebook_variables
 from nbchat.widgets.explorer.questions import Questions
 from nbchat.widgets.explorer.running import Runner
@@ -89,9 +90,7 @@ class Desk:
     @property
     def names(self) -> list[str]:
         """The names that the messages ask for."""
-        if self.variables.is_raw:
-            return []
-        return variables.names_in(self.draft.messages, self.literal)
+        return names_of(self.situation, self.literal)
 
     def runs(self) -> list[Run]:
         """Give the runs, in the order of their start."""
@@ -232,39 +231,15 @@ class Desk:
 
         Raise CheckError where there are none or too many, or one cannot be made.
         """
-        notebook = notebook_variables()
-        made: list[tuple[Draft, Variables, str]] = [(self.draft, self.variables, "")]
         self.check_axes(along, repeats)
-        for axis in along:
-            made = [
-                self._at(draft, held, label, axis.name, value, notebook)
-                for draft, held, label in made
-                for value in axis.values
-            ]
-        names = self.names
-        found: list[Entry] = []
-        n_cells, n_all = 1, 0
-        number = self.next_number()
-        for draft, held, label in made:
-            lanes = variables.lanes_of(held, names, notebook)
-            n_cells = len(lanes.first)
-            # of the rows of a table the first ones are shown, and that is said
-            n_all += (n_cells if held.data else lanes.n_all) * repeats
-            for lane in lanes.first:
-                for k in range(repeats):
-                    entry = self._entry(draft, held, lane, names, notebook)
-                    if has_seeds:
-                        entry = _with_seed(entry, k)
-                    parts = [lane.label, label, f"#{k + 1}" if repeats > 1 else ""]
-                    entry.label = " · ".join(filter(None, parts))
-                    entry.number = number + len(found)
-                    found.append(entry)
-        _check_count(n_all)
-        last = repeats if repeats > 1 else len(along[-1].values) if along else 0
-        if n_cells > 1 and along and repeats == 1:
-            found = _by_variable(found, len(made))
-            last = len(made)
-        return found, last if 1 < last < len(found) else 0
+        return lanes_along(
+            self.situation,
+            along,
+            self.literal,
+            first=self.next_number(),
+            repeats=repeats,
+            has_seeds=has_seeds,
+        )
 
     def check_axes(self, along: Sequence[Axis], repeats: int) -> None:
         """Raise CheckError for an axis that is nothing of the request, or has no values."""
@@ -304,36 +279,6 @@ class Desk:
 
     def _pass_on(self, message: dict[str, Any]) -> None:
         self.send(message)
-
-    def _at(
-        self,
-        draft: Draft,
-        held: Variables,
-        label: str,
-        name: str,
-        value: Any,
-        notebook: Mapping[str, Any],
-    ) -> tuple[Draft, Variables, str]:
-        words = " · ".join(filter(None, [label, axes.label_of(name, value)]))
-        if name in self.names and not axes.is_field(name):
-            return draft, axes.with_variable(held, name, value), words
-        return (*axes.with_value(draft, held, name, value, notebook), words)
-
-    def _entry(
-        self,
-        draft: Draft,
-        held: Variables,
-        lane: variables.Lane,
-        names: Sequence[str],
-        notebook: Mapping[str, Any],
-    ) -> Entry:
-        if not names:
-            return Entry(draft, 0, variables=held)
-        values = {**notebook, **lane.values}
-        sent = variables.filled(draft, values, self.literal)
-        # going back to this lane finds its own values, and no others
-        row = msgspec.structs.replace(held, values={**held.values, **lane.values}, data="")
-        return Entry(draft, 0, sent=sent, variables=row if lane.label else held)
 
     def _why_not(self, draft: Draft) -> str:
         if is_empty(draft):
@@ -378,31 +323,3 @@ def _is_same(one: Any, other: Any) -> bool:
         return bool(one == other)
     except (TypeError, ValueError):  # tables and arrays are neither equal nor unequal
         return False
-
-
-def _with_seed(entry: Entry, k: int) -> Entry:
-    base = entry.draft.fields.get("seed")
-    seed = (base if isinstance(base, int) else 1) + k
-    for name in ("draft", "sent"):
-        draft = getattr(entry, name)
-        fields = {**draft.fields, "seed": seed}
-        setattr(entry, name, msgspec.structs.replace(draft, fields=fields))
-    return entry
-
-
-def _by_variable(entries: list[Entry], n_made: int) -> list[Entry]:
-    """Put what an axis makes of one value of a variable into one row."""
-    n_lanes = len(entries) // n_made
-    ordered = [entries[k * n_lanes + lane] for lane in range(n_lanes) for k in range(n_made)]
-    first = min((entry.number for entry in entries), default=0)
-    for place, entry in enumerate(ordered):
-        entry.number = first + place
-    return ordered
-
-
-def _check_count(count: int) -> None:
-    if count > MOST_LANES:
-        raise CheckError(
-            f"These are {count:,} replies: {MOST_LANES} stand side by side at most. "
-            "Sweep this writes the code for all of them."
-        )
