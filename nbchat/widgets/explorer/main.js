@@ -289,6 +289,7 @@ function render({ model, el }) {
     root.classList.toggle("running", isRunning);
     const told = lanes.length === 1 ? lanes[0].facts || lanes[0].line || "" : lanes.length ? `${lanes.length} replies${isRunning ? " · running" : ""}` : "";
     facts.textContent = [told, spent].filter(Boolean).join(" · ");
+    facts.title = facts.textContent ?? "";
     pin.disabled = !lanes.some((lane) => IS_OVER.has(lane.state));
     pin.setAttribute("aria-pressed", String(isPinned()));
     pinLabel.textContent = lanes.length > 1 ? "Pin all" : isPinned() ? "Pinned" : "Pin";
