@@ -56,13 +56,16 @@ _read_head = msgspec.json.Decoder(_Head).decode
 class Cassette:
     """The runs in a file at `path`, which need not be there yet. Safe from any thread.
 
-    Raise ValueError where the name ends in neither ``.jsonl`` nor ``.jsonl.gz``.
+    Raise ValueError where the name ends in neither ``.jsonl`` nor ``.jsonl.gz``, or its folder is
+    not there.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
         self.path = Path(path).expanduser().absolute()
         if not self.path.name.endswith((".jsonl", ".jsonl.gz")):
             raise ValueError(f"A cassette ends in .jsonl or .jsonl.gz, not as {self.path.name}.")
+        if not self.path.parent.is_dir():
+            raise ValueError(f"There is no folder {self.path.parent} for the cassette.")
         self._lock = threading.RLock()
         self._lines: dict[str, bytes] = {}
         self._heads: dict[str, _Head] = {}

@@ -30,6 +30,12 @@ def where_of(
     """
     parts: list[str] = []
     values: list[Any] = []
+    if text is not None and not isinstance(text, str):
+        raise CheckError(
+            f"text is {text!r}, but it must be words that were typed or answered.",
+            field="text",
+            value=text,
+        )
     if text is not None and text.strip():
         sql, found = _text_condition(text)
         parts.append(sql)

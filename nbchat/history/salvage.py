@@ -50,7 +50,7 @@ def set_aside(path: Path, inode: tuple[int, int]) -> Path | None:
             facts = path.stat()
             if (facts.st_ino, facts.st_dev) != inode:
                 return None
-            if not _is_ours(path):
+            if not is_ours(path):
                 raise HistoryError(
                     f"{path} is no history of nbchat: name another file for it (NBCHAT_HISTORY or "
                     "nbchat.configure(history=...))."
@@ -83,7 +83,8 @@ def runs_of_damaged(path: Path) -> Iterator[Run]:
                 yield run
 
 
-def _is_ours(path: Path) -> bool:
+def is_ours(path: Path) -> bool:
+    """Tell whether a file is a history, or was one before it was damaged."""
     with path.open("rb") as file:
         head = file.read(_HEADER)
         if head[:16] == _MAGIC and head[68:72] == APPLICATION_ID.to_bytes(4, "big"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import os
 import tempfile
@@ -132,7 +133,14 @@ def _write_parquet(handle: IO[bytes], runs: Iterable[Run]) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file that takes the place of `path` once all of it is written."""
+    """Give a file that takes the place of `path` once all of it is written.
+
+    Raise FileNotFoundError where its folder is not there.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            errno.ENOENT, "There is no such folder to write in", str(path.parent)
+        )
     handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it is closed before it is moved
         dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbchat.api.json_values import shown
 from nbchat.client.presets import LOCAL
 from nbchat.errors import HistoryError, RunNotFoundError
 from nbchat.history import connection as connections
@@ -16,7 +17,7 @@ from nbchat.history import past_turns
 from nbchat.history.filters import Texts, When, where_of
 from nbchat.history.location import location
 from nbchat.history.places import PROCESS, Recorded
-from nbchat.history.salvage import is_damage, runs_of_damaged
+from nbchat.history.salvage import is_damage, is_ours, runs_of_damaged
 from nbchat.history.saved_file import load as load_runs
 from nbchat.history.saved_file import save_all
 from nbchat.history.schema import STEPS, migrate, version_of
@@ -50,6 +51,7 @@ def path_now() -> Path | None:
 
 def size_now() -> int:
     """Give the bytes that the history takes on disk, with what waits beside it."""
+    flush()
     path = path_now()
     if path is None or not path.exists():
         return 0
@@ -135,8 +137,13 @@ def search(
 def get(id: str) -> Run:  # noqa: A002 - it is the id
     """Give the run of this id, or of the one id that begins so.
 
-    Raise `RunNotFoundError` where there is none, or more than one.
+    Raise `RunNotFoundError` where there is none, or more than one, and for what is no id.
     """
+    if not isinstance(id, str) or not id:
+        raise RunNotFoundError(
+            f"A run is found by its id or the beginning of it, and {shown(id)} is none: "
+            "nbchat.history.search() has them as run_id."
+        )
     with _reading() as connection:
         if connection is None:
             raise RunNotFoundError(f"There is no history yet, so no run {id!r}.")
@@ -344,7 +351,12 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         hint = ""
-        if is_damage(error):
+        if is_damage(error) and not is_ours(path):
+            hint = (
+                ": it is no history of nbchat. Name another file for it (NBCHAT_HISTORY or "
+                "nbchat.configure(history=...))"
+            )
+        elif is_damage(error):
             writer_of(path).note_damage(inode)
             hint = (
                 ": it is damaged. The next run begins a new one, which takes over what can be read "

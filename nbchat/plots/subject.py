@@ -21,7 +21,8 @@ NO_LISTS = (
 def frame_of(name: str, source: Any) -> pd.DataFrame:
     """Give the frame of this name of `source`, or `source` where it is one already.
 
-    Raise TypeError where it is another frame or has no runs.
+    A runs frame, as the history's search gives, stands for its runs. Raise TypeError where it is
+    another frame or has no runs.
     """
     import pandas as pd
 
@@ -32,6 +33,8 @@ def frame_of(name: str, source: Any) -> pd.DataFrame:
         made: pd.DataFrame = getattr(frames, name)(source)
         return made
     lacking = [c.name for c in columns_of(name) if c.name not in source]  # type: ignore[arg-type]
+    if lacking and {"run_id", "created_at", "status"} <= {*source.columns}:
+        return frame_of(name, getattr(frames, name)(source))
     if lacking:
         raise TypeError(f"this is not a {name} frame: it has no column {', '.join(lacking[:3])}")
     return source

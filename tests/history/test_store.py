@@ -207,7 +207,7 @@ def test_a_run_is_had_by_the_beginning_of_its_id(history: Path) -> None:
     recorded(one, other)
     assert nbchat.history.get("aa1").text == "1"
     assert nbchat.history.get("aa20").text == "2"
-    for wrong, words in (("aa", "several runs: aa10, aa20"), ("b", "no run"), ("", "no run")):
+    for wrong, words in (("aa", "several runs: aa10, aa20"), ("b", "no run"), ("", "is none")):
         with pytest.raises(RunNotFoundError, match=words):
             nbchat.history.get(wrong)
 
@@ -426,3 +426,55 @@ def test_the_tables_are_read_by_other_programs(history: Path) -> None:
     assert set(frame["text"]) == {"Paris", "Rome"}
     assert set(frame["total_tokens"]) == {12}
     assert pd.to_datetime(frame["created_at"], utc=True).notna().all()
+
+
+def test_figures_take_the_frame_of_a_search(history: Path) -> None:
+    recorded(run_of("one", cost_usd=0.25), run_of("two", cost_usd=0.5))
+    found = nbchat.history.search()
+    assert "0.75 US dollars" in nbchat.plots.cost(found).get_title()
+    assert nbchat.plots.latency(found) is not None
+
+
+@pytest.mark.parametrize("wrong", [5, "", None, ["01"], pd.Series(["01"])])
+def test_what_is_no_id_is_refused_with_where_ids_are(wrong: Any, history: Path) -> None:
+    recorded(run_of())
+    with pytest.raises(RunNotFoundError, match=r"search\(\) has them as run_id"):
+        nbchat.history.get(wrong)
+
+
+def test_what_is_no_text_is_refused(history: Path) -> None:
+    with pytest.raises(CheckError, match="text is 5, but it must be words"):
+        nbchat.history.search(5)  # type: ignore[arg-type]
+
+
+def test_the_size_is_that_of_all_that_was_recorded(history: Path) -> None:
+    store.record(run_of())
+    assert nbchat.history.size > 10_000
+
+
+def test_a_file_of_something_else_is_called_so(history: Path) -> None:
+    history.parent.mkdir()
+    history.write_bytes(b"hello" * 1_000)
+    with pytest.raises(HistoryError, match=r"is no history of nbchat\. Name another file"):
+        nbchat.history.search()
+
+
+def test_a_folder_that_is_not_there_is_named(history: Path, tmp_path: Path) -> None:
+    recorded(run_of())
+    with pytest.raises(FileNotFoundError, match=r"no such folder to write in.*nowhere"):
+        nbchat.history.export(tmp_path / "nowhere" / "runs.jsonl")
+    with pytest.raises(CheckError, match=r"no folder .*nowhere for the cassette"):
+        nbchat.configure(cassette=tmp_path / "nowhere" / "study.jsonl")
+
+
+def test_the_readme_names_every_table_and_column(history: Path) -> None:
+    recorded(run_of())
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("## The history's file")[2].partition("\n## ")[0]
+    names = [
+        name for (name,) in rows(history, "SELECT name FROM sqlite_master WHERE type = 'table'")
+    ]
+    for table in names:
+        if not table.startswith(("texts_index_", "sqlite_")):
+            columns = [row[1] for row in rows(history, f"PRAGMA table_info({table})")]
+            assert not [name for name in (table, *columns) if f"`{name}`" not in section], table
