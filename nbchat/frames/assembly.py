@@ -51,6 +51,8 @@ def empty(frame: FrameName) -> pd.DataFrame:
 def _as_declared(values: Any, dtype: Any) -> Any:
     if isinstance(values, pd.Categorical):
         return values
+    if isinstance(values, pd.api.extensions.ExtensionArray) and values.dtype == dtype:
+        return values
     if dtype == "object":
         return pd.Series(values, dtype=object).array
     try:
@@ -76,6 +78,11 @@ def _fitting(value: Any, dtype: Any) -> Any:
         return missing
 
 
+def blank(dtype: str, n_rows: int) -> Any:
+    """Give a column in which nothing is known."""
+    return _as_declared(with_na([None] * n_rows, dtype), dtype)
+
+
 def with_na(values: list[Any], dtype: str) -> list[Any]:
     """Give values with NA for None, where the dtype would not take None for missing."""
     if dtype in ("float64", "category"):
@@ -91,4 +98,8 @@ def category_of(values: list[str | None]) -> pd.Categorical:
     seen = dict.fromkeys(value for value in values if value is not None)
     if not all(isinstance(value, str) for value in seen):
         raise TypeError("categories are strings")
-    return pd.Categorical(values, categories=pd.Index(list(seen), dtype="string"))
+    codes: dict[str | None, int] = {value: code for code, value in enumerate(seen)}
+    codes[None] = -1
+    return pd.Categorical.from_codes(
+        [codes[value] for value in values], categories=pd.Index(list(seen), dtype="string")
+    )

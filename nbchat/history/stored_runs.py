@@ -121,7 +121,7 @@ def frame_of(
     all_columns: bool = False,
 ) -> pd.DataFrame:
     """Give the runs frame of the rows that `where` (SQL) chooses, without their bodies."""
-    from nbchat.frames.assembly import assemble, with_na
+    from nbchat.frames.assembly import assemble, blank, with_na
     from nbchat.frames.columns import columns_of
     from nbchat.frames.per_run import arranged
 
@@ -154,12 +154,18 @@ def frame_of(
                 values,
             )
             found[name] = with_na([value for (value,) in kept], option.dtype)
-    nothing, fields = [None] * len(rows), FIELDS()
+    blanks: dict[str, Any] = {}  # most fields of a request are in none, and lists of None are slow
+    fields = FIELDS()
     for column in columns_of("runs"):
         if (
             column.name in fields and column.name not in found
         ):  # any other is in the rows, or assemble misses it
-            is_given = column.name in given
-            values_ = [each.get(column.name) for each in params] if is_given else nothing
-            found[column.name] = with_na(values_, column.dtype)
+            dtype = column.dtype
+            if column.name in given:
+                values_ = [each.get(column.name) for each in params]
+                found[column.name] = with_na(values_, dtype)
+                continue
+            if dtype not in blanks:
+                blanks[dtype] = blank(dtype, len(rows))
+            found[column.name] = blanks[dtype].copy()
     return arranged(assemble("runs", found), all_columns=all_columns)

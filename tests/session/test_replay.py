@@ -275,7 +275,9 @@ def test_a_cassette_is_replayed_in_a_process_without_a_server(
 def test_a_cassette_that_cannot_be_written_costs_no_reply(
     server: ScriptedServer, tmp_path: Path
 ) -> None:
-    nbchat.configure(cassette=tmp_path / "nowhere" / "study.jsonl")
+    (tmp_path / "gone").mkdir()
+    nbchat.configure(cassette=tmp_path / "gone" / "study.jsonl")
+    (tmp_path / "gone").rmdir()
     with pytest.warns(UserWarning, match="lacks run"):
         run = nbchat.chat("hi", model="m")
     assert run.status == "complete"
