@@ -49,7 +49,7 @@ class PlainReply:
 
     def status(self, line: str) -> None:
         """Write a line about what is waited for."""
-        if line:
+        if line.strip():
             write(sys.stderr, f"{line}\n")
 
     def update(self, run: ShownRun) -> None:

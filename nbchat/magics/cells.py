@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import write
 from nbchat.display.surroundings import names_no_cell, request_of
+from nbchat.magics.turn_order import after_cells
 from nbchat.session import Thread
 from nbchat.session.keeping import begin_cell, end_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
+
+    from nbchat.session import Turn
 
 Key = tuple[str, int]
 _NO_CELLS = (
@@ -34,6 +37,8 @@ class Cells:
         self._request_id: str | None = None
         self._depth = 0
         self._n_requests = 0
+        #: the number that each cell had when it ran last
+        self._numbers: dict[str, int] = {}
         #: what is said below the cell, and whether it was
         self._aside = ""
         self._is_said = False
@@ -55,7 +60,14 @@ class Cells:
         """
         number = self._n_requests
         self._n_requests += 1
-        return None if self._cell_id is None else (self._cell_id, number)
+        if self._cell_id is None:
+            return None
+        self._numbers[self._cell_id] = getattr(self._shell, "execution_count", 0)
+        return self._cell_id, number
+
+    def after(self, turns: Iterable[Turn]) -> str:
+        """Say after which cells the one that runs is sent, where it is a cell that is named."""
+        return "" if self._cell_id is None else after_cells(turns, self._numbers)
 
     def say_what_is_unknown(self) -> None:
         """Say once, below the cell, that turns cannot be followed where no cell is named."""

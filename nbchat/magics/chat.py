@@ -194,6 +194,9 @@ class ChatMagic:
         is_dry = flags.is_set("dry-run")
         prepared = self._prepared(draft, defaults, key, is_dry=is_dry)
         prepared.notes.extend(notes)
+        if isinstance(prepared.thread, session.Thread):
+            order = self._cells.after(prepared.thread.before(key))
+            prepared.notes.extend([order] if order else [])
         if is_dry:
             from nbchat.magics.dry_run import mimebundle
 

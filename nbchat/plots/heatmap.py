@@ -155,7 +155,8 @@ def _style(prob: float) -> str:
 
 def _swatch(prob: float) -> str:
     colour = next(colour for least, colour in reversed(SCALE) if prob >= least)
-    return f"background-color:{colour};color:{ink(colour)}"
+    # in forced colours too, since the colour is what is said
+    return f"background-color:{colour};color:{ink(colour)};forced-color-adjust:none"
 
 
 def ink(colour: str) -> str:
@@ -172,12 +173,16 @@ def luminance(colour: str) -> float:
 
 
 def _legend(has_unknown: bool, summary: str) -> str:  # noqa: FBT001 - private
-    swatches = [f'<span style="{_TOKEN};{_swatch(p)}">{words}</span>' for p, words in _ranges()]
+    swatches = [(f"{_TOKEN};{_swatch(p)}", words) for p, words in _ranges()]
     if has_unknown:
-        swatches.append(f'<span style="{_style(float("nan"))}">not known</span>')
+        swatches.append((_style(float("nan")), "not known"))
+    # read out one by one: without blanks and roles they would be one long number
+    entries = " ".join(
+        f'<span role="listitem" style="{style}">{words}</span>' for style, words in swatches
+    )
     return (
-        f'<div style="margin-bottom:6px;font-size:smaller">Probability of each token: '
-        f"{'<wbr>'.join(swatches)} · {escape(summary)}</div>"
+        '<div style="margin-bottom:6px;font-size:smaller">Probability of each token: '
+        f'<span role="list">{entries}</span> · {escape(summary)}</div>'
     )
 
 

@@ -190,7 +190,7 @@ def _in_force(profile: str | Profile | None, say: Callable[[str], None] | None) 
     return profiles.resolve(
         name,
         variables,
-        ask=None if say is None else _ask_for_key(name),
+        ask=None if say is None else _ask_for_key(name, say),
         needs_key=say is not None,
         named_by=named_by and named_by.name,
     )
@@ -216,7 +216,7 @@ def _local_profile(say: Callable[[str], None] | None) -> Profile:
     )
 
 
-def _ask_for_key(name: str) -> Callable[[str], str]:
+def _ask_for_key(name: str, say: Callable[[str], None]) -> Callable[[str], str]:
     def ask(prompt: str) -> str:
         import getpass
 
@@ -225,10 +225,13 @@ def _ask_for_key(name: str) -> Callable[[str], str]:
         is_kernel = "ipykernel" in sys.modules
         if not is_kernel and not sys.stdin.isatty():
             return ""
+        say(" ")  # that a token is waited for must not stand above the question
         try:
             key = getpass.getpass(prompt)
         except (EOFError, NotImplementedError, RuntimeError):
             return ""  # a front end that cannot ask, such as nbconvert
+        finally:
+            say("")
         preset = presets.PRESETS[name]
         if key.strip() and preset.key_variable:
             STATE.typed_keys[preset.key_variable] = key.strip()

@@ -28,7 +28,8 @@ class PrintingWatcher:
     """The watcher of calls that show nothing of their own: it prints what is waited for."""
 
     def status(self, line: str) -> None:
-        write(sys.stderr, f"{line}\n")
+        if line.strip():
+            write(sys.stderr, f"{line}\n")
 
     def update(self, run: Run) -> None: ...
 

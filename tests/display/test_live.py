@@ -344,3 +344,15 @@ def test_frames_are_sent_in_the_context_of_the_cell_that_asked() -> None:
     thread.start()
     thread.join()
     assert set(seen) == {"A"}
+
+
+def test_that_a_token_is_waited_for_does_not_stand_above_a_question_for_a_key() -> None:
+    cell = Cell()
+    reply = reply_in(cell, Painter(cell.clock, has_thread=False))
+    reply.status(" ")  # what says that something is asked
+    reply._say_waiting()
+    reply.paint()
+    assert "waiting" not in str(cell.outputs)
+    reply.status("")
+    reply.finish(run_of("Hi", status="complete"))
+    assert [data["text/plain"] for data in cell.outputs][:1] == ["Hi"]

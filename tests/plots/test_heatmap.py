@@ -198,3 +198,15 @@ def test_importing_the_room_imports_no_heavy_library():
 def test_heatmap_is_a_function_whichever_way_it_is_imported():
     assert plots.heatmap is heatmap
     assert set(dir(plots)) == set(plots.__all__)
+
+
+def test_the_legend_is_read_out_as_separate_words_and_keeps_its_colours() -> None:
+    html = heatmap(run_of(choice(entry("a", -0.5, ("a", -0.5))))).html
+    legend = html.split("Probability of each token: ")[1].split(" · ")[0]
+    entries = re.findall(r'<span role="listitem" style="([^"]*)">([^<]*)</span>', legend)
+    assert len(entries) >= 4
+    assert (
+        " ".join(words for _, words in entries)
+        == " ".join(re.sub(r"<[^>]*>", "", legend).split(" ")).strip()
+    )
+    assert all("forced-color-adjust:none" in style for style, _ in entries)

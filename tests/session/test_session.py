@@ -250,11 +250,13 @@ def test_a_missing_key_is_asked_for_where_someone_can_answer(
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     monkeypatch.setattr("getpass.getpass", lambda prompt: asked.append(prompt) or "gsk_" + "x" * 20)
     resolving = sys.modules["nbchat.session.settings"]
+    said: list[str] = []
     for _ in range(2):
-        profile = resolving.resolved("groq", lambda _: None)
+        profile = resolving.resolved("groq", said.append)
         assert profile.key.reveal() == "gsk_" + "x" * 20
     assert len(asked) == 1
     assert "groq" in asked[0]
+    assert said == [" ", ""]  # nothing else is said above the question
 
 
 def test_the_profile_of_the_call_wins_then_configure_then_the_environment(
