@@ -1,6 +1,6 @@
 // The inspector as anywidget takes it: one page for all views of a model.
 
-export default () => {
+const widget = () => {
   /** @type {Page} */
   let page;
   return {
@@ -19,3 +19,5 @@ export default () => {
     },
   };
 };
+
+export default widget;
