@@ -8,6 +8,8 @@ style hides the place of the widget. nbconvert's pages and untrusted notebooks s
 
 from __future__ import annotations
 
+import math
+import sys
 import threading
 import time
 import uuid
@@ -29,6 +31,8 @@ LONGEST_REST_S = 3.0
 BYTES_FOR_A_SECOND_OF_REST = 40_000
 NO_REST_S = 10.0
 BYTES_PER_S = 10_000
+#: a page has loaded a panel after so many seconds
+LOADED_WITHIN_S = 5.0
 
 _STYLE = (
     "<style>"
@@ -56,6 +60,7 @@ class Panel(anywidget.AnyWidget):
     """
 
     _stand_in_id = traitlets.Unicode().tag(sync=True)
+    _shown_at = -math.inf
 
     def __init__(self, **traits: Any):
         super().__init__(_stand_in_id=f"nbchat-{uuid.uuid4().hex[:16]}", **traits)
@@ -80,9 +85,22 @@ class Panel(anywidget.AnyWidget):
             self._picture.send_now()
 
     def close(self) -> None:
-        """Take the widget out of the page; the picture stays."""
+        """Take the widget out of the page; the picture stays.
+
+        A page that is still loading the panel's script would take its end for an error: where it
+        was shown just now, it goes some seconds later.
+        """
         if self._picture is not None:
             self._picture.close()
+        wait_s = self._shown_at + LOADED_WITHIN_S - time.monotonic()
+        if wait_s <= 0 or sys.is_finalizing():
+            self._leave()
+            return
+        timer = threading.Timer(wait_s, self._leave)
+        timer.daemon = True
+        timer.start()
+
+    def _leave(self) -> None:
         layout = self.layout
         super().close()
         if layout is not None:
@@ -99,6 +117,7 @@ class Panel(anywidget.AnyWidget):
         if self._picture is not None:
             self._picture.close()
         self._picture = _Picture(publisher, self)
+        self._shown_at = time.monotonic()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"

@@ -321,13 +321,14 @@ def test_a_lost_link_and_a_closed_panel_are_what_they_are(lab: Lab, server: Scri
         panel.notebook.run(1)
         panel.notebook.wait_text(1, "Closed")
         panel.notebook.wait_idle()
+        expect(panel.notebook.cell(1).locator(".nbx")).to_have_count(0, timeout=20_000)
         expect(panel.notebook.cell(1).locator("[data-nbchat-stand-in]")).to_be_visible()
         expect(panel.notebook.cell(1)).not_to_contain_text("Error")
         panel.notebook.write_cell(
             2, "ex.close(); len(__import__('ipywidgets').widgets.widget._instances)"
         )
         panel.notebook.run(2)
-        panel.notebook.wait_text(2, "0")
+        expect(panel.notebook.outputs(2)).to_have_text("0")
 
 
 def test_the_first_look_at_three_widths(lab: Lab, server: ScriptedServer) -> None:

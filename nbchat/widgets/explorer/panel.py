@@ -69,7 +69,8 @@ class Explorer(Panel):
         self._origin = self._desk.open_at()
         self._answers = Answers(self._desk, lambda: self._origin)
         super().__init__(opening=self._opening())
-        self.on_msg(lambda _panel, content, _buffers: self._answers.take(content))
+        self._is_closed = False
+        self.on_msg(self._take)
 
     @property
     def draft(self) -> Draft:
@@ -244,6 +245,7 @@ class Explorer(Panel):
 
     def close(self) -> None:
         """Stop what runs and take the panel out of the page; runs and picture stay."""
+        self._is_closed = True
         if hasattr(self, "_desk"):
             self._desk.runner.close()
             self._desk.screen.close()
@@ -257,6 +259,10 @@ class Explorer(Panel):
     def __repr__(self) -> str:
         count = len(self._desk.runs())
         return f"<Explorer, {count} run{'' if count == 1 else 's'}>"
+
+    def _take(self, _panel: Any, content: Any, _buffers: Any) -> None:
+        if not self._is_closed:  # its page may be there for a moment
+            self._answers.take(content)
 
     def _tell(self, message: dict[str, Any]) -> None:
         self.send(message)

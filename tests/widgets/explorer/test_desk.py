@@ -23,6 +23,7 @@ from nbchat.code import Draft, draft_of
 from nbchat.display.pace import Painter
 from nbchat.errors import CheckError
 from nbchat.run import Run
+from nbchat.widgets import stand_in
 from nbchat.widgets.explorer import explore
 from nbchat.widgets.explorer.axes import typed_values
 from nbchat.widgets.explorer.entries import Entry, spent_text
@@ -536,6 +537,24 @@ def test_a_panel_that_is_closed_leaves_no_widget() -> None:
     for _ in range(5):
         explore("Hi").close()
     assert len(widget._instances) == before
+
+
+def test_a_panel_that_was_shown_just_now_goes_a_moment_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page that still loads it would take its end for an error."""
+    from ipywidgets.widgets import widget
+
+    before = len(widget._instances)
+    panel = stand_in.Panel()
+    panel._shown_at = time.monotonic()
+    monkeypatch.setattr(stand_in, "LOADED_WITHIN_S", 0.3)
+    panel.close()
+    assert len(widget._instances) > before
+    deadline = time.monotonic() + 10
+    while len(widget._instances) > before:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_opening_does_not_wait_for_a_server(open_page: OpenPage) -> None:
