@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from nbchat.api.model_names import is_requested_model
@@ -32,6 +33,7 @@ def _facts(run: ShownRun) -> list[tuple[str, str]]:
     facts = [
         (_model(run), "the model that answered, as the server calls it"),
         (turn, "the conversation, and the turn in it"),
+        (_clock(run), "when it was asked, by this machine's clock"),
         (
             _token_counts(usage),
             "tokens of the prompt → tokens of the reply, as the server counts them",
@@ -60,6 +62,16 @@ def _model(run: ShownRun) -> str:
     if not (requested and answered) or is_requested_model(requested, answered):
         return answered or run.profile
     return f"{answered} (asked: {requested})"
+
+
+def _clock(run: ShownRun) -> str:
+    """Say when it was asked, so that a cell that ran again is seen to have run."""
+    asked_at = getattr(run, "created_at", None)
+    if asked_at is None:
+        return ""
+    local = asked_at.astimezone()
+    is_today = local.date() == datetime.now().astimezone().date()
+    return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S}"
 
 
 def _facts_html(run: ShownRun) -> str:

@@ -39,8 +39,11 @@ _LATER = "a long passage: shown as it comes, and as Markdown when it is whole"
 _NOT_RENDERED = "shown as it is: it could not be rendered as Markdown"
 
 _TAG = re.compile(r"<[A-Za-z/!?]")
-_DESTINATION = re.compile(r"\](?:\(|:)\s*")
-_HARMLESS = re.compile(r"https?://|mailto:|#|[\w./~-]*(?:[\s)]|$)", re.IGNORECASE)
+# of links, and of the definitions of links, which begin a line of a quotation or a list, too
+_DESTINATION = re.compile(
+    r"\]\(\s*|^[ \t>*+.)\d-]*\[(?:[^\[\]\\]|\\.)*\]:\s*", re.MULTILINE | re.DOTALL
+)
+_HARMLESS = re.compile(r"https?://|mailto:|#|\)|$", re.IGNORECASE)
 
 # what MathJax could read as the beginning or the end of a formula
 _MARKERS = re.compile(r"(?:\$|\\[()\[\]]?)+")
