@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # beside the colour, so that lines are told apart without it
 _DASHES = ("-", "-.", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1, 1, 1)))
 _NARROW = 260  # points
+#: of more answers than these the bootstrap draws fewer times: they say more
+_MANY = 1000
 CLASSIFIED = "what nbchat.classify gives"
 NO_TRUTH = "there is no truth here: give nbchat.classify the right labels as truth="
 
@@ -38,7 +40,8 @@ def reliability(
     mean confidence and its accuracy, and above it the number of its cases. On the diagonal
     a model is right as often as it says. The band is where 95 % of such models would lie
     with as few cases (`measures.calibration_band`): a point inside may be chance. Expected
-    and maximum calibration error stand in the title. With `temperature` (what
+    and maximum calibration error stand in the title, and how much of the error, the accuracy and
+    the AUROC is chance (`measures.calibration_interval`, by bootstrap). With `temperature` (what
     `measures.fit_temperature` found on other answers) a second line shows the same answers at
     it, and the title the log loss before and after. Raise ValueError where there is no truth or
     no case, TypeError for another frame.
@@ -102,9 +105,20 @@ def reliability(
         errors = f"expected calibration error {found.ece:.3f}, after scaling {scaled.ece:.3f}\n"
         errors += f"log loss {found.log_loss:.3f} nats, after scaling {scaled.log_loss:.3f}"
     title = f"Calibration of {counted(int(table['n'].sum()), 'answer')}\n{errors}"
-    ax.set_title(in_lines(ax, title))
+    ax.set_title(in_lines(ax, f"{title}\n{_intervals(stated, right, bins)}"), fontsize="medium")
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.86), fontsize="small")
     return ax
+
+
+def _intervals(stated: Floats, right: Floats, bins: int) -> str:
+    """Say between what the error, the accuracy and the AUROC lie, where they are known."""
+    from nbchat.measures import calibration_interval
+
+    resamples = 1000 if len(stated) <= _MANY else 200
+    found = calibration_interval(stated, right, bins, resamples=resamples)
+    names = {"error": found.ece, "accuracy": found.accuracy, "AUROC": found.auroc}
+    parts = [f"{name} {low:.2f}–{high:.2f}" for name, (low, high) in names.items() if low == low]
+    return f"95 % (bootstrap): {', '.join(parts)}"
 
 
 def _count_cases(ax: Axes, table: NDArray[Any]) -> None:

@@ -4,8 +4,19 @@ import numpy as np
 import pytest
 
 from nbchat import plots
-from nbchat.measures import calibration, calibration_band, risk_coverage
+from nbchat.measures import (
+    calibration,
+    calibration_band,
+    calibration_interval,
+    fit_temperature,
+    risk_coverage,
+)
 from tests.plots.drawn import classified, draw, legend
+
+
+def in_one_line(title):
+    """Wherever a narrow title has its line ends."""
+    return " ".join(title.split())
 
 
 class TestReliability:
@@ -18,10 +29,29 @@ class TestReliability:
         assert points.get_ydata() == pytest.approx([0, 1, 0.5])
         assert [text.get_text() for text in ax.texts][:3] == ["1", "1", "2"]
         found = calibration(stated, right)
-        assert ax.get_title() == (
+        assert in_one_line(ax.get_title()) == in_one_line(
             f"Calibration of 4 answers\nexpected calibration error {found.ece:.3f}, "
-            f"largest {found.mce:.3f}"
+            f"largest {found.mce:.3f}\n{self.intervals(stated, right)}"
         )
+
+    @staticmethod
+    def intervals(stated, right):
+        found = calibration_interval(stated, right)
+        names = {"error": found.ece, "accuracy": found.accuracy, "AUROC": found.auroc}
+        parts = [f"{name} {low:.2f}–{high:.2f}" for name, (low, high) in names.items()]
+        return "95 % (bootstrap): " + ", ".join(parts)
+
+    def test_the_log_loss_stands_there_before_and_after_a_temperature(self):
+        stated = np.array([0.99, 0.98, 0.97, 0.9, 0.95, 0.99])
+        right = np.array([1, 0, 1, 0, 1, 0])
+        fit = fit_temperature(stated, right)
+        title = plots.reliability(stated, right, temperature=fit.temperature).get_title()
+        assert f"log loss {fit.log_loss_before:.3f} nats" in title
+        assert f"after scaling {fit.log_loss_after:.3f}" in title
+        assert "accuracy" in title
+
+    def test_an_interval_that_is_not_known_is_left_out(self):
+        assert "AUROC" not in plots.reliability([0.9, 0.8], [1, 1]).get_title()
 
     def test_the_band_is_the_same_each_time(self):
         low, high = calibration_band([0.95, 0.95, 0.55, 0.25])
