@@ -6,26 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.plots.axes import counted, new_axes, setting
 from nbchat.plots.glyphs import drawable, shortened
+from nbchat.plots.subject import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from matplotlib.axes import Axes
 
 
 def minimal_pairs(
-    pairs: pd.DataFrame, by: str | Sequence[str] | None = None, ax: Axes | None = None
+    pairs: Any, by: str | Sequence[str] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draw the share of pairs in which the better sentence is likelier, in all and by group.
 
-    `pairs` has `good_logprob` and `bad_logprob`, and the columns `by` to group by
-    (`nbchat.frames.minimal_pair_accuracy`). Each line is the 95 % Wilson interval, the number
-    beside it says how many of how many, ties apart. The dashed line is chance. Raise ValueError
-    where there is no pair or a column is missing.
+    `pairs` is what `nbchat.minimal_pairs` gives, or its frame: it has `good_logprob` and
+    `bad_logprob`, and the columns `by` to group by (`nbchat.frames.minimal_pair_accuracy`). Each
+    line is the 95 % Wilson interval, the number beside it says how many of how many, ties apart.
+    The dashed line is chance. Raise ValueError where there is no pair or a column is missing,
+    TypeError for another thing.
     """
     from nbchat.frames.minimal_pairs import ALL, minimal_pair_accuracy
 
+    pairs = table_of(pairs, (), "what nbchat.minimal_pairs gives")
     frame = minimal_pair_accuracy(pairs, by)
     if not len(pairs):
         raise ValueError("there is no pair to draw")

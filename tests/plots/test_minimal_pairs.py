@@ -4,6 +4,7 @@ import pytest
 from scipy.stats import binomtest
 
 from nbchat import plots
+from nbchat.analysis import MinimalPairs, Scores
 from nbchat.frames import minimal_pair_accuracy
 from tests.plots.drawn import draw
 
@@ -45,3 +46,11 @@ def test_what_cannot_be_drawn_says_why():
         plots.minimal_pairs(PAIRS.drop(columns="bad_logprob"), by="kind")
     with pytest.raises(ValueError, match="no pair"):
         plots.minimal_pairs(PAIRS.iloc[:0])
+
+
+def test_what_the_function_gives_is_drawn_as_its_frame():
+    frame = pd.DataFrame({"good_logprob": [-1.0, -2.0], "bad_logprob": [-2.0, -1.0]})
+    judged = MinimalPairs(frame, Scores([]), Scores([]))
+    assert plots.minimal_pairs(judged).get_title() == plots.minimal_pairs(frame).get_title()
+    with pytest.raises(TypeError, match=r"what nbchat\.minimal_pairs gives, got str"):
+        plots.minimal_pairs("pairs")
