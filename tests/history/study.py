@@ -15,6 +15,8 @@ import nbformat
 from tests.scripted import MODEL, Reply, Request, ScriptedServer, chunk, logprob_entry, sse
 from tests.wire import usage_of
 
+#: what a replay says of itself: the time of day, its cost, and that it is one
+_OF_THE_REPLAY = re.compile(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\Z|\$0|replayed")
 #: what a front end or papermill sets: where to ask, and how to replay
 PARAMETERS = 'server = ""\nreplay = "off"'
 
@@ -138,7 +140,7 @@ def plain(output: Any) -> Any:
         for kind in ("text/plain", "text/html")
     )
     grey = html.startswith('<div class="mathjax_ignore"')
-    facts = [part for part in text.split(" · ") if not part.startswith(("replayed", "$0"))]
+    facts = [part for part in text.split(" · ") if not _OF_THE_REPLAY.match(part)]
     return sorted(data.items()), facts, "" if grey else html
 
 
