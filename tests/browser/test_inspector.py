@@ -73,6 +73,11 @@ def test_a_token_is_chosen_by_mouse_and_by_keyboard_and_python_sees_it(
         token(panel, 3).hover()
         expect(panel.locator(".detail")).to_contain_text("token 3")
         token(panel, 5).click()
+        # its figures stand once: beside the text, with what else could have stood there
+        expect(panel.locator(".detail")).to_have_text("Point at another token to see its figures.")
+        expect(
+            panel.get_by_text("surprisal, bits", exact=True).locator("visible=true")
+        ).to_have_count(1)
         rows = panel.locator(".alternatives .rows .row")
         expect(rows).to_have_count(6)
         expect(panel.locator(".rows .sampled")).to_have_count(1)

@@ -214,19 +214,20 @@ class Section {
   }
 
   /**
-   * Write the figures of a token, else of the selected one, into the line of figures.
+   * Write the figures of a token into the line of figures; those of the selected one stand beside it.
    *
    * @param {number | null} position
    */
   point(position) {
     if (!this.text) return;
-    const at = position ?? this.text.selected;
+    const { table, selected } = this.text;
+    const at = position === selected ? null : position;
     if (this.pointed === at && at !== null && this.pointedKey === this.key) return;
     [this.pointed, this.pointedKey] = [at, this.key];
-    const { table } = this.text;
     if (at === null || at >= table.length) {
+      const which = selected === null ? "a token" : "another token";
       this.detail.replaceChildren(
-        element("span", { className: "hint", textContent: "Point at a token to see its figures." }),
+        element("span", { className: "hint", textContent: `Point at ${which} to see its figures.` }),
       );
       return;
     }
