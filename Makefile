@@ -26,7 +26,7 @@ help:
 	@echo "make lab    JupyterLab on the quickstart, with the embedded model"
 	@echo "make demo   the quickstart without a browser, as a page: build/01_quickstart.html"
 	@echo "make test   everything that has to pass: linters, types, pytest (PYTEST_ARGS=... narrows it)"
-	@echo "make quick  the same without browser, kernel and model: for the time between commits"
+	@echo "make quick  the same without browser, kernel, model and what is long: for the time between commits"
 	@echo "make fuzz   the property tests with TIMES=100 times as many examples"
 	@echo "make bench  what things cost, beside the openai client"
 	@echo "make env    .venv with everything for development"
@@ -60,7 +60,7 @@ test: env
 
 quick: env
 	$(read_over)
-	$(VENV_PYTHON) -m pytest -n auto -m "not browser and not kernel and not local" $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest -n auto -m "not (browser or kernel or local or long)" $(PYTEST_ARGS)
 
 fuzz: env
 	NBCHAT_FUZZ=$(TIMES) $(VENV_PYTHON) -m pytest -m fuzz --timeout=0 $(PYTEST_ARGS)

@@ -18,6 +18,8 @@ PROGRAM = """
 import importlib, json, sys, types
 import nbchat
 from tests.test_import_order import MODULES_ON_PURPOSE
+
+pytestmark = pytest.mark.long
 for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 wrong = []

@@ -73,6 +73,7 @@ def test_what_came_before_a_message_without_end_is_kept(server: ScriptedServer) 
     assert pickle.loads(pickle.dumps(caught.value)).most_bytes == 100_000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("framing", ["chunked", "close", "length"])
 @pytest.mark.parametrize("start", [b'data: {"', b'{"', b"<"])

@@ -152,6 +152,7 @@ def talk(folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "file_variable", ["OPENAI_BASE_URL", "NBCHAT_PROFILE", "AZURE_OPENAI_ENDPOINT"]
 )

@@ -103,6 +103,7 @@ def test_an_answer_that_is_none_leaves_nothing(answer: bytes, facts: dict[str, A
             assert leaks(error_of(ask)) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("facts", PROFILES)
 def test_no_connection_leaves_nothing(facts: dict[str, Any]) -> None:
     urls = [refusing_url(), "http://nbchat.invalid/v1", refusing_url().replace("http:", "https:")]

@@ -155,6 +155,7 @@ def is_deep(value: Any) -> bool:
     return True
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BEYOND)
 def test_schemas_beyond_reason_end_at_once(name: str) -> None:
     tried(BEYOND[name])

@@ -71,6 +71,7 @@ def answer(server: ScriptedServer, *steps: Any, **fields: Any) -> Any:
     return stream.completion
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("done", [True, False], ids=["[DONE]", "finish reason"])
 def test_an_answer_that_is_whole_ends_though_the_server_does_not(
@@ -87,6 +88,7 @@ def test_usage_that_comes_after_the_finish_reason_is_waited_for(server: Scripted
     assert found.usage is not None
 
 
+@pytest.mark.long
 def test_a_choice_that_begins_after_another_has_ended_is_waited_for(
     server: ScriptedServer,
 ) -> None:

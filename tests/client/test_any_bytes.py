@@ -132,6 +132,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     return body
 
 
+@pytest.mark.long
 @examples(150)
 @given(damaged(), st.integers(1, 40))
 def test_any_bytes_give_an_answer_or_an_error_of_our_own(body: bytes, size: int) -> None:

@@ -4,6 +4,7 @@ import base64
 import itertools
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def test_line_ends_and_the_other_alphabet_are_read_too() -> None:
     assert folded(f"{text[:7]}\r\n", text[7:]) == data
 
 
+@pytest.mark.long
 def test_the_work_grows_with_the_sound_and_not_with_its_square() -> None:
     piece = base64.b64encode(bytes(6000)).decode()
 

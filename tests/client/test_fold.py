@@ -376,6 +376,7 @@ def test_blank_lines_before_the_first_event_cost_nothing() -> None:
     assert read_stream([*[b"\n"] * 300_000, text]) == read_stream([text])
 
 
+@pytest.mark.long
 def test_many_tool_calls_told_apart_by_id_take_linear_time() -> None:
     pieces = [{"id": f"c{n}", "function": {"name": "f", "arguments": "{}"}} for n in range(20_000)]
     answer = folded(*(chunk(delta={"tool_calls": [piece]}) for piece in pieces), STOP)

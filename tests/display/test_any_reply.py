@@ -186,6 +186,7 @@ def test_a_fault_anywhere_else_still_shows_the_text_and_says_why(owns_cell: bool
         assert bundle["text/plain"].startswith("the <b> reply")
 
 
+@pytest.mark.long
 # a quadratic way through so much takes minutes, a linear one half a second
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("owns_cell", [True, False])

@@ -85,6 +85,7 @@ def test_long_texts_stay_beside_each_other() -> None:
     assert [text for text, mark in marked if mark == "added"] == ["changed"] * 30
 
 
+@pytest.mark.long
 # difflib alone takes minutes to hours for each of these
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(

@@ -163,6 +163,7 @@ def by_hand(listed):
     return sorted(best.items(), key=lambda pair: -pair[1])
 
 
+@pytest.mark.long
 @given(st.lists(tables, max_size=3))
 def test_any_lists_are_as_a_plain_reading_has_them(several):
     runs = [

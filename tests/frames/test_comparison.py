@@ -60,6 +60,7 @@ def test_a_character_split_over_tokens_is_put_together_by_its_bytes():
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [100, 3_000])
 def test_long_replies_stay_beside_each_other(count):
     a = [f" w{i * 7 % 50}".encode() for i in range(count)]

@@ -100,6 +100,7 @@ def test_another_table_is_refused(kind, tmp_path):
         written(pd.DataFrame({"a": [1]}), tmp_path / f"frame.{kind}")
 
 
+@pytest.mark.long
 @example([("\r", -1.0), ("a\rb", -2.0), ("\r\n", -1.0), ("\n", -1.0)])
 @given(st.lists(st.tuples(st.text(max_size=3), st.floats(-50, 0)), min_size=1, max_size=4))
 def test_any_text_and_any_number_comes_back(tmp_path_factory, pieces):

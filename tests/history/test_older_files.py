@@ -85,6 +85,7 @@ def test_a_run_that_never_said_whom_it_asked_has_its_model(old: Path) -> None:
     assert list(nbchat.runs(frame)["model_asked"]) == ["small", "small", "small"]
 
 
+@pytest.mark.long
 def test_processes_that_meet_an_old_file_at_once_all_read_and_write_it(old: Path) -> None:
     program = (
         "import sys, nbchat\nfrom tests.history.made import run_of\n"

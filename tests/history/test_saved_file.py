@@ -39,6 +39,7 @@ def assert_is_answer(run: Run, answer: dict[str, Any] = ANSWER) -> None:
     assert run.status == "complete"
 
 
+@pytest.mark.long
 @pytest.mark.fuzz
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @settings(examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])

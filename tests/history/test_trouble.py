@@ -346,6 +346,7 @@ def killed_at_a_random_moment(number: int, rng: random.Random) -> list[str]:
     return [run_id for line in lines for run_id in line.split()]
 
 
+@pytest.mark.long
 def test_a_killed_process_leaves_a_sound_file_with_every_run_that_was_safe(history: Path) -> None:
     rng = random.Random(11)
     for number in range(int(os.environ.get("NBCHAT_TEST_KILLS", "6"))):
@@ -373,6 +374,7 @@ print(longest, store.writer().trouble, sep="|")
 """
 
 
+@pytest.mark.long
 def test_processes_write_side_by_side_with_no_error_and_none_missing(history: Path) -> None:
     n = int(os.environ.get("NBCHAT_TEST_SIDE_BY_SIDE", "100"))
     others = [started(SIDE_BY_SIDE, str(k), str(n)) for k in range(4)]

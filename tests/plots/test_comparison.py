@@ -53,6 +53,7 @@ def test_something_with_a_frame_will_do():
     assert plots.comparison(SimpleNamespace(frame=compared)).get_title() == expected
 
 
+@pytest.mark.long
 def test_a_long_comparison_names_the_largest_changes():
     frame = pd.concat([compared()] * 100, ignore_index=True)
     ax = plots.comparison(frame)

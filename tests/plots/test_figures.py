@@ -113,6 +113,7 @@ def test_colours_are_those_of_the_style(draws):
         assert all(same_color(patch.get_edgecolor()[:3], "white") for patch in hatched)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draws", FIGURES)
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 def test_nothing_is_cut_off(draws, style):

@@ -64,6 +64,7 @@ def test_a_likely_and_an_unlikely_token_differ_in_colour():
     assert luminance(colours[0]) < luminance(colours[1]) < luminance(colours[2])
 
 
+@pytest.mark.long
 @given(st.floats(-40, 0.01))
 def test_text_stands_out_from_its_colour(logprob):
     (token,) = read(run_of(choice(entry("x", logprob)))).tokens
@@ -115,6 +116,7 @@ def test_nothing_that_a_model_writes_becomes_markup():
     assert "\u202e" not in heatmap(run).html
 
 
+@pytest.mark.long
 @given(st.lists(st.text(min_size=1), min_size=1))
 def test_only_what_a_notebook_lets_through_is_used(texts):
     reader = read(run_of(choice(*(entry(text, -1.0) for text in texts))))

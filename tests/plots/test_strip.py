@@ -67,6 +67,7 @@ def test_a_frame_gives_the_same_figure():
     np.testing.assert_array_equal(values(plots.strip(frames.tokens(run))), values(plots.strip(run)))
 
 
+@pytest.mark.long
 def test_any_shape_can_be_drawn():
     everything_unknown = run_of(choice(entry("a", -9999.0)))
     for runs in (reply(1), reply(3000), [reply(5)] * 80, odd_reply(), everything_unknown):

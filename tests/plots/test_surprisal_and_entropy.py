@@ -117,6 +117,7 @@ class TestEntropy:
             "exact",
         ]
 
+    @pytest.mark.long
     def test_what_is_drawn_stays_below_the_legend(self):
         for count in (1, 12, 400):
             ax = plots.entropy(halves(count, vocab_size=1000))
@@ -124,6 +125,7 @@ class TestEntropy:
             tops = [bar.get_window_extent().y1 for bar in ax.containers[0]]
             assert max(tops) <= ax.get_legend().get_window_extent().y0
 
+    @pytest.mark.long
     @pytest.mark.parametrize("count", [1, 2, 40, 3000])
     def test_any_length_can_be_drawn(self, count):
         draw(plots.entropy(halves(count, vocab_size=1000)))

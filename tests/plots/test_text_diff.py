@@ -1,6 +1,7 @@
 import math
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def test_nothing_that_a_model_or_a_prompt_says_becomes_markup():
     assert HOSTILE[0] in Reader(shown).text
 
 
+@pytest.mark.long
 @given(st.lists(st.text(min_size=1), min_size=1), st.lists(st.text(min_size=1), min_size=1))
 def test_whatever_they_say_it_is_shown(one, other):
     frame = compared([entry(t, -1.0) for t in one], [entry(t, -1.5) for t in other])

@@ -1,3 +1,5 @@
+import pytest
+
 from nbchat import frames, plots
 from tests.frames.made import run_of
 from tests.plots.drawn import draw, heights
@@ -32,6 +34,7 @@ class TestUsage:
         assert "0.5 US dollars" in plots.usage([run, run]).get_title()
         assert "dollars" not in plots.usage([run, run_of()]).get_title()
 
+    @pytest.mark.long
     def test_any_number_of_runs_can_be_drawn(self):
         run = run_of(usage={"prompt_tokens": 1, "completion_tokens": 1})
         for count in (0, 1, 300):

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent.parent
 SCRIPT = ROOT / ".ci" / "javascript.py"
 CHECKS: dict[str, Any] = runpy.run_path(str(SCRIPT))
