@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "nbchat"
 #: those whose names are public
 ROOMS = ("nbchat", "nbchat.analysis", "nbchat.code", "nbchat.frames", "nbchat.measures",
          "nbchat.plots")  # fmt: skip
+pytestmark = pytest.mark.long
+
 PROGRAM = """
 import importlib, json, sys, types
 import nbchat
 from tests.test_import_order import MODULES_ON_PURPOSE
-
-pytestmark = pytest.mark.long
 for name in json.loads(sys.argv[1]):
     importlib.import_module(name)
 wrong = []
