@@ -4,6 +4,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from nbchat.api.rules import unstreamable
+
 _text = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 _name = st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True)
 _json = st.recursive(
@@ -126,7 +128,7 @@ def _without_conflicts(fields: dict[str, Any]) -> dict[str, Any]:
         drop.add("top_logprobs")
     if "tools" not in fields:
         drop |= {"tool_choice", "parallel_tool_calls"}
-    if fields.get("stream") is False:
+    if fields.get("stream") is False or unstreamable(fields) is not None:
         drop.add("stream_options")
     if "audio" in (fields.get("modalities") or []) and fields.get("audio") is None:
         drop.add("modalities")

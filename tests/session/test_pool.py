@@ -140,9 +140,9 @@ def test_a_wrong_key_ends_all_that_waits_wherever_many_are_asked(server: Scripte
     panel.vary("temperature", [k / 24 for k in range(24)])
     panel.wait()
     assert len(server.requests) <= AT_ONCE
-    states = [entry.state for entry in panel._screen.entries]
+    states = [entry.state for entry in panel._desk.screen.entries]
     assert set(states) == {"error"}
-    assert "It was not sent: " in panel._screen.entries[-1].sentence
+    assert "It was not sent: " in panel._desk.screen.entries[-1].sentence
     panel.close()
 
 
@@ -153,7 +153,11 @@ def test_one_value_that_is_refused_ends_no_other(server: ScriptedServer) -> None
     panel = nbchat.explore("Hi", profile=server.url, model="m")
     panel.vary("temperature", [2, 0, 1], at_once=1)
     panel.wait()
-    assert [run.status for run in panel._runs()] == ["error", "complete", "complete"]
+    assert [entry.run.status for entry in panel._desk.screen.entries if entry.run] == [
+        "error",
+        "complete",
+        "complete",
+    ]
     panel.close()
 
 
