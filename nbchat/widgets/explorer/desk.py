@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.code import Draft
+from nbchat.code.inline_data import base64_in
 from nbchat.errors import CheckError, NbchatError
 from nbchat.session.pool import AT_ONCE
 from nbchat.widgets.explorer import axes, kept_state, variables
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 _MOST_UNDONE = 50
 #: characters of a state that are kept in the notebook
 _MOST_KEPT = 2_000_000
+#: characters of base64 that are not told again with each letter that is typed
+_LARGE = 20_000
+_KEPT_AFTER_S = 1.0
 
 
 class Desk:
@@ -76,6 +80,7 @@ class Desk:
         self._past: list[Situation] = []
         self._opened: Situation | None = None
         self._told_kept: Any = None
+        self._keeping: threading.Timer | None = None
 
     @property
     def situation(self) -> Situation:
@@ -307,7 +312,17 @@ class Desk:
         return shown, ""
 
     def _keep(self) -> None:
-        """Tell the pages what to keep in the notebook."""
+        """Tell the pages what to keep in the notebook; what is large a moment later, once."""
+        n_attached = sum(map(len, base64_in(self.draft.messages)))
+        if n_attached <= _LARGE:
+            self._keep_now()
+        elif n_attached <= _MOST_KEPT and self._keeping is None:
+            self._keeping = threading.Timer(_KEPT_AFTER_S, self._keep_now)
+            self._keeping.daemon = True
+            self._keeping.start()
+
+    def _keep_now(self) -> None:
+        self._keeping = None
         try:
             kept = kept_state.as_json(self.situation, self.literal)
         except NbchatError:

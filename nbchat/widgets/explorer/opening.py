@@ -30,7 +30,7 @@ def explore(
     *,
     profile: str | Profile | None = None,
     variables: Mapping[str, Any] | None = None,
-    data: str | None = None,
+    data: Any = None,
     **fields: Any,
 ) -> Explorer:
     """Open the explorer: a panel in which every parameter of a request can be tried.
@@ -40,7 +40,7 @@ def explore(
     of JSON or of a call in Python, the path of a session that was saved, or a prompt.
     `profile` is where to send it: a name, a base URL or a `Profile`. ``{{ name }}`` in a message
     is filled in with `variables` (a list is several values, a reply for each), with the rows of
-    the DataFrame that `data` names, else with the notebook's own. `fields` are set on top:
+    the DataFrame `data` (or its name), else with the notebook's own. `fields` are set on top:
     declared fields, `messages`, `extra`, and nbchat's own options as `nbchat.chat` takes them
     (`system`, `images`, `audio_in`, `files`, `timeout`, `confirm`, …), but for `thread`. Functions
     among `tools` run when the model asks for them, a type as `response_format` is what the reply

@@ -100,9 +100,8 @@ class Explorer(Panel):
         return self._desk.variables.data
 
     @data.setter
-    def data(self, name: str) -> None:
-        if name:
-            variables.frame_of(name, notebook_variables())
+    def data(self, name: Any) -> None:
+        name = variables.name_of(name, notebook_variables())
         with self._desk.lock:
             self._desk.set(None, msgspec.structs.replace(self._desk.variables, data=name))
 

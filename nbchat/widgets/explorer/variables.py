@@ -147,7 +147,15 @@ def read(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def as_variables(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what Python gives for names: a list is `Several`, all else one value."""
+    """Read what Python gives for names: a list is `Several`, all else one value.
+
+    Raise CheckError where it is no mapping of names.
+    """
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise CheckError(
+            f"variables is {shown(given)}, but it must be a mapping of names to values.",
+            field="variables",
+        )
     return {
         name: Several([*value]) if isinstance(value, (list, tuple)) else value
         for name, value in given.items()
@@ -157,6 +165,28 @@ def as_variables(given: Mapping[str, Any]) -> dict[str, Any]:
 def frames_of(notebook: Mapping[str, Any]) -> list[str]:
     """Name the DataFrames of the notebook."""
     return sorted(n for n, v in notebook.items() if not n.startswith("_") and _is_frame(v))
+
+
+def name_of(data: Any, notebook: Mapping[str, Any]) -> str:
+    """Give the name of a DataFrame of the notebook: itself, or its name; "" for none.
+
+    Raise CheckError where it is none, and where no variable holds it.
+    """
+    if data is None:
+        return ""
+    if isinstance(data, str):
+        if data:
+            frame_of(data, notebook)
+        return data
+    found = [name for name, value in notebook.items() if value is data and name[:1] != "_"]
+    if not _is_frame(data) or not found:
+        what = "this DataFrame" if _is_frame(data) else f"a {type(data).__name__}"
+        raise CheckError(
+            f"data is {what}, but it must be a DataFrame that a variable of the notebook holds, "
+            "or its name.",
+            field="data",
+        )
+    return found[0]
 
 
 def frame_of(name: str, notebook: Mapping[str, Any]) -> Any:

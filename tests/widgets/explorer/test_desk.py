@@ -29,6 +29,7 @@ from nbchat.widgets.explorer.axes import typed_values
 from nbchat.widgets.explorer.entries import Entry, spent_text
 from nbchat.widgets.explorer.screen import Screen
 from nbchat.widgets.explorer.variables import MOST_LANES
+from tests.media.made import picture
 from tests.scripted import HANG, Reply, ScriptedServer, chunk, completion, sse
 from tests.widgets.explorer.conftest import Page
 
@@ -364,6 +365,36 @@ def test_rows_of_a_table_are_lanes_and_the_rest_is_said(
         page.panel.data = "fruit"
     page.ask("names")
     assert page.last("names")["frames"] == ["fruits"]
+    page.panel.data = None
+    assert page.panel.data == ""
+    page.panel.data = notebook["fruits"]
+    assert page.panel.data == "fruits"
+    for wrong in (notebook["fruits"].copy(), [1]):
+        with pytest.raises(CheckError, match="that a variable of the notebook holds"):
+            page.panel.data = wrong
+    with pytest.raises(CheckError, match="must be a mapping of names"):
+        explore("Hi", variables=["thing"])
+
+
+def test_what_is_attached_is_kept_and_not_told_with_each_letter(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbchat.widgets.explorer.desk._KEPT_AFTER_S", 0.2)
+    page = open_page("What is this?", images=picture(size=(200, 200)))
+    messages = page.desk.form()["messages"]
+    for text in ("What", "Wha", "Wh"):
+        changed = [
+            {**messages[0], "content": [{"type": "text", "text": text}, messages[0]["content"][1]]}
+        ]
+        page.ask("edit", seq=1, messages=changed)
+    assert page.heard_of("keep") == []
+    page.wait(lambda: page.heard_of("keep"))
+    assert len(page.heard_of("keep")) == 1
+    again = open_page("What is this?", images=picture(size=(200, 200)))
+    left = {"origin": again.panel.opening["origin"], "state": page.last("keep")["state"]}
+    again.ask("restore", left=left)
+    assert again.desk.draft == page.desk.draft
+    assert again.desk.form()["attachments"]
 
 
 # what varies
