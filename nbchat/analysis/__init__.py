@@ -10,7 +10,8 @@ from nbchat.analysis.compare import Comparison, compare
 from nbchat.analysis.minimal_pairs import MinimalPairs, minimal_pairs
 from nbchat.analysis.probe import Probe, probe
 from nbchat.analysis.repeat import repeat
-from nbchat.analysis.rescore import Rescored, rescore
+from nbchat.analysis.rescore import rescore
+from nbchat.analysis.rescored import Rescored
 from nbchat.analysis.score import Scores, score
 from nbchat.analysis.tree import Tree, tree
 from nbchat.analysis.uncertainty import Uncertainty, uncertainty

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from math import isnan, nan
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,11 +10,11 @@ import msgspec
 
 from nbchat.analysis.batch import answered, executions_of
 from nbchat.analysis.branch_by_token_ids import EXACT
-from nbchat.analysis.compare import Comparison
 from nbchat.analysis.forced_decoding import FromPieces
 from nbchat.analysis.prompt_ids import prompt_ids
 from nbchat.analysis.prompt_logprobs import FromPromptLogprobs
 from nbchat.analysis.reply_ends import WithEnds
+from nbchat.analysis.rescored import Rescored
 from nbchat.analysis.run_origin import origin_of
 from nbchat.analysis.score import check_room, scored_elsewhere, tokens_of_text
 from nbchat.analysis.written_tokens import rows_of, written_tokens
@@ -33,84 +32,14 @@ from nbchat.session.sources import Rewritten
 from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from nbchat.client.native import Token
     from nbchat.client.profiles import Profile
-    from nbchat.frames.word_breaks import WordRule
     from nbchat.session.sources import Answer, Order, Source
 
 _DEFAULT_TOP = 5
 #: nats: another model, or another prompt, differs by more somewhere
 _SAME_MODEL = 0.5
 _NOT_TAKEN_OVER = {"n", "stream", "stream_options"}
-
-
-class Rescored(Comparison):
-    """A reply by the one that wrote it, and again with a row for each of its tokens.
-
-    - `parent`: the run whose reply it is; `run`: the same reply with its new rows, as good as any
-      run for frames, figures and the inspector; `runs`: both
-    - `end_logprob`: nats, that the reply ends where it does, by all tokens that end one (llama.cpp
-      alone); NaN where it was cut off or that is not known
-    - `difference`: nats, the most by which a new row differs from the parent's; NaN by another
-      model, or where there is nothing to compare
-    - `label`: a sentence that says how it was done
-
-    `frame()` has both surprisals, put side by side by the bytes that they are of
-    (`nbchat.frames.comparison.comparison`); `nbchat.plots.comparison` draws it.
-    """
-
-    def __init__(
-        self,
-        parent: Run,
-        run: Run,
-        choice: int,
-        *,
-        label: str,
-        end_logprob: float,
-        difference: float,
-    ):
-        super().__init__(parent, run, choice)
-        self.parent = parent
-        self.run = run
-        self.label = label
-        self.end_logprob = end_logprob
-        self.difference = difference
-
-    def tokens(self) -> pd.DataFrame:
-        """Give one row for each token, by the new rows (see `nbchat.tokens`)."""
-        return self.run.tokens()
-
-    def choices(self) -> pd.DataFrame:
-        """Give the sums over them (see `nbchat.choices`)."""
-        return self.run.choices()
-
-    def words(self, by: WordRule = "space") -> pd.DataFrame:
-        """Give one row for each word, by the new rows (see `nbchat.words`)."""
-        return self.run.words(by)
-
-    @property
-    def names(self) -> tuple[str, str]:
-        """What both are called: who wrote the reply, and by whom it is read."""
-        writer, reader = self.parent.model or self.parent.id, self.run.model or self.run.id
-        if writer == reader:
-            return f"{writer}, as it came", f"{writer}, every token"
-        return f"{writer}, which wrote it", f"{reader}, which reads it"
-
-    @cached_property
-    def _frame(self) -> pd.DataFrame:
-        from nbchat.frames.comparison import comparison
-
-        frame = comparison(self.parent, self.run, self.choice)
-        # the end of the reply can have a row in one of them alone, and is none of its bytes
-        start = frame["byte_start_a"].fillna(frame["byte_start_b"])
-        is_text = start < len(self.run.text.encode("utf-8", "replace"))
-        return frame[(frame["op"] == "same") | is_text].reset_index(drop=True)
-
-    def __repr__(self) -> str:
-        has_both = self.parent.completion is not None and rows_of(self.parent, self.choice)
-        return super().__repr__() if has_both else f"<Rescored run {self.run.id}: {self.label}>"
 
 
 def rescore(
