@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from math import isnan, log, nan
 from typing import TYPE_CHECKING, Any
@@ -11,18 +10,13 @@ import numpy as np
 
 from nbchat.errors import NoObjectError
 from nbchat.frames.allowed_probability import Row, allowed_share, n_shared
-from nbchat.frames.alternatives_lists import lists_of, with_unlisted
 from nbchat.frames.assembly import assemble_rows
-from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.exact_share import NARROW, exact_share
 from nbchat.frames.json_spans import spans_of
+from nbchat.frames.json_tokens import tokens_in
 from nbchat.frames.per_choice import choices
-from nbchat.frames.reply_end import end_of
-from nbchat.frames.text_alignment import given_prefix, token_places
-from nbchat.frames.token_arrays import positions_of
-from nbchat.frames.token_texts import Words
 from nbchat.measures import EventLogprob, event_logprob
-from nbchat.measures.rounding import ROUNDING_OF_ROWS, rounding_of
+from nbchat.measures.rounding import ROUNDING_OF_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -31,9 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nbchat.api.response import Choice
-    from nbchat.frames.alternatives_lists import Lists
     from nbchat.frames.exact_share import WholeRows
     from nbchat.frames.json_spans import Span
+    from nbchat.frames.json_tokens import Written
     from nbchat.frames.source import RunLike
 
     Allowed = Callable[[Sequence[str | int]], list[bytes] | None]
@@ -88,7 +82,7 @@ def fields(
     data = text.encode("utf-8", "surrogatepass")
     is_cut = found.finish_reason in (None, "length")
     spans = spans_of(data, is_cut=is_cut)
-    written = _written(run, choice, data)
+    written = tokens_in(run, choice, data)
     chars = np.concatenate([[0], np.cumsum((_bytes(data) & 0xC0) != 0x80)])
     has_fewer = bool(choices(run)["n_missing"].fillna(0).max() > 0)
     rows = [
@@ -151,106 +145,10 @@ def _bytes(data: bytes) -> NDArray[np.uint8]:
     return np.frombuffer(data, dtype=np.uint8)
 
 
-@dataclass(frozen=True)
-class _Written:
-    """The tokens of a text that are known to stand in it, and where: one entry for each.
-
-    - `at`: the position in the lists; `tokens`: its own bytes; `logprobs`: nats
-    - `is_merged`: its list is of the last piece of a character
-    - `start`, `end`: int64, bytes of the text
-    - `covered`: for each byte of the text, how many before it have a token
-    - `n_given`: the bytes at the text's beginning that the request gave
-    - `first`: where the list begins in all arrays; `rounding`: how far its masses can be off
-    - `ending`: the log probability that the reply ends in its last row, by all tokens that end one;
-      None where the row has no end or these are not known
-    """
-
-    at: NDArray[np.int64]
-    tokens: list[bytes]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    logprobs: NDArray[np.float64]
-    is_merged: NDArray[np.bool_]
-    covered: NDArray[np.int64]
-    n_given: int
-    lists: Lists
-    words: Words
-    vocab_size: int | None
-    first: int
-    rounding: float
-    ending: EventLogprob | None
-
-    def row(self, i: int) -> Row:
-        """Give what is known of a position's tokens, for `allowed_share`."""
-        if self.is_merged[i]:
-            return Row(self.tokens[i], nan, (), 1.0)
-        offsets = self.lists.offsets
-        rows = np.arange(offsets[self.at[i]], offsets[self.at[i] + 1])
-        probs = np.exp(self.lists.logprobs[rows])
-        known = ~np.isnan(probs)
-        rows, probs = rows[known], probs[known]
-        is_whole = self.vocab_size is not None and len(rows) >= self.vocab_size
-        rest = max(0.0, 1.0 - float(probs.sum()))
-        unseen = 0.0 if is_whole else min(1.0, rest + self.rounding)
-        tokens = [self.words.data[place] for place in self.lists.places[rows].tolist()]
-        listed = zip(tokens, probs.tolist(), strict=True)
-        return Row(self.tokens[i], float(np.exp(self.logprobs[i])), listed, unseen)
-
-
-def _written(run: RunLike, choice: int, data: bytes) -> _Written | None:
-    """Find the content's tokens in the text; None where there are none."""
-    positions = positions_of([run])
-    table = next(
-        (
-            number
-            for number, owner in enumerate(positions.owners)
-            if owner.choice.index == choice and owner.channel == 0
-        ),
-        None,
-    )
-    if table is None or not positions.lengths[table]:
-        return None
-    words = Words(positions.codes, positions.alternative_codes)
-    texts = texts_of(positions, words)
-    first, stop = int(positions.borders[table]), int(positions.borders[table + 1])
-    own = np.arange(first, stop)
-    places = words.places(positions.codes[own]).tolist()
-    tokens = [
-        b"" if special else words.data[place]
-        for place, special in zip(places, texts.is_special[own], strict=True)
-    ]
-    joined = b"".join(tokens)
-    prefix = given_prefix(getattr(run, "messages", ())).encode("utf-8", "surrogatepass")
-    ends = texts.byte_end[own]
-    starts, ends, is_placed = token_places(ends - texts.n_bytes[own], ends, joined, data, prefix)
-    kept = is_placed & ((ends > starts) | texts.is_end[own])
-    starts, ends, own = starts[kept], ends[kept], own[kept]
-    tokens = [tokens[place] for place in np.flatnonzero(kept)]
-    borders = np.zeros(len(data) + 1, dtype=np.int64)
-    np.add.at(borders, np.clip(starts, 0, len(data)), 1)
-    np.add.at(borders, np.clip(ends, 0, len(data)), -1)
-    return _Written(
-        at=own,
-        tokens=tokens,
-        start=starts,
-        end=ends,
-        logprobs=positions.logprobs[own],
-        is_merged=positions.is_merged[own],
-        covered=np.concatenate([[0], np.cumsum(np.cumsum(borders)[:-1])]),
-        n_given=len(prefix) if data.startswith(prefix) and data != joined else 0,
-        lists=with_unlisted(lists_of(positions, words), positions, words),
-        words=words,
-        vocab_size=run.vocab_size,
-        first=first,
-        rounding=rounding_of(positions.logprobs[first:stop]),
-        ending=end_of(positions, stop - 1, run) if texts.is_end[stop - 1] else None,
-    )
-
-
 def _figures(
     span: Span,
     data: bytes,
-    written: _Written | None,
+    written: Written | None,
     allowed: Allowed | None,
     whole_rows: WholeRows | None,
     *,
@@ -302,7 +200,7 @@ def _figures(
     }
 
 
-def _reply_end(written: _Written, whole_rows: WholeRows | None) -> EventLogprob:
+def _reply_end(written: Written, whole_rows: WholeRows | None) -> EventLogprob:
     """Give the log probability that the reply ends in its last row."""
     known = written.ending or EventLogprob(nan, nan)
     if whole_rows is None or known.upper - known.lower <= NARROW:
@@ -319,7 +217,7 @@ def _summed(suffix: str, logprobs: NDArray[np.float64]) -> dict[str, float]:
 
 
 def _allowed_share(
-    span: Span, data: bytes, written: _Written, first: int, allowed: Allowed | None
+    span: Span, data: bytes, written: Written, first: int, allowed: Allowed | None
 ) -> tuple[float, float]:
     values = None if allowed is None else allowed(span.steps)
     if values is None:
@@ -332,7 +230,7 @@ def _allowed_share(
 def _asked_share(
     span: Span,
     data: bytes,
-    written: _Written,
+    written: Written,
     first: int,
     allowed: Allowed,
     whole_rows: WholeRows,
@@ -349,7 +247,7 @@ def _asked_share(
     return nan, nan
 
 
-def _rows(written: _Written, first: int) -> Iterator[Row]:
+def _rows(written: Written, first: int) -> Iterator[Row]:
     """Give the positions from one on, as far as they follow one another without a gap."""
     for i in range(first, len(written.at)):
         if i > first and written.start[i] != written.end[i - 1]:
