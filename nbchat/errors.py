@@ -10,6 +10,8 @@ NbchatError
 ├── NoObjectError (ValueError)       a reply has no object of the wanted shape to show
 ├── NotAvailableError                the server cannot do this; nothing was sent
 ├── BudgetError                      it may cost more than is left; nothing was sent
+├── SweepStoppedError                a sweep that cannot go on; what was answered is kept
+├── FolderInUseError                 another process writes the folder of a sweep
 ├── HistoryError                     a record of runs that cannot be read, or is another's
 │   ├── RunNotFoundError (LookupError)
 │   └── NotRecordedError             a replay has no record of this request; nothing was sent
@@ -139,6 +141,14 @@ class NotAvailableError(NbchatError):
 
 class BudgetError(NbchatError):
     """A request may cost more than is left of the budget. Nothing was sent."""
+
+
+class SweepStoppedError(NbchatError):
+    """A sweep that cannot go on: the sentence says why. What was answered is in its folder."""
+
+
+class FolderInUseError(NbchatError):
+    """Another process writes the folder of a sweep. The sentence says which."""
 
 
 class HistoryError(NbchatError):

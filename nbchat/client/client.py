@@ -25,6 +25,10 @@ from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.version import __version__
 
 
+#: connections that stay open: as many as a sweep may have requests at once
+_MOST_KEPT = 512
+
+
 class Client:
     """A connection to the server of one profile, kept open between requests.
 
@@ -53,7 +57,7 @@ class Client:
         self.max_message_bytes = checked_size(max_message_bytes)
         self.refuses_stream_options = False
         self._session = requests.Session()
-        self._adapter = waiting.Adapter(pool_maxsize=64)
+        self._adapter = waiting.Adapter(pool_maxsize=_MOST_KEPT)
         self._session.mount(self.profile.base_url, self._adapter)
         # once for the session, not for each request: it costs more than sending does
         settings = self._session.merge_environment_settings(

@@ -86,6 +86,15 @@ def request_id(response: requests.Response) -> str | None:
     return headers.get("x-request-id") or headers.get("apim-request-id")
 
 
+def limit_headers(response: requests.Response) -> dict[str, str]:
+    """Give the headers that say how much may be asked, their names in small letters."""
+    return {
+        name.lower(): value
+        for name, value in response.headers.items()
+        if "ratelimit" in name.lower()
+    }
+
+
 def token_pieces(data: bytes) -> list[tuple[int, str]]:
     """Read the tokens that llama.cpp's /tokenize gives, with or without their texts.
 
@@ -140,7 +149,10 @@ def api_error(response: requests.Response, profile: Profile) -> ApiError:
     )
     kept = ("retry-after", "retry-after-ms", "x-should-retry")
     redact(made, profile)
-    made.headers = {name: response.headers[name] for name in kept if name in response.headers}
+    made.headers = {
+        **limit_headers(response),
+        **{name: response.headers[name] for name in kept if name in response.headers},
+    }
     return made
 
 

@@ -78,6 +78,7 @@ class Stream:
     - `completion`: what has come so far, whole once the loop has ended
     - `ttft_s`, `elapsed_s`: seconds from sending to the first content, and to the last byte
     - `tries`: requests sent; `request_id`: the server's name for the last one
+    - `limit_headers`: what the last answer's headers say of limits, by their names
     - `was_cancelled`: whether `cancel()` ended it
     """
 
@@ -95,6 +96,7 @@ class Stream:
         self.body = body
         self.tries = 0
         self.request_id: str | None = None
+        self.limit_headers: dict[str, str] = {}
         self.ttft_s: float | None = None
         self.elapsed_s: float | None = None
         self._client = client
@@ -180,6 +182,7 @@ class Stream:
             if self._cancelled.is_set():  # between the answer's head and its body
                 return
             self.request_id = http_answers.request_id(self._response)
+            self.limit_headers = http_answers.limit_headers(self._response)
             incoming = incoming_of(self._response)
             for piece in self._pieces(self._response):
                 arrival_s = time.perf_counter() - started

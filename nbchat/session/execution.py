@@ -50,11 +50,17 @@ def execute(
 class Execution:
     """A run that goes on: iterate for its chunks; `run` is the run so far.
 
-    `watcher` is told what happens; `source` answers, the server of the profile by default.
+    `watcher` is told what happens; `source` answers, the server of the profile by default. What
+    is a row of a `sweep`, by its name, is kept by that, and neither here nor in the history.
     """
 
     def __init__(
-        self, prepared: Prepared, *, watcher: Watcher | None = None, source: Source = FROM_SERVER
+        self,
+        prepared: Prepared,
+        *,
+        watcher: Watcher | None = None,
+        source: Source = FROM_SERVER,
+        sweep: str | None = None,
     ):
         options, settings = prepared.options, STATE.settings
         self.run = Run(
@@ -66,6 +72,7 @@ class Execution:
             turn=prepared.turn,
         )
         self.run.structure = prepared.structure
+        self.run.sweep = sweep
         self.run.notebook, self.run.cell = current_notebook(), current_cell().id or None
         if isinstance(prepared.key, tuple):
             self.run.cell, magic = prepared.key
@@ -103,7 +110,7 @@ class Execution:
         self._enlist()
 
     def _enlist(self) -> None:
-        if not self._is_listed:
+        if not self._is_listed and self.run.sweep is None:
             self._is_listed = True
             STATE.runs.append(self.run)
 

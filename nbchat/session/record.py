@@ -30,6 +30,8 @@ def record(run: Run, prepared: Prepared, model: str) -> None:
             (endpoint(run.profile, run.base_url), model), "unknown"
         )
         run.end_tokens = run.end_tokens or _end_tokens(run, prepared, model)
+    if run.sweep is not None:
+        return  # its folder keeps it
     for note in RECORDERS:
         note(run, prepared)
 

@@ -144,7 +144,7 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
     from nbchat.history.canonical import request_sha256
 
     cell = current_cell()
-    run.request_sha256 = request_sha256(prepared.body, _server_of(prepared))
+    run.request_sha256 = request_sha256(prepared.body, server_of(prepared))
     place = STATE.places.take(run.request_sha256, cell.id, cell.execution)
     run.number_in_cell = place.number
     if mode in ("off", "refresh"):
@@ -187,7 +187,8 @@ def checked_speed(speed: Any) -> float:
     return float(speed)
 
 
-def _server_of(prepared: Prepared) -> str:
+def server_of(prepared: Prepared) -> str:
+    """Name the server of a request, as a record knows it: the embedded one by its weights."""
     from nbchat.history.canonical import server_name
 
     if prepared.profile.name != LOCAL:

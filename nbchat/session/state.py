@@ -53,6 +53,7 @@ class State:
       `probes`, `continuations`: the same key -> all that it found
     - `refusals`: what servers have refused
     - `budget`: what requests may cost, and what they did
+    - `limiters`: server and key -> who says when a sweep may ask it
     - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
@@ -72,6 +73,7 @@ class State:
         self.logprob_bases: dict[tuple[str, str], LogprobBasis] = {}
         self.probes: dict[tuple[str, str], Any] = {}
         self.continuations: dict[tuple[str, str], Any] = {}
+        self.limiters: dict[Hashable, Any] = {}
         self.refusals = Memory()
         self.places = Places()
         self.budget = Budget()

@@ -1,0 +1,67 @@
+"""What an evaluator is: something that gives the answer of a row one score, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from nbchat.errors import CheckError
+
+if TYPE_CHECKING:
+    from nbchat.run import Run
+
+#: "right or wrong": 0 or 1; "number": any; "unknown": not said, as of a function of the user's
+Scale = Literal["right or wrong", "number", "unknown"]
+Row = Mapping[str, Any]
+Function = Callable[[Row, "Run"], Any]
+
+
+class Evaluator(msgspec.Struct, frozen=True):
+    """Scores an answer: `function` is given the row's variables and its run.
+
+    It gives a number, a bool, a mapping of names to these, or None where there is no score.
+    """
+
+    name: str
+    function: Function
+    scale: Scale = "unknown"
+
+    def __call__(self, row: Row, run: Run) -> Any:
+        return self.function(row, run)
+
+    def __repr__(self) -> str:
+        return f"<Evaluator {self.name}: {self.scale}>"
+
+
+def as_evaluator(name: str, found: Any) -> Any:
+    """Give an evaluator of a function, and what is one as it is. Raise CheckError for neither."""
+    if hasattr(found, "scale") and (callable(found) or hasattr(found, "labels")):
+        return found
+    if callable(found):
+        return Evaluator(getattr(found, "__name__", name), found)
+    rule = "must be one of nbchat.evaluators, or a function of (row, run)"
+    raise CheckError(
+        f"evaluate[{name!r}] is a {type(found).__name__}, but it {rule}.",
+        field=f"evaluate.{name}",
+        value=found,
+        rule=rule,
+    )
+
+
+def numbers_of(name: str, value: Any) -> dict[str, float]:
+    """Give what an evaluator said as numbers by their names. Raise TypeError for what is none."""
+    if value is None:
+        return {name: float("nan")}
+    if isinstance(value, Mapping):
+        found: dict[str, float] = {}
+        for key, entry in value.items():
+            found.update(numbers_of(f"{name}.{key}", entry))
+        return found
+    if isinstance(value, (bool, int, float)) or hasattr(value, "__float__"):
+        return {name: float(value)}
+    raise TypeError(
+        f"{name} gave a {type(value).__name__}, and a score is a number, True or False, or a "
+        "mapping of names to these"
+    )

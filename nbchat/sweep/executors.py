@@ -1,0 +1,93 @@
+"""Where rows are run: in threads of this process, or by whatever has the same methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from nbchat.errors import CheckError
+from nbchat.sweep.design import Design
+from nbchat.sweep.folder import Standing
+from nbchat.sweep.limiter import Grants
+from nbchat.sweep.records import Record
+
+if TYPE_CHECKING:
+    from nbchat.client.profiles import Profile
+    from nbchat.session.budget import Budget
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be run: see `nbchat.sweep.runner.Runner`."""
+
+    design: Design
+    folder: Path
+    name: str
+    grants_of: Callable[[Profile], Grants]
+    standings: dict[str, Standing]
+    again: frozenset[str]
+    tries: int
+    budget: Budget | None
+    on_rows: Callable[[list[Record]], object]
+
+
+class Going(Protocol):
+    """Work that goes on."""
+
+    n_going: int
+    n_sent: int
+    n_retries: int
+    n_limited: int
+    n_unknown: int
+
+    @property
+    def is_running(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def stop(self, *, now: bool = False) -> None: ...
+
+    def wait(self) -> None: ...
+
+
+class Executor(Protocol):
+    """Runs work. It begins with `Going.start`."""
+
+    def going(self, work: Work) -> Going: ...
+
+
+class Threads:
+    """In threads of this process, on its pool."""
+
+    def going(self, work: Work) -> Going:
+        from nbchat.sweep.runner import Runner
+
+        return Runner(
+            work.design,
+            work.folder,
+            name=work.name,
+            grants_of=work.grants_of,
+            standings=work.standings,
+            again=work.again,
+            tries=work.tries,
+            budget=work.budget,
+            on_rows=work.on_rows,
+        )
+
+
+def checked_executor(executor: Any) -> Executor:
+    """Give an executor; None is this process. Raise CheckError for what is none."""
+    if executor is None:
+        return Threads()
+    if hasattr(executor, "going"):
+        found: Executor = executor
+        return found
+    rule = "must be None (threads of this process), or have the method going(work)"
+    raise CheckError(
+        f"executor is a {type(executor).__name__}, but it {rule}.",
+        field="executor",
+        value=executor,
+        rule=rule,
+    )

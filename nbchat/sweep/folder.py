@@ -1,0 +1,169 @@
+"""The folder of a sweep as it is read: all rows that ended, wherever they stand in it.
+
+- ``journals/rows-….jsonl``: a line a row, appended while it runs
+- ``parts/rows-….parquet``: journals that were packed (`nbchat.sweep.parts`)
+- ``attempts/attempts-….jsonl``: what was sent, and what came of it that is no row
+
+All of it can be opened by other programs while the sweep runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbchat.errors import UnreadableRunError
+from nbchat.run import Run
+from nbchat.sweep import parts
+from nbchat.sweep.journal import ATTEMPTS, JOURNALS, Attempt
+from nbchat.sweep.records import Record, Status, read_record, read_run
+
+
+class _Brief(msgspec.Struct, gc=False):
+    row_id: str
+    status: Status
+    attempt: int = 0
+    cost_usd: float | None = None
+
+
+_read_brief = msgspec.json.Decoder(_Brief).decode
+_read_attempt = msgspec.json.Decoder(Attempt).decode
+
+
+class Standing(msgspec.Struct, gc=False):
+    """Where a row stands: what became of it, and after how many earlier records."""
+
+    status: Status
+    attempt: int
+
+
+class Folder:
+    """Reads a folder. What another process writes meanwhile is there the next time."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def standings(self) -> dict[str, Standing]:
+        """Give row id -> where it stands, for each row that ended."""
+        found: dict[str, Standing] = {}
+        for brief in self._each(_read_brief, ["row_id", "status", "attempt", "cost_usd"], _Brief):
+            before = found.get(brief.row_id)
+            if before is None or brief.attempt >= before.attempt:
+                found[brief.row_id] = Standing(brief.status, brief.attempt)
+        return found
+
+    def spent_usd(self) -> float:
+        """Give what all records cost together, as far as it is known."""
+        names = ["row_id", "status", "attempt", "cost_usd"]
+        return sum(brief.cost_usd or 0.0 for brief in self._each(_read_brief, names, _Brief))
+
+    def records(self) -> dict[str, Record]:
+        """Give row id -> its latest record."""
+        found: dict[str, Record] = {}
+        for record in self.all_records():
+            before = found.get(record.row_id)
+            if before is None or record.attempt >= before.attempt:
+                found[record.row_id] = record
+        return found
+
+    def all_records(self) -> Iterator[Record]:
+        """Give every record, those of earlier attempts included, in the order of writing."""
+        names = [name for name in Record.__struct_fields__]
+        yield from self._each(read_record, names, Record)
+
+    def runs(self, is_wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Run]:
+        """Give the runs whose records are wanted, one after the other, as they were written."""
+        for path, lines in self._sources():
+            if lines is None:
+                yield from parts.runs_of(path, is_wanted)
+                continue
+            for line in lines:
+                try:
+                    if is_wanted(read_record(line)):
+                        yield read_run(line)
+                except UnreadableRunError:
+                    continue
+
+    def attempts(self) -> Iterator[Attempt]:
+        """Give what is known of requests, sent or ended, file by file."""
+        for path in sorted((self.path / ATTEMPTS).glob("attempts-*.jsonl")):
+            for line in _whole_lines(path):
+                try:
+                    yield _read_attempt(line)
+                except msgspec.DecodeError:
+                    continue
+
+    def unknown(self) -> dict[str, int]:
+        """Give row id -> requests that were sent and of which nobody knows what came of them.
+
+        They may have been paid: those of a process that was killed, and connections that broke.
+        """
+        sent: dict[str, int] = {}
+        told: dict[str, int] = {}
+        for attempt in self.attempts():
+            if attempt.event == "unknown":
+                told[attempt.row_id] = told.get(attempt.row_id, 0) + 1
+            by = 1 if attempt.event == "sent" else -1
+            sent[attempt.row_id] = sent.get(attempt.row_id, 0) + by
+        for record in self._each(_read_brief, ["row_id", "status"], _Brief):
+            if record.row_id in sent:
+                sent[record.row_id] -= 1
+        never = {key: n for key, n in sent.items() if n > 0}
+        return {key: never.get(key, 0) + told.get(key, 0) for key in {**never, **told}}
+
+    def journals(self) -> list[Path]:
+        """Give the journals whose rows are in no part."""
+        packed = {name for path in self._parts() for name in parts.journals_of(path)}
+        found = sorted((self.path / JOURNALS).glob("rows-*.jsonl"))
+        return [path for path in found if path.name not in packed]
+
+    def _parts(self) -> list[Path]:
+        return sorted((self.path / parts.PARTS).glob("rows-*.parquet"))
+
+    def _sources(self) -> Iterator[tuple[Path, Iterable[bytes] | None]]:
+        """Give each part, with None, and each journal, with its lines.
+
+        Of a journal that is packed just now, the part is given afterwards.
+        """
+        seen: set[Path] = set()
+        is_complete = False
+        while not is_complete:
+            is_complete = True
+            for path in self._parts():
+                if path not in seen:
+                    seen.add(path)
+                    yield path, None
+            for path in self.journals():
+                if path in seen:
+                    continue
+                try:
+                    file = path.open("rb")
+                except OSError:
+                    is_complete = False
+                    continue
+                seen.add(path)
+                with file:
+                    yield path, (line for line in file if line.endswith(b"\n"))
+
+    def _each(
+        self, read: Callable[[bytes], Any], names: list[str], kind: type[Any]
+    ) -> Iterator[Any]:
+        for path, lines in self._sources():
+            if lines is None:
+                yield from parts.facts_of(path, names, kind)
+                continue
+            for line in lines:
+                try:
+                    yield read(line)
+                except (msgspec.DecodeError, UnicodeDecodeError, UnreadableRunError):
+                    continue  # it was being written when its process ended
+
+
+def _whole_lines(path: Path) -> Iterable[bytes]:
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line

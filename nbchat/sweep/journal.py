@@ -1,0 +1,193 @@
+"""Rows that have ended, appended to files, and safe before they are counted.
+
+A process writes files of its own, and never into one that was there. A line goes to the system
+with one write, so that a process that is killed loses none; a thread then waits for the disk, for
+many lines at a time, so that a machine that loses its power loses none that was counted.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from nbchat.errors import HistoryError
+from nbchat.sweep.records import Record
+
+JOURNALS, ATTEMPTS, PARTS = "journals", "attempts", "parts"
+#: bytes after which a journal is closed and another one begun
+MOST_BYTES = 64_000_000
+#: seconds between two waits for the disk
+_PAUSE_S = 0.02
+
+
+class Attempt(msgspec.Struct, omit_defaults=True, gc=False):
+    """A request that is sent (`event` is "sent"), or what became of one that gave no row.
+
+    `event` is then "limited", "failed", "unknown" (it was sent, and nobody knows whether it was
+    answered and paid) or "not_sent". `n` counts the requests of the row in this process, from 1.
+    """
+
+    event: str
+    row_id: str
+    at: float
+    n: int = 0
+    error: str | None = None
+    elapsed_s: float | None = None
+
+
+class Lines:
+    """A file that lines are appended to. Each is whole on its way to the disk, or not there."""
+
+    def __init__(self, path: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.n_bytes = 0
+        self._is_closed = False
+        self._lock = threading.Lock()
+        flags = os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_WRONLY
+        self._handle = os.open(path, flags, 0o644)
+
+    def append(self, data: bytes) -> None:
+        """Write lines at the end. Raise OSError, and then nothing of them is there."""
+        with self._lock:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[os.write(self._handle, view) :]
+            except OSError:
+                os.ftruncate(self._handle, self.n_bytes)  # no half a line
+                raise
+            self.n_bytes += len(data)
+
+    def sync(self) -> None:
+        """Wait until what was written is on disk. Raise OSError."""
+        with self._lock:
+            if self._is_closed:
+                return  # it was waited for
+            handle = os.dup(self._handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def close(self) -> None:
+        """Close the file, when all of it is on disk. Raise OSError."""
+        self.sync()
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                os.close(self._handle)
+
+
+class Journal:
+    """The files that one process writes of a sweep.
+
+    `on_safe` is told of records that are on disk, from a thread. `on_full` is told of a journal
+    that is closed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        on_safe: Callable[[list[Record]], object],
+        on_full: Callable[[Path], object] = lambda _: None,
+        most_bytes: int = MOST_BYTES,
+    ):
+        self._folder = folder
+        self._on_safe, self._on_full = on_safe, on_full
+        self._most_bytes = most_bytes
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        self._stem = f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
+        self._number = 0
+        self._lock = threading.Lock()
+        self._waiting: list[Record] = []
+        self._rows: Lines | None = None
+        self._attempts: Lines | None = None
+        self._fault: BaseException | None = None
+        self._has_more = threading.Event()
+        self._is_over = False
+        self._writer = threading.Thread(target=self._sync, name="nbchat-journal", daemon=True)
+        self._writer.start()
+
+    @property
+    def fault(self) -> BaseException | None:
+        """What the disk refused, None where it takes all."""
+        return self._fault
+
+    def sent(self, attempt: Attempt) -> None:
+        """Note a request before it is sent. Raise HistoryError where it cannot be."""
+        self._write(self._attempt_lines, msgspec.json.encode(attempt) + b"\n")
+
+    def append(self, record: Record, line: bytes) -> None:
+        """Write a row. Raise HistoryError where it cannot be."""
+        with self._lock:
+            rows = self._row_lines()
+            self._write(lambda: rows, line)
+            self._waiting.append(record)
+            if rows.n_bytes >= self._most_bytes:
+                self._turn_over()
+        self._has_more.set()
+
+    def close(self) -> None:
+        """Wait until all is on disk."""
+        self._is_over = True
+        self._has_more.set()
+        self._writer.join()
+        for lines in (self._rows, self._attempts):
+            if lines is not None:
+                lines.close()
+        self._rows = self._attempts = None
+
+    def _write(self, lines: Callable[[], Lines], data: bytes) -> None:
+        try:
+            lines().append(data)
+        except OSError as error:
+            self._fault = self._fault or error
+            raise HistoryError(
+                f"The folder {self._folder} cannot be written: {error}. What is in it is safe."
+            ) from error
+
+    def _row_lines(self) -> Lines:
+        if self._rows is None:
+            self._number += 1
+            name = f"rows-{self._stem}-{self._number:04d}.jsonl"
+            self._rows = Lines(self._folder / JOURNALS / name)
+        return self._rows
+
+    def _attempt_lines(self) -> Lines:
+        with self._lock:
+            if self._attempts is None:
+                name = f"attempts-{self._stem}.jsonl"
+                self._attempts = Lines(self._folder / ATTEMPTS / name)
+            return self._attempts
+
+    def _turn_over(self) -> None:
+        full, self._rows = self._rows, None
+        if full is not None:
+            full.close()
+            self._on_full(full.path)
+
+    def _sync(self) -> None:
+        while True:
+            self._has_more.wait()
+            self._has_more.clear()
+            is_last = self._is_over
+            with self._lock:
+                safe, self._waiting = self._waiting, []
+                rows = self._rows
+            try:
+                if rows is not None:
+                    rows.sync()
+            except OSError as error:
+                self._fault = self._fault or error
+            if safe and self._fault is None:
+                self._on_safe(safe)
+            if is_last:
+                return
+            time.sleep(_PAUSE_S)

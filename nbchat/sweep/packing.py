@@ -1,0 +1,53 @@
+"""Closed journals become parts, in a thread beside the sweep."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from nbchat.sweep import parts
+
+
+class Packing:
+    """Packs journals as soon as there are enough of them for a part.
+
+    What cannot be packed stays as it is, since journals are read all the same.
+    """
+
+    def __init__(self, folder: Path, part_bytes: int = parts.PART_BYTES):
+        self._folder = folder
+        self._part_bytes = part_bytes
+        self._lock = threading.Lock()
+        self._journals: list[Path] = []
+        self._thread: threading.Thread | None = None
+        self.fault: Exception | None = None
+
+    def add(self, journal: Path) -> None:
+        """Take a journal that is closed."""
+        if not parts.can_pack():
+            return
+        with self._lock:
+            self._journals.append(journal)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(
+                    target=self._pack, name="nbchat-parts", daemon=True
+                )
+                self._thread.start()
+
+    def close(self) -> None:
+        """Wait for what is being packed."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _pack(self) -> None:
+        with self._lock:
+            journals = [*self._journals]
+        try:
+            if parts.packed_size(journals) < self._part_bytes:
+                return
+            parts.pack(self._folder, journals)
+        except Exception as error:  # noqa: BLE001 - the journals are there, and are read
+            self.fault = error
+            return
+        with self._lock:
+            self._journals = [path for path in self._journals if path not in journals]

@@ -1,0 +1,143 @@
+"""Journals as Parquet parts, for which pyarrow is needed; a part has its name when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbchat.errors import UnreadableRunError
+from nbchat.run import Run
+from nbchat.sweep.records import Record, read_record, read_run
+
+PARTS = "parts"
+#: bytes that a part has, about
+PART_BYTES = 256_000_000
+_ROWS = 1_000
+_JOURNALS = b"nbchat.journals"
+_INTEGERS = {"item", "sample", "attempt", "prompt_tokens", "completion_tokens", "tries"}
+_NUMBERS = {"ttft_s", "elapsed_s", "cost_usd"}
+
+
+def can_pack() -> bool:
+    """Tell whether pyarrow is there."""
+    return importlib.util.find_spec("pyarrow") is not None
+
+
+def packed_size(journals: list[Path]) -> int:
+    """Estimate the bytes of the part that these journals become, by the beginning of one."""
+    import pyarrow as pa
+
+    total = sum(path.stat().st_size for path in journals if path.exists())
+    if not total:
+        return 0
+    with journals[0].open("rb") as file:
+        sample = file.read(2_000_000)
+    return int(total * len(pa.compress(sample, codec="zstd", asbytes=True)) / len(sample))
+
+
+def pack(folder: Path, journals: list[Path]) -> Path:
+    """Make one part of these journals, and remove them once it is on disk. Raise OSError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    target = folder / PARTS / f"{journals[0].stem}.parquet"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    names = msgspec.json.encode([path.name for path in journals])
+    schema = _schema().with_metadata({_JOURNALS: names})
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".unfinished")
+    unfinished = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for rows in _batches(journals):
+                    writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    for path in journals:
+        path.unlink(missing_ok=True)
+    return target
+
+
+def journals_of(path: Path) -> list[str]:
+    """Name the journals that a part was made of."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_schema(path).metadata or {}
+    return msgspec.json.decode(metadata.get(_JOURNALS, b"[]"), type=list[str])
+
+
+def facts_of(path: Path, names: list[str], kind: type[Any]) -> Iterator[Any]:
+    """Give the facts of each row of a part, as structs of this kind."""
+    for row in _rows(path, names):
+        if "point" in row:
+            row["point"] = msgspec.json.decode(row["point"] or "{}")
+        yield msgspec.convert(row, kind)
+
+
+def runs_of(path: Path, is_wanted: Callable[[Record], bool]) -> Iterator[Run]:
+    """Give the runs of a part whose records are wanted."""
+    for row in _rows(path, None):
+        run, tokens = row.pop("run"), row.pop("tokens")
+        row["point"] = msgspec.json.decode(row["point"] or "{}")
+        if is_wanted(msgspec.convert(row, Record)):
+            line = {**row, "run": msgspec.Raw(run.encode())}
+            if tokens:
+                line["tokens"] = msgspec.Raw(tokens.encode())
+            yield read_run(msgspec.json.encode(line))
+
+
+def _rows(path: Path, names: list[str] | None) -> Iterator[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(_ROWS, columns=names):
+            yield from batch.to_pylist()
+
+
+def _batches(journals: list[Path]) -> Iterator[list[dict[str, Any]]]:
+    rows: list[dict[str, Any]] = []
+    for path in journals:
+        with path.open("rb") as file:
+            for line in file:
+                with contextlib.suppress(UnreadableRunError):
+                    rows.append(_row(line))
+                if len(rows) == _ROWS:
+                    yield rows
+                    rows = []
+    if rows:
+        yield rows
+
+
+class _Texts(msgspec.Struct):
+    run: msgspec.Raw
+    point: msgspec.Raw
+    tokens: msgspec.Raw = msgspec.Raw(b"")
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    facts = msgspec.structs.asdict(read_record(line))
+    texts = msgspec.json.decode(line, type=_Texts)
+    return {
+        **facts,
+        "point": bytes(texts.point).decode(),
+        "run": bytes(texts.run).decode(),
+        "tokens": bytes(texts.tokens).decode() or None,
+    }
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    types = {name: pa.string() for name in (*Record.__struct_fields__, "run", "tokens")}
+    types |= dict.fromkeys(_INTEGERS, pa.int64()) | dict.fromkeys(_NUMBERS, pa.float64())
+    return pa.schema(list(types.items()))

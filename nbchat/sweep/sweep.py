@@ -1,0 +1,254 @@
+"""`Sweep`: what is asked, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import weakref
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbchat.client import retry
+from nbchat.errors import CheckError, SweepStoppedError
+from nbchat.frames.source import find_runs_with
+from nbchat.session.budget import Budget
+from nbchat.session.interrupts import shorten
+from nbchat.session.notebook import current_notebook
+from nbchat.session.state import STATE
+from nbchat.session.watchers import PrintingWatcher
+from nbchat.sweep.design import Design
+from nbchat.sweep.executors import Going, Work, checked_executor
+from nbchat.sweep.folder import Folder
+from nbchat.sweep.limits import Limits
+from nbchat.sweep.progress import Counts, Tally
+from nbchat.sweep.writer_lock import Writer, WriterLock
+
+if TYPE_CHECKING:
+    from nbchat.run import Run
+    from nbchat.sweep.records import Record
+
+
+#: seconds that an interrupt leaves to what is cut off
+_LEAVE_WITHIN_S = 3.0
+
+
+class Sweep:
+    """Prompts and data over a grid of params; see `nbchat.sweep`, which makes it.
+
+    - `plan`: what would be sent, and what it costs; nothing is sent before `run` or `start`
+    - `run()`, `start()`, `stop()`, `wait()`, ``await sweep``, `retry_errors()`
+    - `status`: how far it is; `writer`: who writes its folder now
+    - `runs()`, `tokens()`, `scores()`, `table()`, `compare()`: frames, also while it runs
+    """
+
+    def __init__(
+        self,
+        prompt: Any,
+        *,
+        data: Any = None,
+        grid: Any = None,
+        repeats: int = 1,
+        folder: str | os.PathLike[str] | None = None,
+        evaluate: Mapping[str, Any] | None = None,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: float | None = None,
+        budget_usd: float | None = None,
+        at_once: int | None = None,
+        executor: Any = None,
+        **fields: Any,
+    ):
+        tries = fields.pop("max_retries", None)
+        self._tries = retry.checked(STATE.settings.max_retries if tries is None else tries)
+        self._limits = Limits.checked(at_once, requests_per_minute, tokens_per_minute)
+        self._executor = checked_executor(executor)
+        self._limit_usd = None if budget_usd is None else Budget(budget_usd).limit_usd
+        self.design = Design(prompt, data=data, grid=grid, repeats=repeats, fields=fields)
+        self.folder = _temporary_folder(self) if folder is None else _folder(folder)
+        self.name = self.folder.name
+        self._folder = Folder(self.folder)
+        self._lock = WriterLock(self.folder)
+        self._going: Going | None = None
+        self._tally: Tally | None = None
+        self._is_over = threading.Event()
+        self._fault: BaseException | None = None
+        self._n_unknown_before = 0
+        _OPEN.add(self)
+        find_runs_with(_runs_of_sweeps)
+
+    # running
+
+    def run(self) -> Sweep:
+        """Ask all that is missing, and wait, with a line that says how far it is.
+
+        An interrupt cuts off what goes on; what was answered is kept. Raise what stopped it:
+        `SweepStoppedError`, `BudgetError`, `FolderInUseError`, or `CheckError` before anything
+        is sent.
+        """
+        self.start()
+        self.wait()
+        return self
+
+    def start(self) -> Sweep:
+        """Begin to ask what is missing, in the background. Raise as `run` before anything is sent."""
+        if self.is_running:
+            return self
+        self._begin(frozenset())
+        return self
+
+    def retry_errors(self) -> Sweep:
+        """Ask the rows again that failed, and wait. What is kept of the earlier attempts stays."""
+        if self.is_running:
+            raise SweepStoppedError("The sweep runs: wait() for it, then retry its errors.")
+        failed = {key for key, at in self._folder.standings().items() if at.status == "error"}
+        self._begin(frozenset(failed))
+        self.wait()
+        return self
+
+    def stop(self, *, now: bool = False) -> None:
+        """Begin no more rows, and let those that go on end; with `now` cut them off, too."""
+        if self._going is not None:
+            self._going.stop(now=now)
+
+    def wait(self) -> Sweep:
+        """Wait until it ends, and raise what stopped it. An interrupt cuts it off."""
+        if self._going is None:
+            return self
+        try:
+            while not self._is_over.wait(0.2):  # with a limit, so that an interrupt comes through
+                pass
+        except KeyboardInterrupt as interrupt:
+            shorten(interrupt)
+            self._going.stop(now=True)
+            self._is_over.wait(_LEAVE_WITHIN_S)
+            raise
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
+        return self
+
+    def __await__(self) -> Generator[Any, None, Sweep]:
+        import asyncio
+
+        return self._awaited(asyncio.get_running_loop()).__await__()
+
+    async def _awaited(self, loop: Any) -> Sweep:
+        self.start()
+        try:
+            await loop.run_in_executor(None, self.wait)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    @property
+    def is_running(self) -> bool:
+        return self._going is not None and self._going.is_running
+
+    @property
+    def status(self) -> Counts:
+        """How far it is: rows by what became of them, requests, tokens, cost, time to go."""
+        going, tally = self._going, self._tally
+        if tally is None:
+            standings = self._folder.standings()
+            known = {row.id for row in self.design.rows()} & standings.keys()
+            tally = Tally(self.design.n_rows, {key: standings[key].status for key in known})
+            tally.end()
+        if going is None:
+            return tally.counts(unknown=sum(self._folder.unknown().values()))
+        return tally.counts(
+            going=going.n_going,
+            sent=going.n_sent,
+            retries=going.n_retries,
+            limited=going.n_limited,
+            unknown=self._n_unknown_before + going.n_unknown,
+        )
+
+    @property
+    def writer(self) -> Writer | None:
+        """Who writes the folder now; None where nobody does."""
+        return self._lock.writer()
+
+    def _begin(self, again: frozenset[str]) -> None:
+        say = PrintingWatcher().status
+        self.design.make_ready(say)
+        self._lock.take(current_notebook())
+        try:
+            standings = self._folder.standings()
+            rows = {row.id for row in self.design.rows()}
+            self._n_unknown_before = sum(self._folder.unknown().values())
+            before = {key: at.status for key, at in standings.items() if key in rows}
+            self._tally = Tally(self.design.n_rows, before)
+            self._going = self._executor.going(
+                Work(
+                    design=self.design,
+                    folder=self.folder,
+                    name=self.name,
+                    grants_of=self._limits.grants_of,
+                    standings=standings,
+                    again=again,
+                    tries=self._tries,
+                    budget=self._budget_left(),
+                    on_rows=self._on_rows,
+                )
+            )
+            self._going.start()
+        except BaseException:
+            self._going = None
+            self._lock.free()
+            raise
+        self._is_over.clear()
+        threading.Thread(
+            target=self._see_to_end, args=(self._going,), name="nbchat-sweep-end", daemon=True
+        ).start()
+
+    def _see_to_end(self, going: Going) -> None:
+        try:
+            going.wait()
+        except BaseException as error:  # noqa: BLE001 - `wait` raises it
+            self._fault = error
+        finally:
+            if self._tally is not None:
+                self._tally.end()
+            self._lock.free()
+            self._is_over.set()
+
+    def _on_rows(self, records: list[Record]) -> None:
+        if self._tally is not None:
+            self._tally.add(records)
+
+    def _budget_left(self) -> Budget | None:
+        """Give the sweep's budget, what its rows cost before taken out of it."""
+        if self._limit_usd is None:
+            return None
+        budget = Budget(self._limit_usd)
+        budget.settle(budget.reserve(0.0), self._folder.spent_usd())
+        return budget
+
+
+#: sweeps of this process, whose rows are found by the ids of their runs
+_OPEN: weakref.WeakSet[Sweep] = weakref.WeakSet()
+
+
+def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
+    wanted, found = set(ids), {}
+    for sweep in list(_OPEN):
+        if left := wanted - found.keys():
+            for run in sweep._folder.runs(lambda record: record.run_id in left):  # noqa: B023
+                found[run.id] = run
+    return found
+
+
+def _folder(folder: str | os.PathLike[str]) -> Path:
+    path = Path(folder).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise CheckError(f"folder is {path}, which is a file.", field="folder", value=str(folder))
+    return path
+
+
+def _temporary_folder(sweep: Sweep) -> Path:
+    """Make a folder that is there for as long as the sweep is."""
+    made = tempfile.TemporaryDirectory(prefix="nbchat-sweep-", ignore_cleanup_errors=True)
+    weakref.finalize(sweep, made.cleanup)
+    return Path(made.name)
