@@ -52,12 +52,14 @@ _HOMES: dict[str, tuple[str | None, str]] = {
     "client": (None, "client"),
     "code": (None, "code"),
     "errors": (None, "errors"),
+    "evaluators": (None, "evaluators"),
     "history": (None, "history"),
     "local": (None, "local"),
     "measures": (None, "measures"),
     "media": (None, "media"),
     "plots": (None, "plots"),
     "statistics": (None, "statistics"),
+    "sweep": (None, "sweep"),
     "tools": (None, "tools"),
     "structured": (None, "structured"),
 }
@@ -105,6 +107,7 @@ __all__ = [
     "compare",
     "configure",
     "errors",
+    "evaluators",
     "explore",
     "history",
     "inspect",
@@ -125,6 +128,7 @@ __all__ = [
     "statistics",
     "stream",
     "structured",
+    "sweep",
     "tokens",
     "tools",
     "tree",
@@ -185,6 +189,7 @@ if TYPE_CHECKING:
         client,
         code,
         errors,
+        evaluators,
         history,
         local,
         measures,
@@ -220,5 +225,8 @@ if TYPE_CHECKING:
     from nbchat.session.server_models import models
     from nbchat.session.settings import budget
     from nbchat.session.threads import Thread
+    from nbchat.sweep import CallableRoom
     from nbchat.widgets.explorer import explore
     from nbchat.widgets.inspector import inspect
+
+    sweep: CallableRoom

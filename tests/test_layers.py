@@ -48,7 +48,8 @@ STANDS_ON: dict[str, set[str]] = {
     "session": JOINED,
     "code": JOINED | {"session"},
     "analysis": JOINED | {"session"},
-    "sweep": JOINED | {"session"},
+    "evaluators": JOINED | {"session", "code"},
+    "sweep": JOINED | {"session", "code", "evaluators", "statistics"},
     "widgets": JOINED | {"session", "code", "analysis", "sweep"},
     "magics": JOINED | {"session", "code", "analysis", "sweep", "widgets"},
 }
@@ -76,7 +77,7 @@ LIVES_IN: dict[str, set[str]] = {
     "xllamacpp": {"local"},
     "genai_prices": {"prices"},
     "sqlite3": {"history"},
-    "pyarrow": {"history"},  # runs as Parquet: text and a few facts, no frame is needed for it
+    "pyarrow": {"history", "sweep"},  # Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
     "tiktoken": {"request"},
     "ipywidgets": {"widgets"},

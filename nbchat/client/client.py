@@ -24,7 +24,6 @@ from nbchat.client.stream import Stream, Timeouts, most_bytes
 from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.version import __version__
 
-
 #: connections that stay open: as many as a sweep may have requests at once
 _MOST_KEPT = 512
 

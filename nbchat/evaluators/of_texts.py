@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from nbchat.api.json_values import plain
 from nbchat.code.filled import filled
 from nbchat.errors import CheckError
-from nbchat.evaluators.evaluator import Evaluator, Row
+from nbchat.evaluators.evaluator import Evaluator, Row, Scale
 from nbchat.measures import normalised
 
 if TYPE_CHECKING:
     from nbchat.run import Run
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_RIGHT = "right or wrong"
+_RIGHT: Scale = "right or wrong"
 
 
 def equals(wanted: Any, *, exactly: bool = False) -> Evaluator:
@@ -112,8 +112,8 @@ def number_within(wanted: Any, tolerance: float = 0.0, *, relative: float = 0.0)
 def field(path: str, wanted: Any = None) -> Evaluator:
     """Score a field of the reply's object, as ``"address.city"`` or ``"items.0.price"``.
 
-    With `wanted` (a value, or a template) 1 where it is equal, else 0; without, its own number, or 1
-    and 0 for true and false. A reply without the field is 0, or without a score.
+    With `wanted` (a value, or a template) 1 where it is equal, else 0; without, its number, or
+    1 and 0 for true and false. A reply without the field is 0, or without a score.
     """
     if not path:
         raise CheckError("field() needs the path of a field.", field="path", value=path)
@@ -180,5 +180,3 @@ def _at(value: Any, path: str) -> Any:
 def _shown(wanted: Any) -> str:
     text = repr(wanted)
     return text if len(text) <= 40 else f"{text[:39]}…"
-
-

@@ -73,7 +73,7 @@ def runs_of(source: Source) -> list[RunLike]:
         return [_run_with_id(source)]
     if _is_run(source):
         return [source]
-    if hasattr(source, "runs"):
+    if hasattr(source, "runs") and not callable(source.runs):  # a sweep's are a frame
         return list(source.runs)
     if isinstance(source, pd.DataFrame):
         return _runs_of_frame(source)

@@ -70,9 +70,7 @@ class Bucket:
     def _fill(self, now: float) -> None:
         before = now if self._filled_at is None else self._filled_at
         self._filled_at = max(now, before)
-        self._level = min(
-            self._level + max(now - before, 0.0) * self.per_minute / 60, self._size
-        )
+        self._level = min(self._level + max(now - before, 0.0) * self.per_minute / 60, self._size)
 
 
 def _number(text: str | None) -> float | None:

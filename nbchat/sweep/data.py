@@ -109,10 +109,10 @@ def _of_file(path: Path) -> Items:
         raise CheckError(f"data: there is no file {path}.", field="data", value=str(path))
     if suffix in (".jsonl", ".ndjson"):
         return _several(Items(_lines(path)))
-    import pandas as pd
+    from nbchat.frames.sweep_rows import read_table
 
     try:
-        frame = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
+        frame = read_table(path)
     except ImportError:
         raise CheckError(
             f"data is {path.name}, which needs pyarrow: pip install pyarrow.",

@@ -11,7 +11,9 @@ import msgspec
 from nbchat.api.explain import did_you_mean, nearest
 from nbchat.api.fields import FIELDS
 from nbchat.api.json_values import is_whole_number, shown
-from nbchat.client.profiles import LOCAL, Profile
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
+from nbchat.code.filled import filled
 from nbchat.errors import CheckError, UnknownFieldError
 from nbchat.options import OPTIONS
 from nbchat.request.arguments import draft_of_arguments
@@ -22,7 +24,6 @@ from nbchat.session.servers import prepare
 from nbchat.session.settings import resolved
 from nbchat.sweep.data import Item, Items, read_items
 from nbchat.sweep.grid import Grid, Point, label_of, read_grid
-from nbchat.code.filled import filled
 from nbchat.sweep.prompts import AXIS, Prompts, messages_of, read_prompts
 from nbchat.sweep.row_ids import request_digest, row_id
 
@@ -183,9 +184,10 @@ class Design:
         seed = draft.fields.get("seed")
         if self.repeats == 1 or not is_whole_number(seed) or "seed" in self._kinds:
             return [draft]
+        first = int(seed)  # type: ignore[arg-type]
         # one seed for all samples would draw the same sample again and again
         return [
-            msgspec.structs.replace(draft, fields={**draft.fields, "seed": int(seed) + sample})  # type: ignore[call-overload]
+            msgspec.structs.replace(draft, fields={**draft.fields, "seed": first + sample})
             for sample in range(self.repeats)
         ]
 

@@ -71,7 +71,7 @@ class Folder:
 
     def all_records(self) -> Iterator[Record]:
         """Give every record, those of earlier attempts included, in the order of writing."""
-        names = [name for name in Record.__struct_fields__]
+        names = list(Record.__struct_fields__)
         yield from self._each(read_record, names, Record)
 
     def runs(self, is_wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Run]:

@@ -44,18 +44,22 @@ def read_grid(grid: Any) -> Grid:
 def random(n: int, seed: int = 0, /, **ranges: Any) -> list[Point]:
     """Draw `n` points at random, the same ones for the same `seed`.
 
-    Each name has a range: ``temperature=(0, 2.0)`` are numbers from 0 to 2, ``top_logprobs=(1, 20)``
-    whole numbers, both ends included, and a list is a choice of its values. Raise CheckError for
-    another range.
+    Each name has a range: ``temperature=(0, 2.0)`` are numbers from 0 to 2,
+    ``top_logprobs=(1, 20)`` whole numbers, both ends included, and a list is a choice of its
+    values. Raise CheckError for another range.
     """
     if type(n) is not int or n < 1:
         raise CheckError(
             f"random() takes the number of points first, and it is {n!r}.", field="n", value=n
         )
     draws = randomness.Random(seed)  # noqa: S311 - nothing here is secret
-    points = [{name: _drawn(name, wanted, draws) for name, wanted in ranges.items()} for _ in range(n)]
+    points = [
+        {name: _drawn(name, wanted, draws) for name, wanted in ranges.items()} for _ in range(n)
+    ]
     if not ranges:
-        raise CheckError("random() needs at least one range, as temperature=(0, 2.0).", field="grid")
+        raise CheckError(
+            "random() needs at least one range, as temperature=(0, 2.0).", field="grid"
+        )
     return points
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.api.json_values import shown
-from nbchat.client.profiles import LOCAL
+from nbchat.client.presets import LOCAL
 from nbchat.errors import CheckError
 from nbchat.session.pool import AT_ONCE, checked_at_once
 from nbchat.session.state import STATE
@@ -99,4 +99,6 @@ def _rate(name: str, value: Any) -> float | None:
     if value is None or (is_number and 0 < value < float("inf")):
         return None if value is None else float(value)
     rule = "must be a number above 0, or None for a limit that is learnt"
-    raise CheckError(f"{name} is {shown(value)}, but it {rule}.", field=name, value=value, rule=rule)
+    raise CheckError(
+        f"{name} is {shown(value)}, but it {rule}.", field=name, value=value, rule=rule
+    )

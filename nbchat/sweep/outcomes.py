@@ -69,7 +69,7 @@ def ending_of(run: Run, error: BaseException | None) -> Ending:
 
 def _of_api(error: ApiError) -> Ending:
     headers = error.headers or {}
-    pause = retry.asked_delay_s(headers, time.time())
+    pause = retry.delay_of_server_s(headers, time.time())
     if error.code in retry.HOPELESS_CODES or error.status in (401, 402):
         return Ending("stop", "refused")
     status = error.status or retry.status_of(error.code, error.type)

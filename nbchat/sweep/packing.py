@@ -29,9 +29,7 @@ class Packing:
         with self._lock:
             self._journals.append(journal)
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(
-                    target=self._pack, name="nbchat-parts", daemon=True
-                )
+                self._thread = threading.Thread(target=self._pack, name="nbchat-parts", daemon=True)
                 self._thread.start()
 
     def close(self) -> None:

@@ -50,11 +50,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         words = [f"{self.done:,} of {self.rows:,} rows"]
-        for name in ("refused", "truncated"):
-            if count := getattr(self, name):
-                words.append(f"{count:,} {name}")
-        if self.error:
-            words.append(f"{self.error:,} failed")
+        named = ((self.refused, "refused"), (self.truncated, "truncated"), (self.error, "failed"))
+        words += [f"{count:,} {name}" for count, name in named if count]
         if self.unknown:
             most = "" if not self.unknown_usd else f", up to ${self.unknown_usd:.2g}"
             words.append(f"{self.unknown:,} of unknown outcome{most}")

@@ -16,7 +16,9 @@ from nbchat.request.arguments import as_messages
 Prompt = Any
 #: the axis that several prompts are
 AXIS = "prompt"
-_RULE = "must be a text, a list of texts or message lists, a mapping of names to them, or a function"
+_RULE = (
+    "must be a text, a list of texts or message lists, a mapping of names to them, or a function"
+)
 
 
 class Prompts(msgspec.Struct, frozen=True):
@@ -143,5 +145,3 @@ def _name(prompt: Prompt) -> str:
         text = str(prompt[-1].get("content") or "")
     line = " ".join(text.split())
     return line if len(line) <= 80 else f"{line[:79]}…"
-
-

@@ -195,9 +195,7 @@ class Runner:
     def play(self, task: Task, lane: _Lane) -> None:
         """Ask a row once, and see to what comes of it."""
         source = Metered()
-        execution = Execution(
-            task.prepared, watcher=_Quiet(), source=source, sweep=self._name
-        )
+        execution = Execution(task.prepared, watcher=_Quiet(), source=source, sweep=self._name)
         run = execution.run
         lane.execution = execution
         error: BaseException | None = None
@@ -306,9 +304,7 @@ class Runner:
 
     # what has ended
 
-    def _ended(
-        self, task: Task, run: Run, error: BaseException | None, source: Metered
-    ) -> None:
+    def _ended(self, task: Task, run: Run, error: BaseException | None, source: Metered) -> None:
         ending = ending_of(run, error)
         n_requests = run.tries
         self._note_attempt(task, run, error, ending, n_requests)
@@ -334,9 +330,7 @@ class Runner:
         if not self._is_over:
             self._add_lanes(missing)
 
-    def _decide(
-        self, task: Task, run: Run, error: BaseException | None, ending: Ending
-    ) -> None:
+    def _decide(self, task: Task, run: Run, error: BaseException | None, ending: Ending) -> None:
         now = self._clock()
         if ending.verdict == "row":
             self._n_refused_in_a_row = 0 if error is None else self._n_refused_in_a_row + 1
@@ -378,7 +372,9 @@ class Runner:
     def _settle_suspects(self) -> None:
         if not self._suspects:
             return
-        is_dead = math.isinf(self._answered_at) or isinstance(self._suspects[0][1].error, ConnectError)
+        is_dead = math.isinf(self._answered_at) or isinstance(
+            self._suspects[0][1].error, ConnectError
+        )
         if is_dead:
             self._end_all(self._dead())
         else:
@@ -454,7 +450,7 @@ class Runner:
     ) -> None:
         if ending.verdict == "row":
             return
-        event = "unknown" if ending.is_unknown else ending.outcome
+        event: str = "unknown" if ending.is_unknown else ending.outcome
         if not n_requests:
             event = "not_sent"
         elif event == "cut":

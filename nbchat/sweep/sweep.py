@@ -6,12 +6,13 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbchat.client import retry
 from nbchat.errors import CheckError, SweepStoppedError
+from nbchat.evaluators.evaluator import as_evaluator
 from nbchat.frames.source import find_runs_with
 from nbchat.session.budget import Budget
 from nbchat.session.interrupts import shorten
@@ -26,6 +27,8 @@ from nbchat.sweep.progress import Counts, Tally
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nbchat.run import Run
     from nbchat.sweep.records import Record
 
@@ -65,6 +68,9 @@ class Sweep:
         self._executor = checked_executor(executor)
         self._limit_usd = None if budget_usd is None else Budget(budget_usd).limit_usd
         self.design = Design(prompt, data=data, grid=grid, repeats=repeats, fields=fields)
+        self.evaluators = {
+            str(name): as_evaluator(str(name), one) for name, one in (evaluate or {}).items()
+        }
         self.folder = _temporary_folder(self) if folder is None else _folder(folder)
         self.name = self.folder.name
         self._folder = Folder(self.folder)
@@ -74,8 +80,52 @@ class Sweep:
         self._is_over = threading.Event()
         self._fault: BaseException | None = None
         self._n_unknown_before = 0
-        _OPEN.add(self)
+        _OPEN.add(self._folder)
         find_runs_with(_runs_of_sweeps)
+
+    def __iter__(self) -> Iterator[Run]:
+        """Give the runs of all rows that have ended, one after the other, as they were written."""
+        return self.each_run()
+
+    # what came of it
+
+    def records(self) -> dict[str, Record]:
+        """Give row id -> its latest record, of the rows of this plan that have ended."""
+        found = self._folder.records()
+        return {row.id: found[row.id] for row in self.design.rows() if row.id in found}
+
+    def each_run(self, is_wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Run]:
+        """Give the runs whose records are wanted: the latest of each row of this plan."""
+        latest = {record.run_id for record in self.records().values() if is_wanted(record)}
+        return self._folder.runs(lambda record: record.run_id in latest)
+
+    def runs(self) -> pd.DataFrame:
+        """Give one row for each row of the plan, in its order, also while it runs.
+
+        `nbchat.frames.sweep_rows` declares the columns: what the row is, its axes, its status
+        ("not_sent" where nothing has come yet), what came, and the data of its item.
+        """
+        from nbchat.frames.sweep_rows import ROW_COLUMNS, sweep_rows
+
+        found, rows = self._folder.records(), self.design.rows()
+        labels = [self.design.labels(point) for point in range(len(self.design.grid.points))]
+        ended = [found.get(row.id) for row in rows]
+        facts: dict[str, list[Any]] = {
+            name: [getattr(record, name, None) for record in ended] for name in ROW_COLUMNS
+        }
+        facts |= {
+            "row_id": [row.id for row in rows],
+            "item": [row.item for row in rows],
+            "sample": [row.sample for row in rows],
+            "status": ["not_sent" if record is None else record.status for record in ended],
+        }
+        axes = {axis: [labels[row.point][axis] for row in rows] for axis in self.design.axes}
+        data = {}
+        for name in self.design.items.columns:
+            if name not in axes:
+                column = self.design.items.column(name)
+                data[name] = [column[row.item] for row in rows]
+        return sweep_rows(facts, axes, data)
 
     # running
 
@@ -91,7 +141,7 @@ class Sweep:
         return self
 
     def start(self) -> Sweep:
-        """Begin to ask what is missing, in the background. Raise as `run` before anything is sent."""
+        """Begin to ask what is missing, in the background. What stops it, `wait` raises."""
         if self.is_running:
             return self
         self._begin(frozenset())
@@ -228,16 +278,21 @@ class Sweep:
 
 
 #: sweeps of this process, whose rows are found by the ids of their runs
-_OPEN: weakref.WeakSet[Sweep] = weakref.WeakSet()
+_OPEN: weakref.WeakSet[Folder] = weakref.WeakSet()
 
 
 def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
-    wanted, found = set(ids), {}
-    for sweep in list(_OPEN):
+    wanted = set(ids)
+    found: dict[str, Run] = {}
+    for folder in list(_OPEN):
         if left := wanted - found.keys():
-            for run in sweep._folder.runs(lambda record: record.run_id in left):  # noqa: B023
+            for run in folder.runs(_is_one_of(left)):
                 found[run.id] = run
     return found
+
+
+def _is_one_of(ids: set[str]) -> Callable[[Record], bool]:
+    return lambda record: record.run_id in ids
 
 
 def _folder(folder: str | os.PathLike[str]) -> Path:

@@ -1,0 +1,128 @@
+"""A sweep from its call to its frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import nbchat
+from nbchat.errors import CheckError
+from tests.scripted import Reply, Request, ScriptedServer, completion
+
+FRUITS = [{"thing": "apple", "answer": "yes"}, {"thing": "brick", "answer": "no"}]
+
+
+def echo(request: Request) -> Reply:
+    """The temperature and the last word: an answer that tells which request it belongs to."""
+    word = request.body["messages"][-1]["content"].split()[-1]
+    return Reply.json(completion(f"{word} at {request.body.get('temperature')}"))
+
+
+@pytest.fixture
+def answering() -> object:
+    return echo
+
+
+def test_each_item_is_asked_at_each_point_as_often_as_wanted(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    sweep = nbchat.sweep(
+        "Is this a fruit: {{ thing }}",
+        data=FRUITS,
+        grid={"temperature": [0, 1]},
+        repeats=3,
+        folder=tmp_path,
+        model="m",
+        max_completion_tokens=4,
+    )
+    assert server.requests == []
+    frame = sweep.run().runs()
+    assert len(frame) == len(server.requests) == 12
+    assert set(frame["status"]) == {"answered"}
+    assert frame["text"].tolist() == [
+        f"{thing} at {temperature}"
+        for thing in ("apple", "brick")
+        for temperature in (0.0, 1.0)
+        for _ in range(3)
+    ]
+    assert frame["answer"].tolist() == ["yes"] * 6 + ["no"] * 6
+    assert {request.body["max_completion_tokens"] for request in server.requests} == {4}
+
+
+def test_the_same_call_again_sends_nothing_and_gives_the_same_frame(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    def sweep() -> nbchat.sweep.Sweep:
+        return nbchat.sweep("Say {{ thing }}", data=FRUITS, repeats=2, folder=tmp_path, model="m")
+
+    first = sweep().run().runs()
+    again = sweep()
+    pd.testing.assert_frame_equal(again.runs(), first)
+    assert again.status.done == 4
+    pd.testing.assert_frame_equal(again.run().runs(), first)
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("more", "n_new"),
+    [
+        ({"data": [*FRUITS, {"thing": "pear"}]}, 2),
+        ({"grid": {"model": ["m", "other"]}, "model": None}, 4),
+        ({"repeats": 5}, 6),
+    ],
+    ids=["items", "models", "repeats"],
+)
+def test_what_is_added_later_is_all_that_is_sent(
+    server: ScriptedServer, tmp_path: Path, more: dict[str, object], n_new: int
+) -> None:
+    call: dict[str, object] = {"data": FRUITS, "repeats": 2, "folder": tmp_path, "model": "m"}
+    nbchat.sweep("Say {{ thing }}", **call).run()
+    changed = {name: value for name, value in (call | more).items() if value is not None}
+    sweep = nbchat.sweep("Say {{ thing }}", **changed).run()
+    assert len(server.requests) == 4 + n_new
+    assert sweep.status.not_sent == 0
+
+
+def test_a_sweep_is_a_source_of_frames(server: ScriptedServer) -> None:
+    sweep = nbchat.sweep("Say {{ thing }}", data=FRUITS, model="m").run()
+    assert sorted(nbchat.runs(sweep)["text"]) == ["apple at None", "brick at None"]
+    assert len(nbchat.choices(sweep.runs())) == 2
+    assert nbchat.runs().empty
+
+
+@pytest.mark.parametrize(
+    ("arguments", "names"),
+    [
+        ({"grid": {"temperatur": [0]}}, "temperature"),
+        ({"grid": {"temperature": []}}, "grid"),
+        ({"grid": {"temperature": [3]}}, "temperature"),
+        ({"repeats": 0}, "repeats"),
+        ({"data": []}, "data"),
+        ({"data": {"thing": "a"}}, "data"),
+        ({"data": "there.txt"}, "there.txt"),
+        ({"at_once": 0}, "at_once"),
+        ({"requests_per_minute": -1}, "requests_per_minute"),
+        ({"budget_usd": -1}, "budget_usd"),
+        ({"executor": 5}, "executor"),
+        ({"n": 2}, "repeats"),
+        ({"thread": "a"}, "thread"),
+        ({"evaluate": {"right": 5}}, "evaluate"),
+    ],
+)
+def test_bad_input_is_a_sentence_that_names_it_and_nothing_is_sent(
+    server: ScriptedServer, arguments: dict[str, object], names: str
+) -> None:
+    with pytest.raises(CheckError, match=names):
+        nbchat.sweep("Say this.", **{"model": "m", **arguments}).run()
+    assert server.requests == []
+
+
+def test_a_random_grid_is_the_same_for_the_same_seed() -> None:
+    grid = nbchat.sweep.random(5, 3, temperature=(0, 2.0), top_logprobs=(1, 20), model=["a", "b"])
+    assert grid == nbchat.sweep.random(
+        5, 3, temperature=(0, 2.0), top_logprobs=(1, 20), model=["a", "b"]
+    )
+    assert len({point["temperature"] for point in grid}) == 5
+    assert all(type(point["top_logprobs"]) is int for point in grid)
