@@ -20,6 +20,12 @@ class NoAttributeError(AttributeError):
         owner, name = self.args
         return f"{owner} has no attribute {name!r}{self._hint()}"
 
+    def _render_traceback_(self) -> list[str]:
+        """Show a few lines in IPython, as the errors of nbchat do."""
+        from nbchat.errors import short_traceback
+
+        return short_traceback(self)
+
     def __reduce__(self) -> tuple[type[AttributeError], tuple[str]]:
         return AttributeError, (str(self),)
 

@@ -23,7 +23,7 @@ STANDS_ON: dict[str, set[str]] = {
     "redact": set(),
     "regular_file": set(),
     "above": set(),
-    "nearest": set(),
+    "nearest": {"errors"},
     "errors": {"redact"},
     "version": set(),
     "options": set(),

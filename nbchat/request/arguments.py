@@ -81,7 +81,8 @@ def _refuse_arguments_of_others(arguments: Mapping[str, Any], by: str) -> None:
 def _refuse_what_is_no_prompt(prompt: Any, by: str) -> None:
     """Say what to do with a table, a row or a run, which are no messages."""
     kind = type(prompt)
-    if hasattr(kind, "iloc"):
+    is_row = isinstance(prompt, tuple) and hasattr(kind, "_fields")  # as itertuples gives it
+    if hasattr(kind, "iloc") or is_row:
         what = (
             "In a cell {{ name }} puts it into the prompt as a table (%%chat); here "
             "name.to_markdown() or name.to_csv() is its text, and messages=[…] takes messages."

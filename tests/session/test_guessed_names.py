@@ -116,6 +116,7 @@ def test_an_id_of_an_earlier_kernel_is_looked_for_in_the_history(
     [
         (pd.DataFrame({"a": [1]}), ["DataFrame", "{{ name }}", "messages="]),
         (pd.Series([1, 2]), ["Series", "{{ name }}", "messages="]),
+        (next(pd.DataFrame({"a": [1]}).itertuples()), ["{{ name }}", "messages="]),
         (Run(messages=[], params=nbchat.ChatParams()), ["Run", "run.text", "messages=[*run"]),
     ],
 )
@@ -184,3 +185,12 @@ def test_a_stream_that_is_left_unread_asks_nothing(server: ScriptedServer) -> No
     with nbchat.stream("Hi", model="m"):
         pass
     assert server.requests == []
+
+
+def test_a_wrong_attribute_is_shown_in_a_few_lines() -> None:
+    run = Run(messages=[], params=nbchat.ChatParams())
+    with pytest.raises(AttributeError) as raised:
+        run.cost  # noqa: B018
+    lines = raised.value._render_traceback_()  # type: ignore[attr-defined]
+    assert len(lines) < 4
+    assert "Did you mean run.cost_usd?" in lines[-1]
