@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -24,22 +24,30 @@ def as_sweep(
     *,
     data: str = "",
     repeats: int = 1,
+    has_seeds: bool = False,
+    server_fields: Collection[str] = (),
+    literal: Collection[str] = (),
     folder: str = "sweep",
 ) -> str:
     """Give Python that sends the request at each point of a grid and for each row of data.
 
     `grid` maps what varies to its values, UNSET among them where it is left out; `rows` are what
     the names in the texts stand for, `data` is the name of a table of the notebook that has them.
+    `literal` are texts that are no templates. With `has_seeds` each repeat has a seed of its own,
+    which a sweep counts up from that of the request.
     """
     draft = draft_of(draft)
     names = names_in(draft.fields)
     draft = as_data(draft)
-    system, prompt = _prompt(draft.messages, varies_system="system" in grid)
+    messages = [_as_it_stands(message, frozenset(literal)) for message in draft.messages]
+    system, prompt = _prompt(messages, varies_system="system" in grid)
     arguments: dict[str, Any] = {"": prompt}
     if data:
         arguments["data"] = as_code(data)
     elif rows:
-        arguments["data"] = [dict(row) for row in rows]
+        own = [{name: v for name, v in row.items() if name not in grid} for row in rows]
+        if own[0]:
+            arguments["data"] = own
     if grid:
         arguments["grid"] = _grid(grid)
     if repeats > 1:
@@ -48,12 +56,15 @@ def as_sweep(
     if system is not None:
         arguments["system"] = system
     fields = {name: value for name, value in draft.fields.items() if name not in grid}
+    if has_seeds:
+        fields = {"seed": 1, **fields}
     arguments |= fields
     for name, each in names.items():
         text = ", ".join(each)
         if name in fields:
             arguments[name] = as_code(text if name == "response_format" else f"[{text}]")
-    extra = {name: value for name, value in draft.extra.items() if name not in grid}
+    # a sweep varies what only a server takes where it is among the extra ones
+    extra = {**draft.extra, **{name: grid[name][0] for name in server_fields if name in grid}}
     if extra:
         arguments["extra"] = extra
     arguments |= {
@@ -65,19 +76,36 @@ def as_sweep(
         and (value := getattr(draft, name)) is not None
     }
     lines = [f"    {argument(name, value)}," for name, value in arguments.items()]
-    call = ["import nbchat", "", "sweep = nbchat.sweep(", *lines, ")", "sweep.plan"]
+    call = ["import nbchat", "", "sweep = nbchat.sweep(", *lines, ")", "sweep"]
     return "\n".join(call)
 
 
 def _prompt(messages: list[dict[str, Any]], *, varies_system: bool) -> tuple[str | None, Any]:
-    """Give the system's text and the prompt: a text, else a list of messages in a list."""
+    """Give the system's text and the prompt: a text, else a list of messages."""
     has_system = bool(messages) and messages[0].get("role") == "system"
     system = messages[0]["content"] if has_system else None
     rest = messages[1:] if has_system else messages
     is_text = len(rest) == 1 and rest[0].keys() == {"role", "content"}
     if is_text and rest[0]["role"] == "user" and isinstance(rest[0]["content"], str):
         return (None if varies_system else system), rest[0]["content"]
-    return None, [with_calls(rest if varies_system else messages)]
+    return None, with_calls(rest if varies_system else messages)
+
+
+def _as_it_stands(message: dict[str, Any], literal: frozenset[str]) -> dict[str, Any]:
+    """Give a message whose literal texts come out of a template as they stand."""
+    content = message.get("content")
+    if isinstance(content, list):
+        parts = [
+            {**part, "text": _raw(part["text"], literal)} if "text" in part else part
+            for part in content
+        ]
+        return {**message, "content": parts}
+    return {**message, "content": _raw(content, literal)} if isinstance(content, str) else message
+
+
+def _raw(text: str, literal: frozenset[str]) -> str:
+    is_marked = text in literal and ("{{" in text or "{%" in text)
+    return f"{{% raw %}}{text}{{% endraw %}}" if is_marked else text
 
 
 def _grid(grid: Mapping[str, Sequence[Any]]) -> Any:

@@ -172,6 +172,8 @@ class Design:
                 continue
             if kind == "field":
                 changes["fields"][axis] = point[axis]
+            elif kind == "extra":
+                changes["extra"] = {**changes.get("extra", self.base.extra), axis: point[axis]}
             elif kind == "option":
                 changes[axis] = point[axis]
         for name in _FILLED_OPTIONS:
@@ -224,6 +226,8 @@ class Design:
             return "field"
         if axis in OPTIONS() and axis not in _NO_AXIS:
             return "option"
+        if axis in self.base.extra:
+            return "extra"
         texts = [*self.prompts.texts, *(t for t in (self.base.system,) if isinstance(t, str))]
         named = re.compile(rf"\{{[\{{%][^}}]*\b{re.escape(axis)}\b")
         if self.prompts.has_function or any(named.search(text) for text in texts):

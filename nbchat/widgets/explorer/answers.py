@@ -20,6 +20,7 @@ from nbchat.widgets.explorer.conversation import (
     called,
     choice_json,
     choice_markdown,
+    texts_of,
     with_result,
 )
 from nbchat.widgets.explorer.desk import Desk
@@ -190,7 +191,17 @@ class Answers:
         if desk.names and not desk.variables.data:
             rows = variables.rows_of(desk.variables, desk.names)
         data = desk.variables.data if desk.names else ""
-        text = as_sweep(desk.draft, grid, rows, data=data, repeats=content["repeats"])
+        literal = texts_of(desk.draft.messages) if desk.variables.is_raw else desk.literal
+        text = as_sweep(
+            desk.draft,
+            grid,
+            rows,
+            data=data,
+            repeats=content["repeats"],
+            has_seeds=content["seeds"],
+            server_fields=desk.server_fields,
+            literal=literal,
+        )
         desk.send({"on": "sweep", "by": content["view"], "text": text})
 
     def _do_show(self, content: Content) -> None:

@@ -467,13 +467,43 @@ def test_a_variable_varies_with_a_model_and_a_servers_own_field(
     assert sorted(r.body["seed"] for r in server.requests[8:]) == [1, 2, 3]
 
 
+def test_the_sweep_that_is_written_has_the_same_requests(
+    server: ScriptedServer, open_page: OpenPage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything that can vary at once: what `nbchat.sweep` plans is what the lanes send."""
+    monkeypatch.chdir(tmp_path)
+    page = open_page(
+        "Is {{ thing }} a fruit?", system="Be terse.", variables={"thing": ["a", "b"]}, seed=3
+    )
+    page.panel.draft = msgspec.structs.replace(page.panel.draft, extra={"top_k": 5})
+    page.desk.literal.add("Be {{ terse }}.")
+    messages = [{"role": "system", "content": "Be {{ terse }}."}, *page.panel.draft.messages[1:]]
+    page.ask("edit", seq=1, messages=messages)
+    axes = [{"name": "temperature", "text": "0.5, unset"}, {"name": "top_k", "text": "1, 40"}]
+    page.ask("vary", axes=axes, repeats=2, seeds=True)
+    page.wait_over()
+    page.ask("sweep", axes=axes, repeats=2, seeds=True)
+    found: dict[str, Any] = {}
+    exec(page.last("sweep")["text"], found)
+    design = found["sweep"].design
+
+    def key(body: dict[str, Any]) -> str:
+        return json.dumps(
+            {name: body.get(name) for name in ("messages", "temperature", "top_k", "seed")}
+        )
+
+    planned = [key(design.cell_of(row).body) for row in design.rows()]
+    assert sorted(planned) == sorted(key(request.body) for request in server.requests)
+    assert len(planned) == 16
+
+
 def test_sweep_this_writes_the_call(open_page: OpenPage) -> None:
     page = open_page(
         "Is {{ thing }} a fruit?", system="Yes or no.", variables={"thing": ["a", "b"]}, seed=1
     )
     page.ask("sweep", axes=[{"name": "temperature", "text": "0, 1"}], repeats=5)
     found: dict[str, Any] = {}
-    code = page.last("sweep")["text"].replace("nbchat.sweep(", "take(").replace("sweep.plan", "")
+    code = page.last("sweep")["text"].replace("nbchat.sweep(", "take(").removesuffix("sweep")
 
     def take(prompt: str, **arguments: Any) -> None:
         found.update(arguments, prompt=prompt)
