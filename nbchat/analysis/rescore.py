@@ -275,6 +275,9 @@ def _reply_of(run: Run, choice: int) -> Choice:
         raise CheckError(
             f"choice is {choice!r}, but must be {rule}.", field="choice", value=choice, rule=rule
         )
+    if not run.messages:
+        rule = "has no messages that its reply answers: nbchat.score(None, run.text) reads it alone"
+        raise CheckError(f"This run {rule}.", field="run", rule=rule)
     if not reply.message.content:
         raise CheckError("This reply has no text whose tokens could have rows.", field="run")
     return reply

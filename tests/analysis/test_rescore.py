@@ -163,7 +163,8 @@ def test_the_one_that_wrote_it_is_asked_where_the_run_came_from(server: Scripted
     [
         (a_reply(), {"choice": 3}, "choice is 3, but must be a choice of the run, which has 1"),
         (a_reply(), {"top_logprobs": 0}, "top_logprobs is 0, but must be a whole number"),
-        (run_of(choice(text="")), {}, "no text"),
+        (run_of(choice(text=""), messages=HI), {}, "no text"),
+        (run_of(choice(text="a")), {}, r"no messages .*score\(None, run\.text\) reads it alone"),
         (run_of(choice(text="a"), status="running"), {}, "still goes on"),
     ],
 )
