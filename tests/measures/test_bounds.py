@@ -196,7 +196,9 @@ class TestDivergence:
     def test_of_itself_is_zero(self, p, k):
         row = dict(enumerate(p[:k]))
         assert max(divergence_bounds(row, row)[:3]) < 1e-15
-        assert divergence_bounds(row, row).tv_hi == pytest.approx(max(0, 1 - p[:k].sum()))
+        # a probability near 1 can be a 32-bit one by chance: these are none
+        found = divergence_bounds(row, row, rounding=0)
+        assert found.tv_hi == pytest.approx(max(0, 1 - p[:k].sum()))
 
     @given(st.data(), st.integers(2, 30), st.sampled_from(KEPT), st.sampled_from(KEPT))
     def test_the_exact_values_lie_between_the_bounds(self, data, size, k_p, k_q):

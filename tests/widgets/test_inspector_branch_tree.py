@@ -187,7 +187,9 @@ def test_merged_characters_get_their_rows_in_place_and_the_choice_stays(
 def test_rows_that_cannot_be_had_are_a_sentence_in_the_panel(told: list[Any]) -> None:
     smile = "😄".encode()
     made = entry("😄", -1.0, token("x", -1.0, smile[2:], 9), number=9)
-    inspector = nbchat.inspect(run_of(choice(made), base_url="http://127.0.0.1:9/v1"))
+    asked = [{"role": "user", "content": "Hi"}]
+    run = run_of(choice(made), base_url="http://127.0.0.1:9/v1", messages=asked)
+    inspector = nbchat.inspect(run)
     assert inspector._page.whole()["runs"][0]["merged"] == 1
     inspector._rescore(0)
     wait_for(lambda: not inspector._work["busy"])
