@@ -19,7 +19,7 @@ class Judge(msgspec.Struct, frozen=True):
 
     prompt: str
     labels: dict[str, float]
-    human: str | None
+    human: str | Mapping[str, Any] | None
     fields: dict[str, Any]
     scale: Scale
 
@@ -30,14 +30,14 @@ class Judge(msgspec.Struct, frozen=True):
 
     def label(self, reply: str) -> str | None:
         """Give the label that a reply is, or begins or ends with; None where it is none."""
-        said = normalised(reply)
+        text = normalised(reply)
         by_name = {normalised(label): label for label in self.labels}
-        if said in by_name:
-            return by_name[said]
-        words = said.split()
+        if text in by_name:
+            return by_name[text]
+        words = text.split()
         ends = {normalised(word) for word in (words[:1] + words[-1:])}
-        found = {by_name[end] for end in ends if end in by_name}
-        return found.pop() if len(found) == 1 else None
+        labels = {by_name[end] for end in ends if end in by_name}
+        return labels.pop() if len(labels) == 1 else None
 
     def __repr__(self) -> str:
         return f"<Judge {self.fields.get('model') or 'of the default model'}: {self.prompt!r}>"
@@ -47,15 +47,16 @@ def judge(
     prompt: str,
     *,
     labels: Mapping[str, float] = _YES_OR_NO,
-    human: str | None = None,
+    human: str | Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Judge:
     """Let a model judge each answer.
 
     `prompt` is a template on the row's variables and ``{{ reply }}``, what was answered. `labels`
     says what its replies count, "yes" 1 and "no" 0 if not given; a reply that is none of them is
-    no score. `human` names a column of the data with labels by people, with which the judge is then
-    compared. All else is what `nbchat.chat` takes: model, profile, temperature, …
+    no score. `human` has labels by people, with which the judge is then compared: the name of a
+    column of the data, or row id -> label. All else is what `nbchat.chat` takes: model, profile,
+    temperature, …
 
     Its requests are a sweep of their own in the folder ``judges`` of the sweep, so that none is
     paid for twice; a notebook shows its prompt.

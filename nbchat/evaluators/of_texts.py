@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nbchat.run import Run
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_FENCE = re.compile(r"\s*```\w*\n(.*?)\n?```\s*", re.DOTALL)
 _RIGHT: Scale = "right or wrong"
 
 
@@ -85,7 +86,7 @@ def json_equals(wanted: Any) -> Evaluator:
                 value = json.loads(text)
             except ValueError:
                 value = text
-        return run.parse_error is None and _plain(_object(run)) == _plain(value)
+        return bool(_plain(_object(run)) == _plain(value))
 
     return Evaluator(f"json_equals {_shown(wanted)}", is_equal, _RIGHT)
 
@@ -119,7 +120,7 @@ def field(path: str, wanted: Any = None) -> Evaluator:
         raise CheckError("field() needs the path of a field.", field="path", value=path)
 
     def score(row: Row, run: Run) -> Any:
-        found = _at(_plain(_object(run)), path) if run.parse_error is None else _MISSING
+        found = _at(_plain(_object(run)), path)
         if wanted is None:
             return float(found) if isinstance(found, (bool, int, float)) else None
         if found is _MISSING:
@@ -153,8 +154,9 @@ def _object(run: Run) -> Any:
     """Give the object of a reply, also where it was asked for in words alone."""
     if run.parsed is not None:
         return run.parsed
+    fenced = _FENCE.fullmatch(run.text)
     try:
-        return json.loads(run.text)
+        return json.loads(fenced[1] if fenced else run.text)
     except ValueError:
         return _MISSING
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nbchat.statistics.intervals import LEVEL, Interval, item_means
+from nbchat.measures import wilson
+from nbchat.statistics.bootstrap import cluster_bootstrap
+from nbchat.statistics.intervals import LEVEL, Interval, as_table, is_right_or_wrong, item_means
 from nbchat.statistics.student_t import t_half_width, t_quantile, t_tail
 
 if TYPE_CHECKING:
@@ -28,21 +30,44 @@ class Test(NamedTuple):
     n: int
 
 
-def paired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
-    """Give the mean of a - b over items that both have, and its t interval over items.
+def paired_difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    level: float = LEVEL,
+    *,
+    groups: ArrayLike | None = None,
+    seed: int = 0,
+) -> Interval:
+    """Give the mean of a - b over items that both have, and its interval over items.
 
     `a` and `b` are scores (I, R) or (I,) of the same items in the same order, NaN where missing;
-    the numbers of repeats may differ. Raise ValueError where the numbers of items do.
+    the numbers of repeats may differ. The interval is Student's t; with `groups` (I,) of items
+    that belong together it is a bootstrap of groups (`cluster_bootstrap`), the same one for the
+    same `seed`. Where all scores are right or wrong (0 or 1) and no item differs from another
+    in its difference, t would have no width: then it is as far as Wilson's interval of
+    no case among so many. Raise ValueError where the numbers of items do not fit.
     """
-    differences = item_differences(a, b)
-    n = len(differences)
+    _check_items(a, b)
+    by_item = item_means(a) - item_means(b)
+    known = ~np.isnan(by_item)
+    differences = by_item[known]
+    labels = None if groups is None else np.asarray(groups, dtype=object)[known]
+    n = len(differences) if labels is None else len(set(labels.astype(str)))
     if not n:
         return Interval(np.nan, np.nan, np.nan, 0, "none")
     estimate = float(differences.mean())
     if n < 2:
         return Interval(estimate, np.nan, np.nan, n, "none")
+    is_bounded = all(is_right_or_wrong(_known(as_table(each))) for each in (a, b))
+    if is_bounded and np.ptp(differences) == 0:
+        reach = wilson(0, n, level)[1]
+        return Interval(estimate, max(-1.0, estimate - reach), min(1.0, estimate + reach), n,
+                        "wilson")  # fmt: skip
+    if labels is not None:
+        return cluster_bootstrap(differences, labels, level=level, seed=seed)
     half = t_half_width(float(differences.std(ddof=1)), n, level)
-    return Interval(estimate, estimate - half, estimate + half, n, "t")
+    lo, hi = estimate - half, estimate + half
+    return Interval(estimate, *((max(-1.0, lo), min(1.0, hi)) if is_bounded else (lo, hi)), n, "t")
 
 
 def unpaired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
@@ -67,13 +92,18 @@ def unpaired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Int
 
 def item_differences(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """Give a - b of each item that has both. Raise ValueError where the items do not fit."""
-    first, second = item_means(a), item_means(b)
-    if len(first) != len(second):
-        raise ValueError(
-            f"{len(first)} and {len(second)} items do not fit: they are to be the same"
-        )
-    differences = first - second
-    return differences[~np.isnan(differences)]
+    _check_items(a, b)
+    return _known(item_means(a) - item_means(b))
+
+
+def _check_items(a: ArrayLike, b: ArrayLike) -> None:
+    n_a, n_b = len(as_table(a)), len(as_table(b))
+    if n_a != n_b:
+        raise ValueError(f"{n_a} and {n_b} items do not fit: they are to be the same")
+
+
+def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[~np.isnan(values)]
 
 
 def mcnemar(a: ArrayLike, b: ArrayLike) -> Test:

@@ -1,6 +1,7 @@
 """Prompts and data over a grid of params: ``nbchat.sweep(…)`` makes a `Sweep`.
 
 ``nbchat.sweep.random(n, seed, temperature=(0, 2.0))`` draws the points of a grid.
+`table`, `compare` and `agreement` are those of a sweep, on a frame that its `scores()` gave.
 """
 
 from __future__ import annotations
@@ -13,17 +14,22 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nbchat.sweep.comparison import compare
     from nbchat.sweep.grid import random
     from nbchat.sweep.progress import Counts
     from nbchat.sweep.sweep import Sweep
+    from nbchat.sweep.tables import agreement, table
 
 #: public name -> the module that has it
 _HOMES = {
     "Counts": "nbchat.sweep.progress",
     "Sweep": "nbchat.sweep.sweep",
+    "agreement": "nbchat.sweep.tables",
+    "compare": "nbchat.sweep.comparison",
     "random": "nbchat.sweep.grid",
+    "table": "nbchat.sweep.tables",
 }
-__all__ = ["Counts", "Sweep", "random"]
+__all__ = ["Counts", "Sweep", "agreement", "compare", "random", "table"]
 
 
 class CallableRoom(ModuleType):

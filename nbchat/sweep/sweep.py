@@ -24,6 +24,7 @@ from nbchat.sweep.executors import Going, Work, checked_executor
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.progress import Counts, Tally
+from nbchat.sweep.scored import Scored
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
 if TYPE_CHECKING:
@@ -37,13 +38,14 @@ if TYPE_CHECKING:
 _LEAVE_WITHIN_S = 3.0
 
 
-class Sweep:
+class Sweep(Scored):
     """Prompts and data over a grid of params; see `nbchat.sweep`, which makes it.
 
     - `plan`: what would be sent, and what it costs; nothing is sent before `run` or `start`
     - `run()`, `start()`, `stop()`, `wait()`, ``await sweep``, `retry_errors()`
     - `status`: how far it is; `writer`: who writes its folder now
-    - `runs()`, `tokens()`, `scores()`, `table()`, `compare()`: frames, also while it runs
+    - `runs()`, `tokens()`, `scores()`, `table()`, `compare()`, `agreement()`: frames, also while it
+      runs; `evaluate()` scores later, `judges` are the models that judge
     """
 
     def __init__(
@@ -176,6 +178,7 @@ class Sweep:
         fault, self._fault = self._fault, None
         if fault is not None:
             raise fault
+        self.ask_judges()
         return self
 
     def __await__(self) -> Generator[Any, None, Sweep]:

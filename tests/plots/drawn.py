@@ -5,7 +5,10 @@ import math
 
 import pandas as pd
 
+from nbchat.sweep.comparison import compare
+from nbchat.sweep.tables import agreement, table
 from tests.frames.made import choice, entry, run_of
+from tests.sweep.made import scores_of
 
 LN2 = math.log(2)
 ODD = [
@@ -115,3 +118,24 @@ def branched():
     ]
     names = ["branch_id", "parent_id", "position", "display", "prob", "method", "text"]
     return pd.DataFrame(rows, columns=names)
+
+
+def _of_odd_names():
+    """The scores of a sweep whose values of an axis are hard to draw."""
+    names = [f"{text} ({i})" for i, text in enumerate(ODD[:5])]
+    answers = {name: [[1, 0], [1, 1], [0, math.nan]] for name in names}
+    return scores_of(answers).assign(right=lambda frame: frame["right"] * (frame.index % 5 > 0))
+
+
+def swept():
+    frame = _of_odd_names()
+    frame.insert(4, "temperature", [float(number % 2) for number in range(len(frame))])
+    return table(frame)
+
+
+def agreed():
+    return agreement(_of_odd_names(), "right")
+
+
+def differing():
+    return compare(_of_odd_names(), "model", margin=0.1)

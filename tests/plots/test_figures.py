@@ -9,13 +9,16 @@ from matplotlib.figure import Figure
 from nbchat import frames, plots
 from tests.frames.made import choice, run_of
 from tests.plots.drawn import (
+    agreed,
     branched,
     classified,
     compared,
+    differing,
     draw,
     odd_reply,
     paired,
     reply,
+    swept,
     written,
 )
 
@@ -36,6 +39,10 @@ OF_OTHERS = {
     plots.comparison: compared,
     plots.branches: branched,
     plots.minimal_pairs: paired,
+    plots.sweep: swept,
+    plots.grid: swept,
+    plots.agreement: agreed,
+    plots.differences: differing,
 }
 FIGURES = [*OF_RUNS, *OF_OTHERS]
 
@@ -102,7 +109,7 @@ def test_a_figure_has_a_title_and_its_axes_have_names(draws):
 
 @pytest.mark.parametrize("draws", FIGURES)
 def test_colours_are_those_of_the_style(draws):
-    in_cells = (plots.confusion, plots.strip)
+    in_cells = (plots.confusion, plots.strip, plots.grid, plots.agreement)
     with plt.style.context("dark_background"):
         ax = draws(source(draws, odd_reply))
         ax.figure.canvas.draw()

@@ -72,3 +72,25 @@ def test_items_that_do_not_fit_are_refused() -> None:
         statistics.mcnemar([0.5], [1])
     with pytest.raises(ValueError, match="level must be between 0 and 1"):
         statistics.mean_interval([1, 2], level=1.0)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("groups", [None, [*"aabbccddeeff"]])
+def test_items_that_never_differ_are_no_certainty_that_they_do_not(
+    value: float, groups: list[str] | None
+) -> None:
+    found = statistics.paired_difference(np.full(12, value), np.zeros(12), groups=groups)
+    n = 12 if groups is None else 6
+    reach = statistics.proportion_interval(0, n).hi
+    assert found.n == n
+    assert found[:3] == pytest.approx((value, value - reach, min(1.0, value + reach)))
+
+
+def test_groups_widen_a_difference_as_their_bootstrap_does() -> None:
+    rng = np.random.default_rng(1)
+    groups = np.repeat(np.arange(20), 5)
+    a = rng.normal(0, 1, 100) + np.repeat(rng.normal(0, 1, 20), 5)
+    by_groups = statistics.paired_difference(a, np.zeros(100), groups=groups)
+    assert by_groups == statistics.cluster_bootstrap(a, groups)
+    plain = statistics.paired_difference(a, np.zeros(100))
+    assert by_groups.hi - by_groups.lo > 1.4 * (plain.hi - plain.lo)

@@ -1,0 +1,87 @@
+"""What the figures of sweeps are of: a sweep, or what its `table` or `compare` gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nbchat.plots.axes import counted, in_lines
+from nbchat.plots.glyphs import drawable, shortened
+from nbchat.plots.subject import table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+TABLE = "a sweep with scores, or what its table() gives"
+_COLUMNS = ("score", "mean", "lo", "hi", "n_rows", "missing")
+
+
+def sweep_table(source: Any, by: Sequence[str] | None, score: str | None) -> pd.DataFrame:
+    """Give the table of one score: of a sweep by these axes, or the one that `source` is.
+
+    Raise TypeError for what is neither, ValueError where a column or the score is not there.
+    """
+    made = source.table(by=by, score=score) if hasattr(source, "table") else source
+    frame = table_of(made, _COLUMNS, TABLE)
+    axes = axes_of(frame)
+    for name in by or ():
+        if name not in axes:
+            raise ValueError(f"there is no axis {name} here; there is {', '.join(axes) or 'none'}")
+    names = list(dict.fromkeys(frame["score"]))
+    if score is None and len(names) > 1:
+        raise ValueError(f"this figure is of one score: name one of {', '.join(names)} as score=")
+    if score is not None and score not in names:
+        raise ValueError(f"there is no score {score} here; there is {', '.join(names)}")
+    rows = frame[frame["score"] == (names[0] if score is None else score)]
+    if not len(rows):
+        raise ValueError("there is no row to draw")
+    return rows.reset_index(drop=True)
+
+
+def axes_of(frame: pd.DataFrame) -> list[str]:
+    """Name the axes of a table: what stands before the score."""
+    names = [str(name) for name in frame.columns]
+    return names[: names.index("score")]
+
+
+def is_number(values: pd.Series[Any]) -> bool:
+    """Tell whether an axis has numbers alone, which have distances."""
+    return values.dtype.kind in "iuf" and bool(values.notna().all())
+
+
+def label(value: Any, longest: int = 24) -> str:
+    """Give a value of an axis as a figure names it, on one line."""
+    if value is None or value != value:
+        return "not set"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return shortened(" ".join(str(value).split()), longest)
+
+
+def is_share(frame: pd.DataFrame) -> bool:
+    """Tell whether the score is of right and wrong, whose mean is a share."""
+    return "if_right" in frame and bool(frame["if_right"].notna().any())
+
+
+def lacking(frame: pd.DataFrame) -> str:
+    """Say how many rows have no score, and why; nothing where all have one."""
+    missing = int(frame["missing"].sum())
+    if not missing:
+        return ""
+    words = {"refused": "refused", "error": "failed", "not_sent": "not sent"}
+    why = [
+        f"{int(frame[name].sum()):,} {text}"
+        for name, text in words.items()
+        if name in frame and frame[name].sum()
+    ]
+    of = counted(int(frame["n_rows"].sum()), "row")
+    reasons = f" ({', '.join(why)})" if why else ""
+    return f"{missing:,} of {of} without a score{reasons}"
+
+
+def titled(ax: Axes, lines: Sequence[str]) -> None:
+    """Set a title, which may name anything, in lines."""
+    texts, properties = drawable([line for line in lines if line])
+    ax.set_title("\n".join(in_lines(ax, text) for text in texts), **properties)

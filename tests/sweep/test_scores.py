@@ -1,0 +1,202 @@
+"""Scores of a sweep that a server answered: of each answer once, and no request for them."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from nbchat import evaluators
+from nbchat.errors import CheckError
+from nbchat.sweep.scores import ScoreWarning
+from nbchat.sweep.sweep import Sweep
+from nbchat.sweep.tables import table
+from tests.scripted import Request, ScriptedServer, error, speaking
+
+ITEMS = [
+    {"city": "Paris", "land": "France", "human": "yes"},
+    {"city": "Rome", "land": "Italy", "human": "no"},
+    {"city": "Oslo", "land": "Norway", "human": "yes"},
+]
+CAPITAL = "The capital of {{ land }}?"
+
+
+def reply_to(request: Request) -> Any:
+    text = request.body["messages"][-1]["content"]
+    if "right?" in text:
+        return speaking("Yes." if "Paris" in text or "Oslo" in text else "No.")(request)
+    if "Norway" in text and request.body["temperature"]:
+        return error(400, "content of this kind is not wanted")
+    return speaking("Rome" if request.body["temperature"] and "France" in text else
+                    text.split()[-1].replace("France?", "Paris").replace("Italy?", "Milan")
+                    .replace("Norway?", "Oslo"))(request)  # fmt: skip
+
+
+@pytest.fixture
+def answering() -> Any:
+    return reply_to
+
+
+def study(folder: Path | None = None, **more: Any) -> Sweep:
+    return Sweep(
+        CAPITAL,
+        data=ITEMS,
+        grid={"temperature": [0.0, 1.0]},
+        repeats=2,
+        folder=folder,
+        **more,
+    )
+
+
+RIGHT = {"right": evaluators.equals("{{ city }}")}
+
+
+def test_a_row_of_the_plan_is_a_row_of_scores(server: ScriptedServer) -> None:
+    sweep = study(evaluate=RIGHT).run()
+    frame = sweep.scores()
+    assert list(frame) == ["row_id", "item", "sample", "temperature", "status", "run_id", "right"]
+    assert frame.loc[frame["temperature"] == 0, "right"].tolist() == [1, 1, 0, 0, 1, 1]
+    assert frame.loc[frame["temperature"] == 1, "right"].tolist()[:4] == [0, 0, 0, 0]
+    failed = frame[frame["status"] == "error"]
+    assert len(failed) == 2
+    assert failed["right"].isna().all()
+
+
+def test_before_anything_is_sent_all_is_missing(server: ScriptedServer) -> None:
+    frame = study(evaluate=RIGHT).scores()
+    assert set(frame["status"]) == {"not_sent"}
+    assert frame["right"].isna().all()
+    assert server.requests == []
+
+
+def test_scores_later_send_nothing_and_each_answer_is_scored_once(server: ScriptedServer) -> None:
+    sweep = study().run()
+    n_sent, calls = len(server.requests), []
+
+    def length(row: Any, run: Any) -> Any:
+        calls.append(run.id)
+        return {"letters": len(run.text), "is_city": run.text == row["city"]}
+
+    frame = sweep.evaluate({"text": length}, **RIGHT)
+    assert frame.columns[-3:].tolist() == ["text.letters", "text.is_city", "right"]
+    assert (frame["text.is_city"].dropna() == frame["right"].dropna()).all()
+    sweep.table(score="right")
+    sweep.scores()
+    assert len(calls) == len(set(calls)) == 10
+    assert len(server.requests) == n_sent
+
+
+def test_the_same_folder_has_the_same_scores_in_another_process(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    first = study(tmp_path / "capitals", evaluate=RIGHT).run()
+    n_sent = len(server.requests)
+    again = study(tmp_path / "capitals", evaluate=RIGHT)
+    pd.testing.assert_frame_equal(again.scores(), first.scores())
+    pd.testing.assert_frame_equal(again.table(), table(first.scores()))
+    assert len(server.requests) == n_sent
+
+
+def test_tables_and_comparisons_are_by_axes_and_by_columns_of_the_data(
+    server: ScriptedServer,
+) -> None:
+    sweep = study(evaluate=RIGHT).run()
+    assert sweep.table("land")["mean"].tolist() == [0.5, 0.0, 1.0]
+    assert sweep.table("land")["error"].tolist() == [0, 0, 2]
+    (row,) = sweep.compare("temperature", "right").frame().to_dict("records")
+    assert (row["difference"], row["n_items"], row["missing"]) == (0.5, 2, 2)
+    flips = sweep.compare("temperature").flips()
+    assert flips["item"].tolist() == [0]
+    assert {run.id for run in sweep._folder.runs()} >= set(flips["a_runs"][0])
+    assert set(sweep.agreement()["agreement"].dropna()) == {1.0}
+    with pytest.raises(CheckError, match="There is no axis or column lnd; there is temperature"):
+        sweep.table("lnd")
+
+
+def test_what_a_function_breaks_at_is_missing_and_said(server: ScriptedServer) -> None:
+    sweep = study().run()
+
+    def broken(row: Any, run: Any) -> float:
+        return {"Paris": 1.0}[run.text]
+
+    with pytest.warns(ScoreWarning, match=r"broken has no score for 8 of 10 answers.*KeyError"):
+        frame = sweep.evaluate(broken=broken)
+    assert frame["broken"].notna().sum() == 2
+
+
+@pytest.mark.parametrize("name", ["temperature", "status", "land"])
+def test_a_score_has_a_name_of_its_own(server: ScriptedServer, name: str) -> None:
+    with pytest.raises(CheckError, match=f"{name} is a column already"):
+        study().evaluate({name: evaluators.equals("x")})
+
+
+class TestJudge:
+    JUDGE = evaluators.judge(
+        "{{ land }}: {{ reply }} - is it right?", human="human", temperature=0.0, model="judge"
+    )
+
+    def test_it_judges_each_answer_once_and_its_runs_are_kept(
+        self, server: ScriptedServer, tmp_path: Path
+    ) -> None:
+        sweep = study(tmp_path / "judged", evaluate={"good": self.JUDGE}).run()
+        judged = [r for r in server.requests if "right?" in r.body["messages"][-1]["content"]]
+        assert {request.body["model"] for request in judged} == {"judge"}
+        texts = [request.body["messages"][-1]["content"] for request in judged]
+        assert len(texts) == len(set(texts)) == 4
+        frame = sweep.scores()
+        assert frame.loc[frame["temperature"] == 0, "good"].tolist() == [1, 1, 0, 0, 1, 1]
+        assert len(sweep.judges["good"].runs) == 4
+        n_sent = len(server.requests)
+        again = study(tmp_path / "judged", evaluate={"good": self.JUDGE}).run()
+        pd.testing.assert_frame_equal(again.scores(), frame)
+        assert len(server.requests) == n_sent
+
+    def test_it_shows_its_prompt_and_how_far_it_agrees_with_people(
+        self, server: ScriptedServer
+    ) -> None:
+        sweep = study().run()
+        sweep.evaluate(good=self.JUDGE)
+        judging = sweep.judges["good"]
+        agreed = judging.agreement()
+        assert agreed is not None
+        assert (agreed.n, agreed.share.estimate, agreed.share.n) == (10, pytest.approx(5 / 6), 3)
+        assert agreed.kappa == pytest.approx(0.32 / 0.52)
+        assert "{{ land }}: {{ reply }} - is it right?" in judging._repr_html_()
+        assert "10 answers judged; alike with people in 83%" in repr(judging)
+
+    def test_people_may_label_single_answers(self, server: ScriptedServer) -> None:
+        sweep = study().run()
+        first = sweep.scores()["row_id"].iloc[0]
+        sweep.evaluate(good=evaluators.judge("{{ reply }} - right?", human={first: 0}))
+        agreed = sweep.judges["good"].agreement()
+        assert agreed is not None
+        assert (agreed.n, agreed.share.estimate) == (1, 0.0)
+
+    def test_a_reply_that_is_no_label_is_no_score_and_counted(self, server: ScriptedServer) -> None:
+        sweep = study().run()
+        labels = {"good": 1.0, "bad": 0.0}
+        frame = sweep.evaluate(good=evaluators.judge("{{ reply }} right?", labels=labels))
+        assert frame["good"].isna().all()
+        assert sweep.judges["good"].n_unread == 10
+        assert "10 of its replies are no label" in repr(sweep.judges["good"])
+
+    def test_labels_by_people_that_are_not_there_are_refused(self, server: ScriptedServer) -> None:
+        with pytest.raises(CheckError, match="the data has no such column"):
+            study().evaluate(good=evaluators.judge("{{ reply }}", human="people"))
+        sweep = study().run()
+        sweep.evaluate(good=evaluators.judge("{{ reply }} right?", human="city"))
+        with pytest.raises(CheckError, match="'Paris' is none of the labels yes, no"):
+            sweep.judges["good"].agreement()
+
+
+def test_measures_of_nbchats_are_scores(server: ScriptedServer) -> None:
+    sweep = study(logprobs=True, evaluate={"bits": evaluators.mean_surprisal()}).run()
+    frame = sweep.scores()
+    known = frame[frame["status"] == "answered"]
+    runs = {run.id: run for run in sweep._folder.runs()}
+    for run_id, bits in zip(known["run_id"], known["bits"], strict=True):
+        assert bits == pytest.approx(float(runs[run_id].tokens()["surprisal_bits"].mean()))
+        assert not math.isnan(bits)
