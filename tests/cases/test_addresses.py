@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from nbchat.client import Client, Profile, resolve
@@ -14,12 +12,6 @@ AZURE = "https://x.openai.azure.com"
 KEY = {"AZURE_OPENAI_API_KEY": "k" * 32}
 VERSION = {"OPENAI_API_VERSION": "2024-10-21", "AZURE_OPENAI_DEPLOYMENT": "gpt"}
 DATED = f"{AZURE}/openai/deployments/gpt/chat/completions?api-version=2024-10-21"
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        yield scripted
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,12 +14,6 @@ from tests.scripted import Reply, ScriptedServer, chunk, speaking, sse
 
 GEMINI = [{"error": {"code": 400, "message": "API key not valid", "status": "INVALID_ARGUMENT"}}]
 CHOICE_ERROR = {"code": 502, "message": "Upstream gave up"}
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        yield scripted
 
 
 def failing(

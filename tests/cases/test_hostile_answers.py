@@ -28,12 +28,6 @@ STOP = chunk(finish_reason="stop")
 FRAMES = (frames.runs, frames.usage, frames.choices, frames.tokens, frames.alternatives)
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        yield scripted
-
-
 def endless(piece: bytes, first: bytes = b"") -> Callable[[], Iterator[bytes]]:
     return lambda: itertools.chain([first], itertools.repeat(piece))
 

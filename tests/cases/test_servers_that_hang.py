@@ -54,12 +54,6 @@ ENDINGS = {
 }
 
 
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with ScriptedServer() as scripted:
-        yield scripted
-
-
 def answer(server: ScriptedServer, *steps: Any, **fields: Any) -> Any:
     server.reply(Reply(itertools.chain(*([s] if isinstance(s, bytes) else s for s in steps))))
     with Client(server.url, timeout=PATIENT, max_retries=0) as client:
