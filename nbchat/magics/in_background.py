@@ -27,7 +27,7 @@ def begin_in_background(prepared: Prepared) -> Run:
     """
     if prepared.options.confirm:
         raise MagicUsageError("--background cannot be asked, so --confirm does not go with it.")
-    stop_earlier(prepared.key)
+    stop_earlier(prepared.cell)
     # other cells run meanwhile: what they print must not be cleared away
     watcher = display.watch(owns_cell=False, sent=prepared.new_messages)
 
@@ -43,14 +43,14 @@ def begin_in_background(prepared: Prepared) -> Run:
     except BaseException:
         watcher.__exit__()
         raise
-    if prepared.key is not None:
-        STATE.background[prepared.key] = run
+    if prepared.cell is not None:
+        STATE.background[prepared.cell] = run
     return run
 
 
-def stop_earlier(key: Any) -> None:
-    """Stop what the cell of this key began in the background, where it still goes on."""
-    earlier: Run | None = STATE.background.pop(key, None)
+def stop_earlier(cell: Any) -> None:
+    """Stop what this cell began in the background, where it still goes on."""
+    earlier: Run | None = STATE.background.pop(cell, None)
     if earlier is not None and earlier.status == "running":
         earlier.stop()
         # its turn is put down before the new one, which takes its place

@@ -25,7 +25,7 @@ def after_cells(turns: Iterable[Turn], numbers: Mapping[str, int]) -> str:
     known: list[int] = []
     n_others = 0
     for turn in turns:
-        number = numbers.get(turn.key[0]) if isinstance(turn.key, tuple) else None
+        number = numbers.get(turn.cell[0]) if isinstance(turn.cell, tuple) else None
         if number is not None:
             known.append(number)
         else:

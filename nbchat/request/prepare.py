@@ -36,7 +36,7 @@ class Prepared(msgspec.Struct, kw_only=True):
 
     - `messages`: list of dict, all that is sent; `asked`: those of them that are new
     - `options`: how it was asked for, `profile` the one that this found
-    - `thread`, `key`: the conversation that it belongs to, and which turn of it
+    - `thread`, `cell`: the conversation that it belongs to, and which turn of it
     - `structure`: what the reply is read as; `toolbox`: the functions that may run
     - `notes`: list of str, what the run is to say of how it was made
     """
@@ -48,7 +48,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     new_messages: list[dict[str, Any]]
     options: Options
     thread: Conversation | None = None
-    key: Hashable = None
+    cell: Hashable = None
     structure: Structure | None = None
     toolbox: Toolbox | None = None
     notes: list[str] = []
@@ -61,7 +61,7 @@ class Prepared(msgspec.Struct, kw_only=True):
     @property
     def turn(self) -> int | None:
         """The number of the turn in its thread, from 1."""
-        return None if self.thread is None else self.thread.place(self.key) + 1
+        return None if self.thread is None else self.thread.place(self.cell) + 1
 
 
 def prepare(
@@ -110,7 +110,7 @@ def prepare(
         new_messages=new_messages,
         options=draft,
         thread=thread,
-        key=cell,
+        cell=cell,
         structure=found.structure,
         toolbox=toolbox,
         notes=[f"left out calls without a result: {', '.join(left_out)}"] if left_out else [],
@@ -126,7 +126,7 @@ def _whole(
 ) -> list[dict[str, Any]]:
     """Give all messages of the request: the thread's earlier ones, the system's, the new ones."""
     if thread is not None:
-        return thread.request(new_messages, key=cell, system=draft.system, knows=knows)
+        return thread.request(new_messages, cell=cell, system=draft.system, knows=knows)
     lead = [] if draft.system is None else [{"role": "system", "content": draft.system}]
     return [*lead, *new_messages]
 

@@ -18,13 +18,13 @@ class Conversation(Protocol):
 
     name: str
 
-    def place(self, key: Hashable) -> int: ...
+    def place(self, cell: Hashable) -> int: ...
 
     def request(
         self,
         new_messages: list[dict[str, Any]],
         *,
-        key: Hashable = None,
+        cell: Hashable = None,
         system: str | None = None,
         knows: Callable[[Any], bool] = ...,
     ) -> list[dict[str, Any]]: ...

@@ -74,8 +74,8 @@ class Execution:
         self.run.structure = prepared.structure
         self.run.sweep = sweep
         self.run.notebook, self.run.cell = current_notebook(), current_cell().id or None
-        if isinstance(prepared.key, tuple):
-            self.run.cell, magic = prepared.key
+        if isinstance(prepared.cell, tuple):
+            self.run.cell, magic = prepared.cell
             self.run.cell_turn = _cell_turn(prepared, magic)
         self.run.notes = [*prepared.notes]
         self.run.model_asked = prepared.body.get("model")

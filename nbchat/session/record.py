@@ -38,11 +38,11 @@ def record(run: Run, prepared: Prepared, model: str) -> None:
 
 def to_thread(run: Run, prepared: Prepared) -> None:
     """Put the turn of a run into its conversation."""
-    thread, key = prepared.thread, prepared.key
+    thread, cell = prepared.thread, prepared.cell
     if thread is None and run.status == "complete":
-        Thread.forget(key)
+        Thread.forget(cell)
     if isinstance(thread, Thread) and (run.status == "complete" or run.text or run.rounds):
-        thread.record(Turn(key, prepared.new_messages, run, prepared.options.system))
+        thread.record(Turn(cell, prepared.new_messages, run, prepared.options.system))
 
 
 #: told of each run that has ended, in this order

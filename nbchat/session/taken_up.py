@@ -51,16 +51,16 @@ def names_before() -> Collection[str]:
     return ()
 
 
-def fork_before(name: str, key: Hashable) -> str | None:
+def fork_before(name: str, cell: Hashable) -> str | None:
     """Give the name of the fork that a cell made of a conversation before the kernel began."""
     notebook = current_notebook()
-    if notebook is None or not isinstance(key, tuple):
+    if notebook is None or not isinstance(cell, tuple):
         return None
     from nbchat.history import store
 
     made: str | None = None
     with contextlib.suppress(HistoryError):
-        made = store.thread_of_cell(notebook, *key)
+        made = store.thread_of_cell(notebook, *cell)
     fork = None if made is None else _FORK.match(made)
     stem = name.split(".", maxsplit=1)[0]
     return None if fork is None or fork[1] != stem or made == name else made

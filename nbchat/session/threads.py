@@ -27,7 +27,7 @@ _RECORDING = threading.RLock()
 class Turn(msgspec.Struct):
     """What was asked, and the run that answered it. `system` is None where the turn set none."""
 
-    key: Hashable
+    cell: Hashable
     asked: list[dict[str, Any]]
     run: Run
     system: str | None = None
@@ -51,7 +51,7 @@ class Turn(msgspec.Struct):
 
     def __repr__(self) -> str:
         # what was asked may hold pictures
-        return f"<Turn {self.key!r}: {len(self.asked)} asked, {self.run!r}>"
+        return f"<Turn {self.cell!r}: {len(self.asked)} asked, {self.run!r}>"
 
 
 class Thread:
@@ -147,42 +147,42 @@ class Thread:
         fork.turns, fork.set_system = made.turns, made.set_system
         return fork
 
-    def before(self, key: Hashable) -> list[Turn]:
-        """Give the turns that stand before the turn of this key; all where it has none."""
-        place = self.place(key)
+    def before(self, cell: Hashable) -> list[Turn]:
+        """Give the turns that stand before the turn of this cell; all where it has none."""
+        place = self.place(cell)
         return self.turns[:place]
 
-    def place(self, key: Hashable) -> int:
-        """Give the index that the turn of this key has, or would have."""
-        if key is not None:
+    def place(self, cell: Hashable) -> int:
+        """Give the index that the turn of this cell has, or would have."""
+        if cell is not None:
             for index, turn in enumerate(self.turns):
-                if turn.key == key:
+                if turn.cell == cell:
                     return index
         return len(self.turns)
 
     def record(self, turn: Turn) -> None:
-        """Put a turn in the place of the one with its key, else at the end, once.
+        """Put a turn in the place of the one of its cell, else at the end, once.
 
         A cell has one turn: one that it had in another thread goes. Copies in forks stay.
         """
         with _RECORDING:
-            Thread.forget(turn.key, but=self)
+            Thread.forget(turn.cell, but=self)
             if any(known.run is turn.run for known in self.turns):
                 return
             turn.home = self.name
-            place = self.place(turn.key)
+            place = self.place(turn.cell)
             self.turns[place : place + 1] = [turn]
             turn.run.turn = place + 1  # others may have ended since this one was asked
 
     @classmethod
-    def forget(cls, key: Hashable, *, but: Thread | None = None) -> None:
+    def forget(cls, cell: Hashable, *, but: Thread | None = None) -> None:
         """Take the turn of a cell out of the threads that it was asked in."""
-        if key is None:
+        if cell is None:
             return
         for thread in list(STATE.threads.values()):
             if thread is not but:
                 thread.turns[:] = [
-                    turn for turn in thread.turns if turn.key != key or turn.home != thread.name
+                    turn for turn in thread.turns if turn.cell != cell or turn.home != thread.name
                 ]
 
     @classmethod
@@ -192,7 +192,7 @@ class Thread:
             thread.turns[:] = [
                 turn
                 for turn in thread.turns
-                if not (isinstance(turn.key, tuple) and turn.key[0] in cells)
+                if not (isinstance(turn.cell, tuple) and turn.cell[0] in cells)
             ]
         from nbchat.session.taken_up import forget
 
@@ -202,16 +202,16 @@ class Thread:
         self,
         new_messages: list[dict[str, Any]],
         *,
-        key: Hashable = None,
+        cell: Hashable = None,
         system: str | None = None,
         knows: Knows = lambda _: True,
     ) -> list[dict[str, Any]]:
-        """Give the messages of a request that asks this at the place of this key.
+        """Give the messages of a request that asks this at the place of this cell.
 
         `knows` tells whether who is asked has the sound of an earlier run, and so takes its id
         for it; who has not is given the transcript.
         """
-        before = self.before(key)
+        before = self.before(cell)
         system = self._system_of(before) if system is None else system
         return with_unique_ids([*_conversation(before, system, knows), *new_messages])
 

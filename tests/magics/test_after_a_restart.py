@@ -109,7 +109,7 @@ def test_a_fork_of_a_cell_is_the_same_fork_afterwards(notebook: Notebook) -> Non
     assert notebook.run("b", "%%chat --fork\nwhat if", "5") == ["one", "1", "what if"]
     notebook.run("e", "%%chat --fork\nanother", "6")
     assert Thread.names() == ["main", "main.2", "main.3"]
-    assert [turn.key[0] for turn in Thread("main.2").turns] == ["a", "b", "c", "d"]  # type: ignore[index]
+    assert [turn.cell[0] for turn in Thread("main.2").turns] == ["a", "b", "c", "d"]  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", ["other.ipynb", None])
