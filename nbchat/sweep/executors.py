@@ -41,6 +41,7 @@ class Going(Protocol):
     n_retries: int
     n_limited: int
     n_unknown: int
+    unknown_usd: float | None
 
     @property
     def is_running(self) -> bool: ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import Any
 
 import msgspec
 
@@ -53,7 +54,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         named = ((self.refused, "refused"), (self.truncated, "truncated"), (self.error, "failed"))
         words += [f"{count:,} {name}" for count, name in named if count]
         if self.unknown:
-            most = "" if not self.unknown_usd else f", up to ${self.unknown_usd:.2g}"
+            known = "" if not self.unknown_usd else f", up to ${self.unknown_usd:.2g}"
+            most = ", at a price not known" if self.unknown_usd is None else known
             words.append(f"{self.unknown:,} of unknown outcome{most}")
         if self.tokens_per_s:
             words.append(f"{self.tokens_per_s:,.0f} tokens/s")
@@ -111,7 +113,7 @@ class Tally:
         """The sweep goes on no more."""
         self._ended = time.monotonic()
 
-    def counts(self, **more: int) -> Counts:
+    def counts(self, **more: Any) -> Counts:
         """Give how far it is; `more` are the counts of requests."""
         with self._lock:
             now = time.monotonic() if self._ended is None else self._ended

@@ -29,6 +29,7 @@ from nbchat.sweep.limiter import Grants, Permit
 from nbchat.sweep.outcomes import LONGEST_PAUSE_S, Ending, ending_of
 from nbchat.sweep.packing import Packing
 from nbchat.sweep.records import Record, line_of
+from nbchat.sweep.request_size import order_of, prompt_size, reply_limit
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -125,6 +126,7 @@ class Runner:
         self._timer_at = math.inf
         self._n_lanes = self.n_going = 0
         self.n_sent = self.n_retries = self.n_limited = self.n_unknown = 0
+        self.unknown_usd: float | None = 0.0
         self._answered_at = -math.inf
         self._n_refused_in_a_row = 0
         self._suspects: list[tuple[Task, Run]] = []
@@ -268,7 +270,8 @@ class Runner:
             if server not in self._servers:
                 self._servers[server] = self._grants_of(prepared.profile)
                 self._waiting[server] = deque()
-            self._queue(Task(row, prepared, server, _tokens_of(prepared), attempt))
+            n_tokens = prompt_size(prepared) + (reply_limit(prepared) or 0)
+            self._queue(Task(row, prepared, server, n_tokens, attempt))
         return True
 
     def _queue(self, task: Task, *, first: bool = False) -> None:
@@ -316,6 +319,9 @@ class Runner:
             self.n_retries += max(n_requests - 1, 0) + (task.n_sent > 1)
             self.n_limited += ending.outcome == "limited"
             self.n_unknown += ending.is_unknown
+            if ending.is_unknown and self.unknown_usd is not None:
+                most = worst_case(order_of(task.prepared)).usd
+                self.unknown_usd = None if most is None else self.unknown_usd + most
             self._tell_limits(task, run, error, ending, source)
             self._settle(task, run, ending, n_requests)
             self._decide(task, run, error, ending)
@@ -504,28 +510,3 @@ class _Lane:
         execution = self.execution
         if execution is not None:
             execution.cancel()
-
-
-def order_of(prepared: Prepared) -> Order:
-    """Give a request as its worst case is reckoned."""
-    from nbchat.client.stream import Timeouts
-
-    return Order(
-        profile=prepared.profile,
-        messages=prepared.messages,
-        params=prepared.params,
-        timeout=Timeouts(),
-        max_retries=0,
-        on_wait=lambda _: None,
-    )
-
-
-def _tokens_of(prepared: Prepared) -> int:
-    """Estimate the tokens of a request and its answer, as the limits of providers count them."""
-    n_chars = sum(
-        len(content) for message in prepared.messages
-        if isinstance(content := message.get("content"), str)
-    )  # fmt: skip
-    given = prepared.params.given()
-    limit = given.get("max_completion_tokens") or given.get("max_tokens") or 0
-    return n_chars // 4 + 8 * len(prepared.messages) + int(limit)

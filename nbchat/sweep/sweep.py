@@ -19,11 +19,15 @@ from nbchat.session.interrupts import shorten
 from nbchat.session.notebook import current_notebook
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
+from nbchat.session.worst_case import worst_case
+from nbchat.sweep.bar import Bar, Display, markup_of
+from nbchat.sweep.batches import RUNS, Batches, with_columns
 from nbchat.sweep.design import Design
 from nbchat.sweep.executors import Going, Work, checked_executor
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.progress import Counts, Tally
+from nbchat.sweep.request_size import order_of
 from nbchat.sweep.scored import Scored
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nbchat.run import Run
+    from nbchat.sweep.plan import Plan
     from nbchat.sweep.records import Record
 
 
@@ -82,6 +87,7 @@ class Sweep(Scored):
         self._is_over = threading.Event()
         self._fault: BaseException | None = None
         self._n_unknown_before = 0
+        self._unknown_usd_before: float | None = 0.0
         _OPEN.add(self._folder)
         find_runs_with(_runs_of_sweeps)
 
@@ -90,6 +96,13 @@ class Sweep(Scored):
         return self.each_run()
 
     # what came of it
+
+    @property
+    def plan(self) -> Plan:
+        """What `run` would send now, and what that costs. Nothing is sent."""
+        from nbchat.sweep.plan import plan_of
+
+        return plan_of(self.design, self._folder.standings(), self._limits, self.evaluators)
 
     def records(self) -> dict[str, Record]:
         """Give row id -> its latest record, of the rows of this plan that have ended."""
@@ -129,6 +142,38 @@ class Sweep(Scored):
                 data[name] = [column[row.item] for row in rows]
         return sweep_rows(facts, axes, data)
 
+    def tokens(
+        self,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Callable[[Record], bool] | None = None,
+    ) -> pd.DataFrame:
+        """Give one row for each token, as `nbchat.tokens`; it has to fit into memory.
+
+        `columns` names those that are wanted; `where` is given the record of a row and tells
+        whether its tokens are. `batches` gives the same in pieces.
+        """
+        from nbchat import frames
+
+        return with_columns(frames.tokens(self.each_run(where or _any_record)), columns)
+
+    def batches(
+        self,
+        *,
+        columns: Sequence[str] | None = None,
+        where: Callable[[Record], bool] | None = None,
+        n_runs: int = RUNS,
+    ) -> Batches:
+        """Give the frame of `tokens` in pieces of so many runs, one in memory at a time."""
+        return Batches(lambda: self.each_run(where or _any_record), columns, n_runs)
+
+    def __repr__(self) -> str:
+        return f"<Sweep {self.name}: {self.status}>"
+
+    def _repr_html_(self) -> str:
+        course = self._tally.course if self._tally is not None else [(0.0, self.status.done)]
+        return markup_of(self.name, self.status, course)
+
     # running
 
     def run(self) -> Sweep:
@@ -138,8 +183,10 @@ class Sweep(Scored):
         `SweepStoppedError`, `BudgetError`, `FolderInUseError`, or `CheckError` before anything
         is sent.
         """
-        self.start()
-        self.wait()
+        if not self.is_running:
+            self._begin(frozenset())
+        with Bar(self.status) as bar:
+            self._wait(bar.show)
         return self
 
     def start(self) -> Sweep:
@@ -147,6 +194,9 @@ class Sweep(Scored):
         if self.is_running:
             return self
         self._begin(frozenset())
+        display = Display.of_this_cell(self._repr_html_, self.__repr__)
+        if display is not None:
+            display.follow(self._is_over)
         return self
 
     def retry_errors(self) -> Sweep:
@@ -165,11 +215,15 @@ class Sweep(Scored):
 
     def wait(self) -> Sweep:
         """Wait until it ends, and raise what stopped it. An interrupt cuts it off."""
+        self._wait(lambda _: None)
+        return self
+
+    def _wait(self, show: Callable[[Counts], object]) -> None:
         if self._going is None:
-            return self
+            return
         try:
             while not self._is_over.wait(0.2):  # with a limit, so that an interrupt comes through
-                pass
+                show(self.status)
         except KeyboardInterrupt as interrupt:
             shorten(interrupt)
             self._going.stop(now=True)
@@ -178,8 +232,8 @@ class Sweep(Scored):
         fault, self._fault = self._fault, None
         if fault is not None:
             raise fault
+        show(self.status)
         self.ask_judges()
-        return self
 
     def __await__(self) -> Generator[Any, None, Sweep]:
         import asyncio
@@ -209,13 +263,15 @@ class Sweep(Scored):
             tally = Tally(self.design.n_rows, {key: standings[key].status for key in known})
             tally.end()
         if going is None:
-            return tally.counts(unknown=sum(self._folder.unknown().values()))
+            unknown = self._folder.unknown()
+            return tally.counts(unknown=sum(unknown.values()), unknown_usd=self._most_usd(unknown))
         return tally.counts(
             going=going.n_going,
             sent=going.n_sent,
             retries=going.n_retries,
             limited=going.n_limited,
             unknown=self._n_unknown_before + going.n_unknown,
+            unknown_usd=_sum(self._unknown_usd_before, going.unknown_usd),
         )
 
     @property
@@ -230,7 +286,9 @@ class Sweep(Scored):
         try:
             standings = self._folder.standings()
             rows = {row.id for row in self.design.rows()}
-            self._n_unknown_before = sum(self._folder.unknown().values())
+            unknown = self._folder.unknown()
+            self._n_unknown_before = sum(unknown.values())
+            self._unknown_usd_before = self._most_usd(unknown)
             before = {key: at.status for key, at in standings.items() if key in rows}
             self._tally = Tally(self.design.n_rows, before)
             self._going = self._executor.going(
@@ -271,6 +329,20 @@ class Sweep(Scored):
         if self._tally is not None:
             self._tally.add(records)
 
+    def _most_usd(self, unknown: Mapping[str, int]) -> float | None:
+        """Give what requests of unknown outcome cost at most, None where a price is not known.
+
+        Those of rows that are no longer in the plan are not counted.
+        """
+        total = 0.0
+        for row in self.design.rows() if unknown else ():
+            if row.id in unknown:
+                most = worst_case(order_of(self.design.cell_of(row))).usd
+                if most is None:
+                    return None
+                total += unknown[row.id] * most
+        return total
+
     def _budget_left(self) -> Budget | None:
         """Give the sweep's budget, what its rows cost before taken out of it."""
         if self._limit_usd is None:
@@ -292,6 +364,14 @@ def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
             for run in folder.runs(_is_one_of(left)):
                 found[run.id] = run
     return found
+
+
+def _sum(first: float | None, second: float | None) -> float | None:
+    return None if first is None or second is None else first + second
+
+
+def _any_record(_: Record) -> bool:
+    return True
 
 
 def _is_one_of(ids: set[str]) -> Callable[[Record], bool]:

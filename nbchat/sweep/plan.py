@@ -1,0 +1,206 @@
+"""What a sweep would send, and what that costs, before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from nbchat import prices
+from nbchat.request.token_counter import token_counter
+from nbchat.session.budget import dollars
+from nbchat.session.state import STATE
+from nbchat.session.worst_case import worst_case
+from nbchat.sweep.progress import duration
+from nbchat.sweep.request_size import order_of, prompt_size, reply_limit
+
+if TYPE_CHECKING:
+    from nbchat.request.prepare import Prepared
+    from nbchat.statistics import Detectable
+    from nbchat.sweep.design import Design
+    from nbchat.sweep.folder import Standing
+    from nbchat.sweep.limits import Limits
+
+#: the variance of one right-or-wrong answer is at most this
+_MOST_VARIANCE = 0.25
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be sent.
+
+    - `items`, `points`, `repeats`, `rows`: items × points × repeats; `ended`: rows that are in
+      the folder already; `requests`: the rest, each sent once, retries apart
+    - `prompt_tokens`: of these requests, an estimate (a token for four characters) unless
+      `is_counted`; `completion_tokens`: what their replies have at most, None without a limit
+    - `cost_usd`: of the prompts alone; `worst_usd`: where each prompt has as many tokens as
+      bytes, and each reply its full length; None where a price is not known
+    - `least_s`: seconds that the limits which were given leave, None where none was
+    - `detectable`: score -> smallest difference of two points that this many items and repeats
+      show in four of five cases, and that with twice the items or twice the repeats
+    """
+
+    items: int
+    points: int
+    repeats: int
+    rows: int
+    ended: int
+    requests: int
+    prompt_tokens: int
+    is_counted: bool
+    completion_tokens: int | None
+    cost_usd: float | None
+    worst_usd: float | None
+    least_s: float | None
+    detectable: dict[str, Detectable]
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> list[str]:
+        sizes = f"{self.items:,} items × {self.points:,} points × {self.repeats:,} repeats"
+        lines = [f"{self.rows:,} rows: {sizes}"]
+        there = f", {self.ended:,} rows have ended already" if self.ended else ""
+        lines.append(f"{self.requests:,} requests to be sent{there}")
+        how = "counted" if self.is_counted else "estimated: four characters a token"
+        most = "no limit is set" if self.completion_tokens is None else (
+            f"at most {self.completion_tokens:,}"
+        )  # fmt: skip
+        lines.append(f"tokens in: {self.prompt_tokens:,} ({how}); out: {most}")
+        if self.worst_usd is None:
+            lines.append("cost: not known")
+        else:
+            prompts = "" if self.cost_usd is None else f"prompts {dollars(self.cost_usd)}, "
+            lines.append(f"cost: {prompts}all at most {dollars(self.worst_usd)}")
+        if self.least_s is not None:
+            lines.append(f"time: at least {duration(self.least_s)} at the limits that were given")
+        lines += [_sentence(name, found) for name, found in self.detectable.items()]
+        return lines
+
+
+def plan_of(
+    design: Design,
+    standings: Mapping[str, Standing],
+    limits: Limits,
+    evaluators: Mapping[str, Any],
+) -> Plan:
+    """Reckon what is missing of a design. Raise CheckError where it cannot be asked."""
+    sums = _Sums()
+    for cell in design.cells(is_wanted=lambda key: key not in standings):
+        for row, prepared in zip(cell.rows, cell.prepared, strict=True):
+            if row.id not in standings:
+                sums.add(prepared)
+    rows = design.n_rows
+    return Plan(
+        items=len(design.items),
+        points=len(design.grid.points),
+        repeats=design.repeats,
+        rows=rows,
+        ended=rows - sums.n,
+        requests=sums.n,
+        prompt_tokens=sums.prompt_tokens,
+        is_counted=sums.is_counted,
+        completion_tokens=sums.completion_tokens,
+        cost_usd=sums.cost_usd,
+        worst_usd=sums.worst_usd,
+        least_s=_least_s(sums, limits),
+        detectable=_detectable(design, evaluators),
+    )
+
+
+class _Sums:
+    """Adds up what requests are; equal ones in a row are looked at once."""
+
+    def __init__(self) -> None:
+        self.n = self.prompt_tokens = self.most_tokens = 0
+        self.completion_tokens: int | None = 0
+        self.cost_usd: float | None = 0.0
+        self.worst_usd: float | None = 0.0
+        self.is_counted = True
+        self._counters: dict[str, Any] = {}
+        self._last: tuple[Prepared, int, int | None, float | None, float | None] | None = None
+
+    def add(self, prepared: Prepared) -> None:
+        if self._last is None or self._last[0] is not prepared:
+            size = prompt_size(prepared, self._counter(prepared))
+            worst = worst_case(order_of(prepared)).usd
+            cost = 0.0 if worst == 0 else _cost(prepared, size)
+            self._last = (prepared, size, reply_limit(prepared), cost, worst)
+        _, size, limit, cost, worst = self._last
+        self.n += 1
+        self.prompt_tokens += size
+        self.most_tokens += size + (limit or 0)
+        self.completion_tokens = _sum((self.completion_tokens, limit))
+        self.cost_usd = _sum((self.cost_usd, cost))
+        self.worst_usd = _sum((self.worst_usd, worst))
+
+    def _counter(self, prepared: Prepared) -> Callable[[str], int] | None:
+        model = _model_of(prepared)
+        if model not in self._counters:
+            self._counters[model] = token_counter(model)
+        found: Callable[[str], int] | None = self._counters[model]
+        self.is_counted &= found is not None
+        return found
+
+
+def _model_of(prepared: Prepared) -> str:
+    return str(prepared.params.given().get("model") or prepared.profile.model or "")
+
+
+def _sum(terms: Iterable[Any]) -> Any:
+    """Add up; what is not known makes the sum unknown."""
+    found = list(terms)
+    return None if any(term is None for term in found) else sum(found)
+
+
+def _cost(prepared: Prepared, prompt_tokens: int) -> float | None:
+    fields = prepared.params.given()
+    found = prices.most(
+        _model_of(prepared),
+        prepared.profile.base_url,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=0,
+        service_tier=fields.get("service_tier"),
+        own=STATE.settings.prices,
+    )
+    return None if found is None else found.usd
+
+
+def _least_s(sums: _Sums, limits: Limits) -> float | None:
+    minutes = [
+        amount / limit
+        for amount, limit in (
+            (sums.n, limits.requests_per_minute),
+            (sums.most_tokens, limits.tokens_per_minute),
+        )
+        if limit is not None
+    ]
+    return 60 * max(minutes) if minutes else None
+
+
+def _detectable(design: Design, evaluators: Mapping[str, Any]) -> dict[str, Detectable]:
+    """Reckon with the most variance that there can be, half of it within items."""
+    if len(design.grid.points) < 2 or not evaluators:
+        return {}
+    from nbchat.statistics import detectable_difference
+
+    found = detectable_difference(
+        len(design.items),
+        design.repeats,
+        of_differences=_MOST_VARIANCE / 2,
+        within=_MOST_VARIANCE / 2,
+    )
+    scales = {name: getattr(one, "scale", "unknown") for name, one in evaluators.items()}
+    return {name: found for name, scale in scales.items() if scale == "right or wrong"}
+
+
+def _sentence(name: str, found: Detectable) -> str:
+    better = "items" if found.twice_items <= found.twice_repeats else "repeats"
+    values = (found.difference, found.twice_items, found.twice_repeats)
+    least, items, repeats = (f"{100 * min(value, math.inf):.1f}" for value in values)
+    return (
+        f"{name}: a paired difference of {least} points is seen in four of five cases (twice the "
+        f"items: {items}, twice the repeats: {repeats}; more {better} help more), if half of the "
+        "variance lies within items"
+    )
