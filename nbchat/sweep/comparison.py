@@ -61,17 +61,22 @@ class Differences:
         `a` and `b` choose a pair, all pairs if not given. ``a_score`` and ``b_score`` are the
         item's means, ``higher`` is the value that has the higher one; ``a_rows``, ``b_rows`` and
         ``a_runs``, ``b_runs`` are lists of the ids of its rows and runs:
-        ``nbchat.inspect(run_id)`` shows one.
+        ``nbchat.inspect(run_id)`` shows one. Raise CheckError where there is no such pair.
         """
         import pandas as pd
 
-        wanted = {str(value) for value in (a, b) if value is not None}
-        rows = [
-            row
-            for pair in self._pairs
-            if wanted <= {str(pair.a), str(pair.b)}
-            for row in _flips_of(pair)
-        ]
+        wanted = [value for value in (a, b) if value is not None]
+        pairs = [one for one in self._pairs if all(each in (one.a, one.b) for each in wanted)]
+        if not pairs:
+            there = ", ".join(
+                dict.fromkeys(str(at) for one in self._pairs for at in (one.a, one.b))
+            )
+            raise CheckError(
+                f"There is no pair of {' and '.join(map(str, wanted))}: {self.axis} has {there}.",
+                field=self.axis,
+                value=wanted,
+            )
+        rows = [row for pair in pairs for row in _flips_of(pair)]
         columns = [*self.by, *_FLIP_COLUMNS]
         return pd.DataFrame(rows, columns=columns)
 

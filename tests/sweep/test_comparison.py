@@ -115,6 +115,13 @@ def test_flips_name_their_items_rows_and_runs() -> None:
     assert flips["b_runs"].tolist()[0] == ["run b/0/0", "run b/0/1"]
 
 
+def test_flips_are_of_the_pair_that_is_named() -> None:
+    compared = compare(study(), "temperature")
+    assert len(compared.flips(0, 1)) == len(compared.flips(1.0)) == len(compared.flips()) > 0
+    with pytest.raises(CheckError, match=r"no pair of 0 and 2: temperature has 0.0, 1.0"):
+        compared.flips(0, 2)
+
+
 def test_groups_are_swapped_together() -> None:
     frame = study()
     frame.insert(2, "topic", frame["item"] // 3)
