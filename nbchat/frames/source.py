@@ -103,8 +103,14 @@ def find_run_with(finder: NamedRun) -> None:
 
 
 def _run_with_id(beginning: str) -> RunLike:
-    for finder in _named:
-        return finder(beginning)
+    for named in _named:
+        try:
+            return named(beginning)
+        except RunNotFoundError:
+            for finder in _finders:  # a sweep's runs are in its folder alone
+                if beginning in (runs := finder([beginning])):
+                    return runs[beginning]
+            raise
     raise TypeError(_not_runs(beginning))
 
 

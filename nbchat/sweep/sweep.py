@@ -232,8 +232,10 @@ class Sweep(Scored):
         fault, self._fault = self._fault, None
         if fault is not None:
             raise fault
-        show(self.status)
-        self.ask_judges()
+        counts = self.status
+        show(counts)
+        if not counts.not_sent:  # who stopped it wants no more requests, not those of judges either
+            self.ask_judges()
 
     def __await__(self) -> Generator[Any, None, Sweep]:
         import asyncio

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import nbchat
 from nbchat import evaluators
-from nbchat.errors import CheckError
+from nbchat.errors import CheckError, RunNotFoundError
 from nbchat.sweep.scores import ScoreWarning
 from nbchat.sweep.sweep import Sweep
 from nbchat.sweep.tables import table
@@ -116,6 +117,14 @@ def test_tables_and_comparisons_are_by_axes_and_by_columns_of_the_data(
         sweep.table("lnd")
 
 
+def test_the_id_of_a_row_leads_to_its_run(server: ScriptedServer) -> None:
+    sweep = study(evaluate=RIGHT, logprobs=True).run()
+    run_id = sweep.compare("temperature").flips()["a_runs"].iloc[0][0]
+    assert set(nbchat.tokens(run_id)["run_id"]) == {run_id}
+    with pytest.raises(RunNotFoundError):
+        nbchat.tokens("no-run-of-this-name")
+
+
 def test_what_a_function_breaks_at_is_missing_and_said(server: ScriptedServer) -> None:
     sweep = study().run()
 
@@ -153,6 +162,21 @@ class TestJudge:
         again = study(tmp_path / "judged", evaluate={"good": self.JUDGE}).run()
         pd.testing.assert_frame_equal(again.scores(), frame)
         assert len(server.requests) == n_sent
+
+    def test_it_is_not_asked_where_the_sweep_was_stopped(self, server: ScriptedServer) -> None:
+        sweep = study(evaluate={"good": self.JUDGE}, at_once=1)
+
+        def stopping(request: Request) -> Any:
+            sweep.stop()
+            return reply_to(request)
+
+        server.default = stopping
+        sweep.run()
+        assert sweep.status.not_sent
+        assert "judge" not in {request.body.get("model") for request in server.requests}
+        server.default = reply_to
+        sweep.run()
+        assert sweep.scores()["good"].notna().sum() == 10
 
     def test_it_shows_its_prompt_and_how_far_it_agrees_with_people(
         self, server: ScriptedServer
