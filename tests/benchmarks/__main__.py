@@ -1,10 +1,10 @@
 """The table "What it must cost", measured on this machine, each candidate beside the others.
 
-    python -m tests.benchmarks [name …] [--rate TOKENS_PER_S] [--tokens N]
+    python -m tests.benchmarks [name …] [--rate TOKENS_PER_S] [--tokens N] [--rows N]
 
 Exit status 1 where a bound is not kept. `--rate` (100) is the speed of the reply whose notebook
 traffic is counted: a higher one is quicker, but then it is another measurement. `--tokens`
-(100,000) is the size of the frame.
+(100,000) is the size of the frame, `--rows` (100,000) that of the sweep whose memory is measured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.benchmarks import frames, history, latency, notebook, start, streams
+from tests.benchmarks import frames, history, latency, notebook, start, streams, sweeps
 from tests.benchmarks.measure import Line
 
 
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="name")
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--tokens", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=100_000)
     given = parser.parse_args()
     benchmarks: dict[str, Callable[[], list[Line]]] = {
         "chunk": streams.chunk,
@@ -34,6 +35,7 @@ def main() -> int:
         "latency": latency.latency,
         "frame": partial(frames.frame, given.tokens),
         "history": history.history,
+        "sweep": partial(sweeps.sweeps, given.rows),
         "notebook": partial(notebook.traffic, given.rate),
     }
     if unknown := set(given.names) - set(benchmarks):
