@@ -184,6 +184,9 @@ class Runner:
                 if task is not None:
                     self.n_going += 1
                     self._changed.notify()
+                    is_left = self._cells is not None or self._n_waiting or self._later
+                    if is_left and self._n_lanes < self.slots():
+                        self._add_lanes(1)  # which adds the next one
                     return task
                 if wait_s is None:
                     self._settle_suspects()

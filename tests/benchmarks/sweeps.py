@@ -109,16 +109,16 @@ def openai_threads(url: str, n: int, at_once: int) -> float:
 
 def nbchat(url: str, n: int, at_once: int) -> float:
     import nbchat as package
+    from nbchat.sweep import bar, runner, sweep  # noqa: F401 - as the others, before the clock runs
 
     data = [{"word": f"word {number}"} for number in range(n)]
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        sweep = package.sweep(
+        done = package.sweep(
             "{{ word }}", data=data, folder=folder, profile=url, model="m", at_once=at_once
-        )
-        sweep.run()
+        ).run()
         elapsed = time.perf_counter() - begin
-        assert sweep.status.answered == n
+        assert done.status.answered == n
     return elapsed
 
 

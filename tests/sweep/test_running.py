@@ -9,7 +9,7 @@ import pytest
 
 import nbchat
 from nbchat.errors import CheckError
-from tests.scripted import Reply, Request, ScriptedServer, completion
+from tests.scripted import Gate, Reply, Request, ScriptedServer, completion
 
 FRUITS = [{"thing": "apple", "answer": "yes"}, {"thing": "brick", "answer": "no"}]
 
@@ -126,3 +126,16 @@ def test_a_random_grid_is_the_same_for_the_same_seed() -> None:
     )
     assert len({point["temperature"] for point in grid}) == 5
     assert all(type(point["top_logprobs"]) is int for point in grid)
+
+
+def test_as_many_go_on_at_once_as_there_are_slots(server: ScriptedServer) -> None:
+    gate = Gate()
+    held = Reply(b"{}", before=[gate], content_type="application/json")
+    server.reply(*[held] * 20)
+    data = [{"word": number} for number in range(30)]
+    sweep = nbchat.sweep("{{ word }}", data=data, model="m", at_once=20).start()
+    server.wait_for_requests(20)
+    assert sweep.status.going == 20
+    gate.open()
+    sweep.stop(now=True)
+    sweep.wait()
