@@ -28,6 +28,8 @@ from nbchat.sweep.prompts import AXIS, Prompts, messages_of, read_prompts
 from nbchat.sweep.row_ids import request_digest, row_id
 
 Say = Callable[[str], None] | None
+#: rows of which the requests are kept from the check to the sending
+_MOST_KEPT = 4_096
 _NO_AXIS = {"thread", "fork", "replay"}
 _FILLED_OPTIONS = ("system", "images", "files", "audio_in")
 
@@ -69,7 +71,8 @@ class Design:
         self.base = _base(fields)
         self._kinds = {axis: self._kind(axis) for axis in self.grid.axes}
         self._rows: list[Row] = []
-        self._is_known = False
+        self._is_known = self._is_ready = False
+        self._kept: list[Cell] | None = None
         self._profiles: dict[Any, Any] = {}
 
     @property
@@ -100,6 +103,12 @@ class Design:
         With `say` servers are started and keys asked for where need be. Raise CheckError.
         """
         known = self._rows if self._is_known else None
+        if known is not None and self._kept is not None:
+            kept, self._kept = self._kept, None
+            yield from (cell for cell in kept if any(is_wanted(row.id) for row in cell.rows))
+            return
+        keeps = known is None and self._is_ready and self.n_rows <= _MOST_KEPT
+        kept_now: list[Cell] = []
         rows: list[Row] = []
         twins: dict[bytes, int] = {}
         for number in range(len(self.items)):
@@ -113,10 +122,13 @@ class Design:
                 item = self.items[number] if item is None else item
                 cell = self._cell(number, at, self._drafts(item, point), twins, say, known)
                 rows.extend(cell.rows)
+                if keeps:
+                    kept_now.append(cell)
                 if any(is_wanted(row.id) for row in cell.rows):
                     yield cell
         if known is None:
             self._rows, self._is_known = rows, True
+            self._kept = kept_now if keeps else None
 
     def cell_of(self, row: Row) -> Prepared:
         """Give the request of a row again."""
@@ -205,6 +217,7 @@ class Design:
 
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Start servers and ask for keys, here and now, where a question can be answered."""
+        self._is_ready, self._kept = True, None
         named = {self.base.profile: None} if "profile" not in self._kinds else {}
         if "profile" in self._kinds:
             named = dict.fromkeys(point.get("profile") for point in self.grid.points)
