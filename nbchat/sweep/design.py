@@ -218,13 +218,17 @@ class Design:
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Start servers and ask for keys, here and now, where a question can be answered."""
         self._is_ready, self._kept = True, None
-        named = {self.base.profile: None} if "profile" not in self._kinds else {}
+        profiles = [self.base.profile]
         if "profile" in self._kinds:
-            named = dict.fromkeys(point.get("profile") for point in self.grid.points)
-        for name in named:
-            found = resolved(name, say)
-            if found.name != LOCAL:
-                self._profiles[name] = found
+            profiles = [point.get("profile") for point in self.grid.points]
+        named: list[Any] = []
+        for profile in profiles:
+            if profile not in named:
+                named.append(profile)
+        for profile in named:
+            found = resolved(profile, say)
+            if found.name != LOCAL and not isinstance(profile, Profile):
+                self._profiles[profile] = found
 
     def _kind(self, axis: str) -> str:
         if axis == AXIS and self.prompts.names is not None:

@@ -325,3 +325,40 @@ def test_what_is_unknown_may_have_cost_so_much(
     assert sweep.status.unknown_usd == pytest.approx(usd)
     later = nbchat.sweep("{{ word }}", **call, max_completion_tokens=100)
     assert later.status.unknown_usd == pytest.approx(usd)
+
+
+def test_an_interrupt_cuts_off_what_goes_on_and_keeps_what_was_answered(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: Any
+) -> None:
+    gate = Gate()
+    server.reply(ending_with("stop"), Reply(b"{}", before=[gate], content_type="application/json"))
+
+    def interrupt(_: Any, counts: Any) -> None:
+        if counts.done == 1 and counts.going == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("nbchat.sweep.bar.Bar.show", interrupt)
+    sweep = nbchat.sweep("{{ word }}", data=WORDS, model="m", folder=tmp_path, at_once=1)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    gate.open()
+    assert not sweep.is_running
+    assert sweep.status.answered == 1
+    monkeypatch.undo()
+    again = nbchat.sweep(
+        "{{ word }}", data=WORDS, model="m", folder=tmp_path, at_once=1, profile=server.url
+    )
+    assert again.run().status.answered == 6
+    assert len(server.requests) == 7
+
+
+def test_keys_are_nowhere_in_the_folder(server: ScriptedServer, tmp_path: Path) -> None:
+    key = "sk-a-key-that-is-nobodys-business"
+    profile = nbchat.Profile(name="mine", base_url=server.url, key=key)
+    server.reply(failing(400, code=key), Reply.json(completion(f"your key is {key}")))
+    sweep = nbchat.sweep("{{ word }}", data=WORDS, model="m", profile=profile, folder=tmp_path)
+    sweep.run()
+    assert server.requests[0].headers["authorization"] == f"Bearer {key}"
+    for path in tmp_path.rglob("*.*"):
+        assert key.encode() not in path.read_bytes() if path.is_file() else True
+    assert key not in repr(sweep) + sweep._repr_html_()

@@ -139,3 +139,17 @@ def test_as_many_go_on_at_once_as_there_are_slots(server: ScriptedServer) -> Non
     gate.open()
     sweep.stop(now=True)
     sweep.wait()
+
+
+def test_profiles_are_an_axis(server: ScriptedServer) -> None:
+    with ScriptedServer(default=echo) as other:
+        profiles = [
+            nbchat.Profile(name="one", base_url=server.url),
+            nbchat.Profile(name="two", base_url=other.url),
+        ]
+        grid = {"profile": profiles, "system": ["Short.", "Long."]}
+        sweep = nbchat.sweep("Say {{ thing }}", data=FRUITS, grid=grid, model="m").run()
+        assert len(server.requests) == len(other.requests) == 4
+        assert sweep.runs()["profile"].value_counts().to_dict() == {"one": 4, "two": 4}
+        first = {request.body["messages"][0]["content"] for request in other.requests}
+        assert first == {"Short.", "Long."}
