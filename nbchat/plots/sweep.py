@@ -74,6 +74,9 @@ def sweep(
             _set_plainly(place)
     for place in places:
         place.set_ylim(places[0].get_ylim())
+        if is_share(frame):  # the legend stands above 1, which no share is
+            place.set_yticks([tick for tick in place.get_yticks() if 0 <= tick <= 1])
+            place.set_ylim(places[0].get_ylim())
     return places[0] if len(places) == 1 else places
 
 
