@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, inf, isnan
+from math import exp, isnan, log
 from typing import TYPE_CHECKING
 
 from nbchat.analysis.prompt_ids import prompt_ids
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
     from nbchat.run import Run
 
-#: nats: the same model differs by less, evaluated in another batch; the other one is told of
-_SAME_MODEL, _SAME = 0.5, 1e-3
+#: total variation over the tokens that are compared, which one model stays below when it is
+#: evaluated in another batch (80 replies of the embedded one did); nats, from which on it is told
+_SAME_MODEL, _SAME = 0.25, 1e-3
+#: probability: below it rounding alone is large beside it
+_LEAST = 1e-3
 #: of a row that is asked for again so many tokens are compared
 _COMPARED = 5
 
@@ -102,12 +105,18 @@ class AskedRows:
         first, last = table.offsets[position], table.offsets[position + 1]
         codes = [table.codes[position], *table.alternative_codes[first:last][:_COMPARED]]
         logprobs = [table.logprobs[position], *table.alternative_logprobs[first:last][:_COMPARED]]
-        for code, logprob in zip(codes, logprobs, strict=True):
-            prob = now.get(VOCABULARY.ids[code])  # type: ignore[arg-type]
-            if is_known(logprob):
-                apart = inf if not prob else abs(exp(logprob) / prob - 1)
-                self._difference = max(self._difference, apart)
-        if self._difference > _SAME_MODEL:
+        pairs = {
+            code: (exp(logprob), now.get(VOCABULARY.ids[code], 0.0))  # type: ignore[arg-type]
+            for code, logprob in zip(codes, logprobs, strict=True)
+            if is_known(logprob)
+        }
+        for then, prob in pairs.values():
+            if max(then, prob) >= _LEAST:
+                self._difference = max(
+                    self._difference, abs(log(max(then, 1e-12) / max(prob, 1e-12)))
+                )
+        variation = sum(abs(then - prob) for then, prob in pairs.values()) / 2
+        if variation > _SAME_MODEL:
             raise NotAvailableError(
                 "The server has other probabilities now than in the run: another model, template "
                 "or option is in force."

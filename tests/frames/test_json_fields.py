@@ -399,6 +399,23 @@ def test_exact_fields_are_those_of_whole_rows(local_server):
     assert exact["note"].isna().all()
 
 
+@pytest.mark.local
+def test_exact_fields_take_what_one_model_differs_by_in_another_batch(local_server):
+    for seed in range(6):
+        run = nbchat.chat(
+            "Describe a lemon.",
+            profile="local",
+            response_format=nbchat.structured.response_format(FRUIT),
+            seed=seed,
+            max_completion_tokens=80,
+            logprobs=True,
+            top_logprobs=20,
+        )
+        nbchat.chat(f"Say {seed}.", profile="local", max_completion_tokens=10)
+        exact = run.fields(exact=True)
+        assert (exact["prob_allowed_hi"] - exact["prob_allowed_lo"]).dropna().max() <= 1e-4
+
+
 def test_exact_fields_say_where_they_cannot_be_had():
     run = run_of(choice(entry("true", -1.0)), base_url="http://127.0.0.1:9/v1", profile="openai")
     with pytest.raises(NbchatError, match=r"127\.0\.0\.1:9"):
