@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import isnan, nan
 from typing import TYPE_CHECKING, NamedTuple
@@ -173,7 +174,7 @@ class _Placed(msgspec.Struct, frozen=True):
         return Rewritten(self.source.open(order), self.wanted.placed)
 
 
-class Started:
+class Started(ABC):
     """A reply that is begun to be read: its rows are not asked for until `play`."""
 
     def __init__(self, wanted: _Wanted, source: Source, size: int | None):
@@ -198,8 +199,9 @@ class Started:
         """Stop from another thread."""
         self._execution.cancel()
 
+    @abstractmethod
     def _read(self, made: Run) -> Rescored:
-        raise NotImplementedError
+        """Give the rows of the reply that this run has asked for."""
 
 
 class _ByIds(Started):

@@ -66,7 +66,7 @@ class AsyncReplyStream:
         self._is_over = True
         if self._background is not None:
             self._background.cancel()
-            # what closes a connection has waited long enough
+            # how it ended is the run's to say: whoever closes it has heard enough
             with contextlib.suppress(Exception):
                 await self.run
 

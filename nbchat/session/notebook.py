@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from nbchat.display.surroundings import request_of
 from nbchat.history.places import PROCESS
 
 
@@ -44,11 +45,4 @@ def _shell() -> Any:
 
 
 def _parent() -> dict[str, Any]:
-    shell = _shell()
-    get_parent = getattr(shell, "get_parent", None)
-    if get_parent is None:
-        return {}
-    try:
-        return get_parent() or {}
-    except LookupError:  # in a thread that no message began
-        return {}
+    return request_of(_shell())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from nbchat.api.check import check
@@ -36,3 +37,21 @@ def started(program: str, *arguments: str, **options: Any) -> subprocess.Popen[s
         text=True,
         **options,
     )
+
+
+def begun_at_once(others: Iterable[subprocess.Popen[str]]) -> list[str]:
+    """Let processes that have said ``ready`` go on at the same moment; what each printed then."""
+    waiting = list(others)
+    for other in waiting:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+    for other in waiting:
+        assert other.stdin is not None
+        other.stdin.write("\n")
+        other.stdin.flush()
+    said = []
+    for other in waiting:
+        out, err = other.communicate(timeout=60)
+        assert other.returncode == 0, err
+        said.append(out.strip())
+    return said

@@ -20,7 +20,7 @@ from nbchat.history import file_lock
 from nbchat.history.cassette import Cassette
 from nbchat.run import Run
 from tests.fuzzing import examples
-from tests.history.made import run_of, started
+from tests.history.made import begun_at_once, run_of, started
 from tests.random_runs import assert_says_the_same, runs
 
 
@@ -116,16 +116,7 @@ def test_processes_that_write_one_cassette_at_once_lose_nothing(
 ) -> None:
     path, n = tmp_path / f"study{suffix}", 25
     others = [started(WRITING, str(path), name, str(n), stdin=subprocess.PIPE) for name in "abc"]
-    for other in others:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "ready\n"
-    for other in others:
-        assert other.stdin is not None
-        other.stdin.write("\n")
-        other.stdin.flush()
-    for other in others:
-        _, err = other.communicate(timeout=60)
-        assert other.returncode == 0, err
+    begun_at_once(others)
     cassette = Cassette(path)
     texts = {cassette.run(found.id).text for name in "abc" for found in cassette.of_request(name)}
     assert texts == {f"{name} {k}" for name in "abc" for k in range(n)}

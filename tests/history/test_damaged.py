@@ -15,7 +15,7 @@ from nbchat.errors import HistoryError
 from nbchat.history import salvage, store
 from nbchat.history.writer import HistoryWarning
 from nbchat.run import Run
-from tests.history.made import run_of, started
+from tests.history.made import begun_at_once, run_of, started
 from tests.random_runs import assert_says_the_same
 
 N_RUNS = 120
@@ -141,16 +141,7 @@ def test_processes_that_meet_a_damaged_file_at_once_set_it_aside_once(
         "print(repr(store.writer().trouble))"
     )
     others = [started(program, str(k), stdin=subprocess.PIPE) for k in range(3)]
-    for other in others:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "ready\n"
-    for other in others:
-        assert other.stdin is not None
-        other.stdin.write("\n")
-        other.stdin.flush()
-    for other in others:
-        out, err = other.communicate(timeout=60)
-        assert (out.strip(), other.returncode) == ("''", 0), err
+    assert set(begun_at_once(others)) == {"''"}
     assert len(list(history.parent.glob("*.damaged-*"))) == 1
     found = texts()
     assert {"0", "1", "2"} <= set(found)
