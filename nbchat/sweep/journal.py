@@ -97,11 +97,11 @@ class Journal:
         *,
         on_safe: Callable[[list[Record]], object],
         on_full: Callable[[Path], object] = lambda _: None,
-        most_bytes: int = MOST_BYTES,
+        most_bytes: int | None = None,
     ):
         self._folder = folder
         self._on_safe, self._on_full = on_safe, on_full
-        self._most_bytes = most_bytes
+        self._most_bytes = MOST_BYTES if most_bytes is None else most_bytes
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
         self._stem = f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
         self._number = 0

@@ -14,9 +14,9 @@ class Packing:
     What cannot be packed stays as it is, since journals are read all the same.
     """
 
-    def __init__(self, folder: Path, part_bytes: int = parts.PART_BYTES):
+    def __init__(self, folder: Path, part_bytes: int | None = None):
         self._folder = folder
-        self._part_bytes = part_bytes
+        self._part_bytes = parts.PART_BYTES if part_bytes is None else part_bytes
         self._lock = threading.Lock()
         self._journals: list[Path] = []
         self._thread: threading.Thread | None = None

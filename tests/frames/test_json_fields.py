@@ -416,6 +416,25 @@ def test_exact_fields_take_what_one_model_differs_by_in_another_batch(local_serv
         assert (exact["prob_allowed_hi"] - exact["prob_allowed_lo"]).dropna().max() <= 1e-4
 
 
+@pytest.mark.local
+def test_exact_fields_are_refused_where_the_run_has_the_rows_of_another_model(local_server):
+    run = nbchat.chat(
+        "Describe a lemon.",
+        profile="local",
+        response_format=nbchat.structured.response_format(FRUIT),
+        temperature=0,
+        max_completion_tokens=60,
+        logprobs=True,
+        top_logprobs=3,
+    )
+    table = run.completion.choices[0].logprobs.content
+    for first in table.offsets[:-1]:
+        likeliest, second, *_ = table.alternative_logprobs[first : first + 3]
+        table.alternative_logprobs[first], table.alternative_logprobs[first + 1] = second, likeliest
+    with pytest.raises(NbchatError, match="other probabilities now than in the run"):
+        run.fields(exact=True)
+
+
 def test_exact_fields_say_where_they_cannot_be_had():
     run = run_of(choice(entry("true", -1.0)), base_url="http://127.0.0.1:9/v1", profile="openai")
     with pytest.raises(NbchatError, match=r"127\.0\.0\.1:9"):

@@ -37,6 +37,25 @@ def test_a_killed_kernel_leaves_every_run_whose_cell_had_ended(tmp_path: Path) -
 
 
 @pytest.mark.kernel
+def test_what_a_cell_asks_is_kept_with_its_cell_and_notebook(
+    history: Path, server: ScriptedServer, tmp_path: Path
+) -> None:
+    env = {
+        "NBCHAT_HISTORY": str(history),
+        "OPENAI_BASE_URL": server.url,
+        "OPENAI_API_KEY": "a-key",
+        "JPY_SESSION_NAME": str(tmp_path / "study.ipynb"),
+    }
+    with Kernel(env=env) as kernel:
+        for cell in ("a", "b"):
+            asked = kernel.execute("import nbchat\nnbchat.chat('Hi', model='m').text", cell)
+            assert asked.status == "ok"
+    runs = store.runs_of_ids(list(store.search()["run_id"]))
+    assert sorted(run.cell or "" for run in runs.values()) == ["a", "b"]
+    assert {run.notebook for run in runs.values()} == {str(tmp_path / "study.ipynb")}
+
+
+@pytest.mark.kernel
 def test_a_kernel_that_is_killed_at_any_moment_leaves_a_sound_file(
     history: Path, server: ScriptedServer
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import nbchat
 from nbchat.errors import CheckError
+from nbchat.sweep import journal, parts
 from tests.scripted import Gate, Reply, Request, ScriptedServer, completion
 
 FRUITS = [{"thing": "apple", "answer": "yes"}, {"thing": "brick", "answer": "no"}]
@@ -153,3 +154,40 @@ def test_profiles_are_an_axis(server: ScriptedServer) -> None:
         assert sweep.runs()["profile"].value_counts().to_dict() == {"one": 4, "two": 4}
         first = {request.body["messages"][0]["content"] for request in other.requests}
         assert first == {"Short.", "Long."}
+
+
+def test_items_that_ask_the_same_have_rows_of_their_own_for_each_repeat(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    twins = [{"thing": "apple", "who": who} for who in ("Ann", "Bob")]
+    sweep = nbchat.sweep("Say {{ thing }}", data=twins, repeats=3, folder=tmp_path, model="m")
+    frame = sweep.run().runs()
+    assert frame["row_id"].nunique() == len(frame) == len(server.requests) == 6
+    assert frame["who"].tolist() == ["Ann"] * 3 + ["Bob"] * 3
+
+
+def test_journals_become_parts_and_give_the_same_frame(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep(folder: str) -> nbchat.sweep.Sweep:
+        return nbchat.sweep(
+            "Say {{ thing }}", data=FRUITS, repeats=20, folder=tmp_path / folder, model="m"
+        )
+
+    kept = sweep("journals").run().runs()
+    monkeypatch.setattr(parts, "PART_BYTES", 1)
+    monkeypatch.setattr(journal, "MOST_BYTES", 2_000)
+    packed = sweep("parts").run().runs()
+    whole = list((tmp_path / "parts" / "parts").iterdir())
+    assert whole
+    assert {path.suffix for path in whole} == {".parquet"}
+    read = pd.concat([pd.read_parquet(path) for path in whole])
+    left = sum(
+        len(path.read_text().splitlines()) for path in (tmp_path / "parts").rglob("rows-*.jsonl")
+    )
+    assert len(read) + left == 40
+    same = ["row_id", "item", "sample", "status", "text"]
+    pd.testing.assert_frame_equal(packed[same], kept[same])
+    n_sent = len(server.requests)
+    pd.testing.assert_frame_equal(sweep("parts").run().runs(), packed)
+    assert len(server.requests) == n_sent
