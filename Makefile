@@ -56,7 +56,7 @@ test: env
 	@$(VENV_PYTHON) .ci/chromium.py
 	@$(VENV_PYTHON) -m nbchat.local download
 	$(read_over)
-	$(VENV_PYTHON) -m pytest $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest --reruns 2 -raR $(PYTEST_ARGS)
 
 quick: env
 	$(read_over)

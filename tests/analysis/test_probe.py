@@ -312,6 +312,51 @@ def test_the_basis_is_told_by_the_distances_between_logprobs(
     assert probe_questions.basis_of(cold, warm, hot)[0] == basis
 
 
+def cut_off_for_the_first(times: int) -> Server:
+    """Give a server whose first replies to a schema are filled with blanks."""
+
+    class Cut(Server):
+        left = times
+
+        def __call__(self, request: Request) -> Reply:
+            if "response_format" in request.body and self.left:
+                self.left -= 1
+                message = {"content": '{"is_fine":' + " " * 38}
+                return Reply.json({"choices": [{"message": message, "finish_reason": "length"}]})
+            return super().__call__(request)
+
+    return Cut()
+
+
+def test_a_schema_is_asked_for_again_where_the_reply_was_cut_off(server: ScriptedServer) -> None:
+    server.default = cut_off_for_the_first(3)
+    assert nbchat.probe().schema is True
+
+
+def test_a_schema_whose_replies_are_all_cut_off_stays_open(server: ScriptedServer) -> None:
+    server.default = cut_off_for_the_first(99)
+    found = nbchat.probe()
+    assert (found.schema, found.notes["schema"]) == (None, "the answer was cut off")
+    assert found.requests == 15
+
+
+@pytest.mark.parametrize(("alike", "expected"), [(3, True), (99, None)])
+def test_seeds_that_give_the_same_by_chance_are_followed_by_others(
+    server: ScriptedServer, alike: int, expected: bool | None
+) -> None:
+    class Alike(Server):
+        left = alike
+
+        def text(self, known: dict[str, Any], body: dict[str, Any]) -> str:
+            if "seed" not in body or not self.left:
+                return super().text(known, body)
+            self.left -= 1
+            return "one two"
+
+    server.default = Alike()
+    assert nbchat.probe().seed is expected
+
+
 @pytest.mark.local
 def test_the_embedded_model_is_found_to_be_what_it_is(weights: Path) -> None:
     found = nbchat.probe("local")
