@@ -147,13 +147,13 @@ def __getattr__(name: str) -> Any:
     module, attribute = home
     if module is None:
         return importlib.import_module(f"nbchat.{name}")
-    found = getattr(importlib.import_module(module), attribute)
-    globals()[name] = found
+    value = getattr(importlib.import_module(module), attribute)
+    globals()[name] = value
     if "nbchat.frames.source" in sys.modules:
         from nbchat.session.found_runs import let_frames_find_runs
 
         let_frames_find_runs()
-    return found
+    return value
 
 
 def _whole_rows(run: Run, choice: int) -> WholeRows:

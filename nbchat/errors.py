@@ -348,14 +348,14 @@ def type_and_sentence(error: BaseException) -> str:
 
 
 def _own_frames(traceback: TracebackType | None) -> list[tuple[str, int, str]]:
-    found = []
+    frames = []
     while traceback is not None:
         name = traceback.tb_frame.f_code.co_filename
         if _is_users(name):
             source = linecache.getline(name, traceback.tb_lineno).strip()
-            found.append((name, traceback.tb_lineno, source))
+            frames.append((name, traceback.tb_lineno, source))
         traceback = traceback.tb_next
-    return found[-3:]
+    return frames[-3:]
 
 
 def _is_users(filename: str) -> bool:

@@ -59,5 +59,5 @@ def nearest_name(name: str, known: Iterable[str], *, cutoff: float = 0.7) -> str
     import difflib
 
     by_lower = {each.lower(): each for each in known}
-    found = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=cutoff)
-    return by_lower[found[0]] if found else ""
+    nearest = difflib.get_close_matches(name.lower(), list(by_lower), n=1, cutoff=cutoff)
+    return by_lower[nearest[0]] if nearest else ""

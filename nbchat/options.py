@@ -202,7 +202,7 @@ def OPTIONS() -> Mapping[str, Option]:  # noqa: N802 - as `nbchat.api.fields.FIE
 
 def set_options(options: Options) -> dict[str, Any]:
     """Give the options that are set, by name."""
-    found = {name: getattr(options, name) for name in OPTIONS()}
+    values = {name: getattr(options, name) for name in OPTIONS()}
     return {
-        name: value for name, value in found.items() if value is not None and value is not False
+        name: value for name, value in values.items() if value is not None and value is not False
     }

@@ -111,7 +111,7 @@ def cost(
     service_tier: str | None = None,
     when: datetime | None = None,
     searches: bool = False,
-    own: tuple[OwnPrice, ...] = (),
+    own_prices: tuple[OwnPrice, ...] = (),
 ) -> Cost | None:
     """Give what a request cost; None where that is not known for exactly this.
 
@@ -128,9 +128,9 @@ def cost(
         return Cost(float(billed), "the server")
     if tokens is None or searches:
         return None
-    for row in own:
+    for row in own_prices:
         if _fits(row, model, base_url, service_tier):
-            usd = _by_own(row, tokens)
+            usd = _usd_by_own_prices(row, tokens)
             return None if usd is None else Cost(usd, "prices of yours")
     return _by_package(model, base_url, tokens, service_tier, when)
 
@@ -143,20 +143,20 @@ def most(
     completion_tokens: int,
     n: int = 1,
     service_tier: str | None = None,
-    own: tuple[OwnPrice, ...] = (),
+    own_prices: tuple[OwnPrice, ...] = (),
 ) -> Cost | None:
     """Give what a request costs at most: nothing from a cache, all `n` replies at full length.
 
     None where its price is not known.
     """
     usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=n * completion_tokens)
-    return cost(model, base_url, usage, service_tier=service_tier, own=own)
+    return cost(model, base_url, usage, service_tier=service_tier, own_prices=own_prices)
 
 
 def context_window(model: str, base_url: str) -> int | None:
     """Give the tokens that a model takes in and gives out together, None where not known."""
-    found = _listed(model, base_url, None)
-    window = None if found is None else found.model.context_window
+    listing = _listed(model, base_url, None)
+    window = None if listing is None else listing.model.context_window
     return int(window) if window else None
 
 
@@ -194,7 +194,7 @@ def _fits(row: OwnPrice, model: str, base_url: str, tier: str | None) -> bool:
     return same_tier and same_server and fnmatchcase(model, row.model)
 
 
-def _by_own(row: OwnPrice, tokens: Mapping[str, int]) -> float | None:
+def _usd_by_own_prices(row: OwnPrice, tokens: Mapping[str, int]) -> float | None:
     prices = {kind: getattr(row, names[1]) for kind, names in _KINDS.items()}
     if any(count and prices[kind] is None for kind, count in tokens.items()):
         return None
@@ -233,14 +233,14 @@ def _by_package(
         "output_audio_tokens": tokens["output_audio"],
     }
     known = {name: count for name, count in counts.items() if count}
-    found = _listed(model, base_url, when, known, tier)
-    if found is None:
+    listing = _listed(model, base_url, when, known, tier)
+    if listing is None:
         return None
     used = {kind for kind, count in tokens.items() if count}
-    if not all(_has_price(found, kind, tier) for kind in used):
+    if not all(_has_price(listing, kind, tier) for kind in used):
         return None
     version = getattr(package, "__version__", "") or importlib.metadata.version("genai-prices")
-    return Cost(float(found.total_price), f"genai-prices {version}")
+    return Cost(float(listing.total_price), f"genai-prices {version}")
 
 
 def _listed(
@@ -256,7 +256,7 @@ def _listed(
     usage = package.Usage(**(counts or {"input_tokens": 0, "output_tokens": 0}))
     context = None if tier in _ORDINARY else {"service_tier": tier}
     try:
-        found = package.calc_price(
+        listing = package.calc_price(
             usage,
             model_ref=model,
             provider_api_url=base_url,
@@ -266,25 +266,25 @@ def _listed(
     except (LookupError, ValueError, TypeError):
         return None
     # its patterns only look at how an address begins, and a host may go on
-    match = re.match(found.provider.api_pattern, base_url)
+    match = re.match(listing.provider.api_pattern, base_url)
     rest = base_url[match.end() :] if match else "?"
     begins_with = base_url.removesuffix(rest)
     if begins_with.endswith("."):  # one pattern leaves the last part of the name open
         rest = rest.removeprefix("ai").removeprefix("cn")
-    return found if begins_with.endswith("/") or rest[:1] in ("", "/", ":") else None
+    return listing if begins_with.endswith("/") or rest[:1] in ("", "/", ":") else None
 
 
-def _has_price(found: Any, kind: str, tier: str | None) -> bool:
+def _has_price(listing: Any, kind: str, tier: str | None) -> bool:
     """Tell whether a kind of token has a price of its own, in this tier."""
     name = _KINDS[kind][0]
-    if getattr(found.model_price, name, None) is None:
+    if getattr(listing.model_price, name, None) is None:
         return False
     if tier in _ORDINARY:
         return True
     # a tier without a price of its own would silently get the ordinary one
     variants = [
         variant
-        for variant in found.model.price_variants or ()
+        for variant in listing.model.price_variants or ()
         if variant.when == {"service_tier": tier}
     ]
     return any(getattr(variant.prices, name, None) is not None for variant in variants)

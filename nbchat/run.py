@@ -443,15 +443,15 @@ class Run:
         completion = self.completion
         choices = completion.choices if completion is not None else []
         fields = {**self.params.given(), **self.params.extra}
-        found = structured.parsed(
+        parsed = structured.parsed(
             next((c for c in choices if c.index == choice), None),
             status=self.status,
             structure=self.structure,
             response_format=fields.get("response_format"),
         )
         if self.status != "running":
-            self._parses[key] = found
-        return found
+            self._parses[key] = parsed
+        return parsed
 
     def frame(self, choice: int = 0) -> pd.DataFrame:
         """Give the objects of a reply: one row for each of a list, one row for one object.
@@ -462,10 +462,10 @@ class Run:
         from nbchat import structured
         from nbchat.frames.objects import objects
 
-        found = self.parse(choice)
-        if found.error is not None:
-            raise NoObjectError(found.error)
-        return objects(structured.rows(found.value), structured.columns(self.structure))
+        parsed = self.parse(choice)
+        if parsed.error is not None:
+            raise NoObjectError(parsed.error)
+        return objects(structured.rows(parsed.value), structured.columns(self.structure))
 
     @overload
     def fields(

@@ -203,13 +203,13 @@ def _with_media(messages: list[dict[str, Any]], media: list[_Medium]) -> list[di
     return messages
 
 
-def _params(given: dict[str, Any], extra: dict[str, Any]) -> ChatParams:
+def _params(fields: dict[str, Any], extra: dict[str, Any]) -> ChatParams:
     try:
-        return msgspec.convert({**given, "extra": extra}, ChatParams)
+        return msgspec.convert({**fields, "extra": extra}, ChatParams)
     except msgspec.ValidationError:
         # they were never checked, or by other bounds than today's: what was sent was sent
         names = set(ChatParams.__struct_fields__)
-        known = {name: value for name, value in given.items() if name in names}
+        known = {name: value for name, value in fields.items() if name in names}
         return ChatParams(**known, extra=extra)
 
 

@@ -99,7 +99,7 @@ def test_without_the_package_no_cost_is_known(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(prices, "_package", lambda: None)
     assert usd() is None
     own = read_prices({"gpt-4o": {"input_usd_per_mtok": 1, "output_usd_per_mtok": 2}})
-    assert usd(own=own) == pytest.approx(0.0012)
+    assert usd(own_prices=own) == pytest.approx(0.0012)
 
 
 ROW = {"model": "mine", "input_usd_per_mtok": 1.0, "output_usd_per_mtok": 10.0}
@@ -116,16 +116,19 @@ FORMS: dict[str, Any] = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_a_users_own_prices_are_read_in_every_form(form: Any) -> None:
     own = read_prices(form)
-    assert usd("mine", "http://localhost:8000/v1", own=own) == pytest.approx(0.002)
-    assert usd("other", "http://localhost:8000/v1", own=own) is None
+    assert usd("mine", "http://localhost:8000/v1", own_prices=own) == pytest.approx(0.002)
+    assert usd("other", "http://localhost:8000/v1", own_prices=own) is None
 
 
 def test_own_prices_come_before_all_others_and_tiers_are_kept_apart() -> None:
     batch = {**ROW, "model": "gpt-4o", "service_tier": "batch", "input_usd_per_mtok": 0.5}
     own = read_prices([batch])
-    assert usd(own=own) == pytest.approx(0.0035)  # the batch's price is the batch's alone
-    assert usd(own=own, service_tier="batch") == pytest.approx(0.0015)
-    assert cost("gpt-4o", OPENAI, USAGE, service_tier="batch", own=own).source == "prices of yours"  # type: ignore[union-attr]
+    assert usd(own_prices=own) == pytest.approx(0.0035)  # the batch's price is the batch's alone
+    assert usd(own_prices=own, service_tier="batch") == pytest.approx(0.0015)
+    assert (
+        cost("gpt-4o", OPENAI, USAGE, service_tier="batch", own_prices=own).source
+        == "prices of yours"
+    )  # type: ignore[union-attr]
 
 
 def test_own_prices_count_each_kind_of_token_once() -> None:
@@ -138,11 +141,11 @@ def test_own_prices_count_each_kind_of_token_once() -> None:
     }
     usage = counted(prompt_cached_tokens=200, prompt_cache_write_tokens=100)
     expected = (700 * 1 + 200 * 0.1 + 100 * 2 + 100 * 10) / 1e6
-    assert usd("mine", usage=usage, own=read_prices([full])) == pytest.approx(expected)
+    assert usd("mine", usage=usage, own_prices=read_prices([full])) == pytest.approx(expected)
     spoken = counted(prompt_audio_tokens=300, completion_audio_tokens=40)
     expected = (700 * 1 + 300 * 40 + 60 * 10 + 40 * 80) / 1e6
-    assert usd("mine", usage=spoken, own=read_prices([full])) == pytest.approx(expected)
-    assert usd("mine", usage=spoken, own=read_prices([ROW])) is None
+    assert usd("mine", usage=spoken, own_prices=read_prices([full])) == pytest.approx(expected)
+    assert usd("mine", usage=spoken, own_prices=read_prices([ROW])) is None
 
 
 @pytest.mark.parametrize(

@@ -35,17 +35,17 @@ class Evaluator(msgspec.Struct, frozen=True):
         return f"<Evaluator {self.name}: {self.scale}>"
 
 
-def as_evaluator(name: str, found: Any) -> Any:
+def as_evaluator(name: str, candidate: Any) -> Any:
     """Give an evaluator of a function, and what is one as it is. Raise CheckError for neither."""
-    if hasattr(found, "scale") and (callable(found) or hasattr(found, "labels")):
-        return found
-    if callable(found):
-        return Evaluator(getattr(found, "__name__", name), found)
+    if hasattr(candidate, "scale") and (callable(candidate) or hasattr(candidate, "labels")):
+        return candidate
+    if callable(candidate):
+        return Evaluator(getattr(candidate, "__name__", name), candidate)
     rule = "must be one of nbchat.evaluators, or a function of (row, run)"
     raise CheckError(
-        f"evaluate[{name!r}] is a {type(found).__name__}, but it {rule}.",
+        f"evaluate[{name!r}] is a {type(candidate).__name__}, but it {rule}.",
         field=f"evaluate.{name}",
-        value=found,
+        value=candidate,
         rule=rule,
     )
 
@@ -55,10 +55,10 @@ def numbers_of(name: str, value: Any) -> dict[str, float]:
     if value is None:
         return {name: float("nan")}
     if isinstance(value, Mapping):
-        found: dict[str, float] = {}
+        numbers: dict[str, float] = {}
         for key, entry in value.items():
-            found.update(numbers_of(f"{name}.{key}", entry))
-        return found
+            numbers.update(numbers_of(f"{name}.{key}", entry))
+        return numbers
     if isinstance(value, (bool, int, float)) or hasattr(value, "__float__"):
         return {name: float(value)}
     raise TypeError(

@@ -103,9 +103,9 @@ def number_within(wanted: Any, tolerance: float = 0.0, *, relative: float = 0.0)
         numbers = _NUMBER.findall(run.text)
         if target is None or not numbers:
             return False
-        found = _number(numbers[-1])
+        last = _number(numbers[-1])
         allowed = max(tolerance, relative * abs(target)) + 1e-12 * abs(target)
-        return found is not None and abs(found - target) <= allowed
+        return last is not None and abs(last - target) <= allowed
 
     return Evaluator(f"number_within {_shown(wanted)}", is_near, _RIGHT)
 
@@ -120,13 +120,13 @@ def field(path: str, wanted: Any = None) -> Evaluator:
         raise CheckError("field() needs the path of a field.", field="path", value=path)
 
     def score(row: Row, run: Run) -> Any:
-        found = _at(_plain(_object(run)), path)
+        entry = _at(_plain(_object(run)), path)
         if wanted is None:
-            return float(found) if isinstance(found, (bool, int, float)) else None
-        if found is _MISSING:
+            return float(entry) if isinstance(entry, (bool, int, float)) else None
+        if entry is _MISSING:
             return False
         texts = _texts(wanted, row)
-        return found == wanted or normalised(str(found)) in {normalised(text) for text in texts}
+        return entry == wanted or normalised(str(entry)) in {normalised(text) for text in texts}
 
     return Evaluator(f"field {path}", score, "number" if wanted is None else _RIGHT)
 

@@ -63,14 +63,14 @@ def calibration_interval(
     order = np.argsort(item, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(item))[:-1]) if len(item) else []
     rng = np.random.default_rng(seed)
-    found = np.full((resamples, len(CalibrationInterval._fields)), np.nan)
+    estimates = np.full((resamples, len(CalibrationInterval._fields)), np.nan)
     for i in range(resamples if members else 0):
         drawn = rng.integers(len(members), size=len(members))
         cases = np.concatenate([members[n] for n in drawn])
-        own = calibration(stated[cases], outcome[cases], bins)
+        resampled = calibration(stated[cases], outcome[cases], bins)
         right = outcome[cases] != 0
-        found[i] = own.ece, own.brier, right.mean(), auroc(stated[cases], right)
-    return CalibrationInterval(*(_interval(figures, level) for figures in found.T))
+        estimates[i] = resampled.ece, resampled.brier, right.mean(), auroc(stated[cases], right)
+    return CalibrationInterval(*(_interval(figures, level) for figures in estimates.T))
 
 
 def _interval(figures: np.ndarray[tuple[int], np.dtype[np.float64]], level: float) -> _Interval:

@@ -132,8 +132,8 @@ class _Side(NamedTuple):
 
     def best(self, of_other: Floats) -> Floats:
         """Give the nearest to the other side's where the whole unseen mass is on these tokens."""
-        found = self.filled(of_other, 1.0)
-        mass = min(max(float(found.sum()), self.least), self.most)
+        unseen = self.filled(of_other, 1.0)
+        mass = min(max(float(unseen.sum()), self.least), self.most)
         bends = self.cap / of_other[of_other > 0]
         return self.filled(
             of_other, _crossing(lambda ratio: mass - self.filled(of_other, ratio).sum(), bends)

@@ -41,9 +41,9 @@ def fit_temperature(confidence: ArrayLike, correct: ArrayLike) -> TemperatureFit
     which no temperature mends, and of no case. Cases with a NaN are left out. Raise ValueError
     as `calibration` does. Source: Guo et al., arXiv 1706.04599, section 4.2.
     """
-    given = np.asarray(confidence, dtype=np.float64)
-    before = calibration(given, correct).log_loss
-    logs, right = _complete(given, np.asarray(correct, dtype=np.float64))
+    stated = np.asarray(confidence, dtype=np.float64)
+    before = calibration(stated, correct).log_loss
+    logs, right = _complete(stated, np.asarray(correct, dtype=np.float64))
     if not np.isfinite(before):
         return TemperatureFit(nan, before, before)
     low, high = log(LEAST), log(MOST)
@@ -67,10 +67,10 @@ def at_temperature(confidence: ArrayLike, temperature: float) -> Floats:
     """
     if not temperature > 0:
         raise ValueError(f"a temperature for scaling is above 0, got {temperature}")
-    given = np.asarray(confidence, dtype=np.float64)
-    logs = _logs(given if given.ndim == 2 else np.stack([1 - given, given], axis=1))
-    found = np.exp(_scaled(logs, 1 / temperature))
-    return found if given.ndim == 2 else found[:, 1]
+    stated = np.asarray(confidence, dtype=np.float64)
+    logs = _logs(stated if stated.ndim == 2 else np.stack([1 - stated, stated], axis=1))
+    scaled = np.exp(_scaled(logs, 1 / temperature))
+    return scaled if stated.ndim == 2 else scaled[:, 1]
 
 
 def _complete(p: Floats, outcome: Floats) -> tuple[Floats, NDArray[np.int64]]:
@@ -82,15 +82,17 @@ def _complete(p: Floats, outcome: Floats) -> tuple[Floats, NDArray[np.int64]]:
 
 def _logs(p: Floats) -> Floats:
     with np.errstate(divide="ignore"):
-        found: Floats = np.log(p)
-    return found
+        logs: Floats = np.log(p)
+    return logs
 
 
 def _scaled(logs: Floats, sharpness: float) -> Floats:
     weights = logs * sharpness
     highest = weights.max(axis=1, keepdims=True)
-    found: Floats = weights - highest - np.log(np.exp(weights - highest).sum(axis=1, keepdims=True))
-    return found
+    scaled: Floats = (
+        weights - highest - np.log(np.exp(weights - highest).sum(axis=1, keepdims=True))
+    )
+    return scaled
 
 
 def _slope(logs: Floats, right: NDArray[np.int64], sharpness: float) -> float:

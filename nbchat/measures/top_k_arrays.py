@@ -56,8 +56,8 @@ def smallest(logprobs: Floats, offsets: Integers) -> Floats:
     lowest = np.zeros(len(offsets) - 1)
     filled = np.diff(offsets) > 0
     if filled.any():
-        found = np.fmin.reduceat(logprobs, offsets[:-1][filled])
-        lowest[filled] = np.nan_to_num(found, nan=0.0)
+        least = np.fmin.reduceat(logprobs, offsets[:-1][filled])
+        lowest[filled] = np.nan_to_num(least, nan=0.0)
     return lowest
 
 
@@ -104,17 +104,17 @@ def _packed(unseen: Floats, piece: Floats, logprob: Floats) -> Floats:
     """Give the entropy of a mass in pieces that are as large as they can be, and a rest."""
     rest = np.where(piece > 0, np.fmod(unseen, piece), 0.0)
     of_rest = np.where(rest > 0, rest * np.log(rest), 0.0)
-    found: Floats = -(unseen - rest) * logprob - of_rest
-    return found
+    entropy: Floats = -(unseen - rest) * logprob - of_rest
+    return entropy
 
 
-def ranks(logprobs: Floats, offsets: Integers, own: Floats) -> Floats:
+def ranks(logprobs: Floats, offsets: Integers, sampled: Floats) -> Floats:
     """Give 1 + the number of alternatives more likely than `own`, the row's token's logprob.
 
     Ties take the smaller rank. NaN where `own` is NaN. float64, whole numbers.
     """
-    larger = logprobs > np.repeat(own, np.diff(offsets))
-    return np.where(np.isnan(own), np.nan, 1.0 + row_sums(larger, offsets))
+    larger = logprobs > np.repeat(sampled, np.diff(offsets))
+    return np.where(np.isnan(sampled), np.nan, 1.0 + row_sums(larger, offsets))
 
 
 def first_two(logprobs: Floats, offsets: Integers) -> tuple[Floats, Floats]:

@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from nbchat.run import Run
 
 
-def cost_of(run: Run, own: tuple[OwnPrice, ...] = ()) -> Cost | None:
+def cost_of(run: Run, own_prices: tuple[OwnPrice, ...] = ()) -> Cost | None:
     """Give the cost of all requests of a run; None where that of one is not known."""
     answers = [tool_round.completion for tool_round in run.rounds if tool_round.is_answered]
     if run.completion is not None:
         answers.append(run.completion)
-    costs = [cost_of_answer(run, answer, own) for answer in answers]
+    costs = [cost_of_answer(run, answer, own_prices) for answer in answers]
     known = [cost for cost in costs if cost is not None]
     if not known or len(known) < len(costs):
         return None
     return Cost(sum(cost.usd for cost in known), known[0].source)
 
 
-def cost_of_answer(run: Run, answer: Completion, own: tuple[OwnPrice, ...]) -> Cost | None:
+def cost_of_answer(run: Run, answer: Completion, own_prices: tuple[OwnPrice, ...]) -> Cost | None:
     """Give the cost of one request of a run, by the answer to it; None where it is not known."""
     given = {**run.params.given(), **run.params.extra}
     model = answer.model or given.get("model")
@@ -40,5 +40,5 @@ def cost_of_answer(run: Run, answer: Completion, own: tuple[OwnPrice, ...]) -> C
         service_tier=answer.service_tier,
         when=run.created_at,
         searches=has_searched,
-        own=own,
+        own_prices=own_prices,
     )

@@ -59,7 +59,7 @@ def worst_case(order: Order) -> WorstCase:
         completion_tokens=int(completion),
         n=int(n),
         service_tier=fields.get("service_tier"),
-        own=STATE.settings.prices,
+        own_prices=STATE.settings.prices,
     )
     return WorstCase(None if cost is None else cost.usd, said if n == 1 else f"{said}, {n} times")
 

@@ -65,9 +65,9 @@ def cluster_bootstrap(
 
 def _drawn_means(sums: Any, counts: Any, n_draws: int, seed: int) -> Any:
     rng = np.random.default_rng(seed)
-    n, found = len(sums), []
+    n, means = len(sums), []
     step = max(1, _AT_ONCE // n)
     for start in range(0, n_draws, step):
         drawn = rng.integers(0, n, (min(step, n_draws - start), n))
-        found.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
-    return np.concatenate(found)
+        means.append(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+    return np.concatenate(means)

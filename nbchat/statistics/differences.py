@@ -167,10 +167,10 @@ def holm(p: Sequence[float] | ArrayLike) -> NDArray[np.float64]:
     Source: Holm, Scand. J. Stat. 6 (1979), 65-70.
     """
     values: Any = np.asarray(p, dtype=np.float64)
-    found = np.full(values.shape, np.nan)
+    adjusted = np.full(values.shape, np.nan)
     known = np.flatnonzero(~np.isnan(values))
     order = known[np.argsort(values[known], kind="stable")]
     n = len(order)
     raised = values[order] * (n - np.arange(n))
-    found[order] = np.minimum(1.0, np.maximum.accumulate(raised)) if n else raised
-    return found
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(raised)) if n else raised
+    return adjusted

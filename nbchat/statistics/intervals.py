@@ -111,8 +111,8 @@ def as_table(scores: ArrayLike) -> Floats:
         table = table[:, None]
     if table.ndim != 2:
         raise ValueError(f"scores are items by repeats, and these have {table.ndim} dimensions")
-    found: Floats = table
-    return found
+    floats: Floats = table
+    return floats
 
 
 def is_right_or_wrong(values: Floats) -> bool:

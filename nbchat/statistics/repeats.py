@@ -80,7 +80,7 @@ def agreement(labels: ArrayLike) -> NDArray[np.float64]:
     table = np.asarray(labels, dtype=object)
     if table.ndim != 2:
         raise ValueError(f"labels are items by repeats, and these have {table.ndim} dimensions")
-    found = np.full(len(table), np.nan)
+    agreements = np.full(len(table), np.nan)
     for place, row in enumerate(table):
         known = [value for value in row if value is not None and value == value]
         pairs = comb(len(known), 2)
@@ -88,8 +88,8 @@ def agreement(labels: ArrayLike) -> NDArray[np.float64]:
             counts: dict[object, int] = {}
             for value in known:
                 counts[value] = counts.get(value, 0) + 1
-            found[place] = sum(comb(count, 2) for count in counts.values()) / pairs
-    return found
+            agreements[place] = sum(comb(count, 2) for count in counts.values()) / pairs
+    return agreements
 
 
 def cohens_kappa(a: ArrayLike, b: ArrayLike) -> float:

@@ -162,7 +162,7 @@ def _cost(prepared: Prepared, prompt_tokens: int) -> float | None:
         prompt_tokens=prompt_tokens,
         completion_tokens=0,
         service_tier=fields.get("service_tier"),
-        own=STATE.settings.prices,
+        own_prices=STATE.settings.prices,
     )
     return None if found is None else found.usd
 
