@@ -34,10 +34,10 @@ class Row(NamedTuple):
 class _Masses(NamedTuple):
     """What the listed tokens of one position have, by what they lead to."""
 
-    own: float
+    written: float
     others: float
     undecided: float
-    maybe_own: float
+    maybe_written: float
     maybe_others: float
     maybe_undecided: float
 
@@ -65,7 +65,7 @@ def allowed_share(
         return 1.0, 1.0
     n_given = len(lead) + n_shared(allowed)
     texts = [lead + text for text in allowed]
-    own = lead + value
+    whole = lead + value
     written = b""
     decided: list[tuple[Row, _Masses, bool]] = []
     for row in rows:
@@ -73,10 +73,10 @@ def allowed_share(
         if len(written) <= n_given:
             continue
         certain, _ = reached(written, texts, after)
-        if own not in certain or isnan(row.prob):
+        if whole not in certain or isnan(row.prob):
             return None
-        is_last = certain == [own]
-        decided.append((row, _masses(row, before, texts, own, after), is_last))
+        is_last = certain == [whole]
+        decided.append((row, _masses(row, before, texts, whole, after), is_last))
         if is_last:
             break
     lower, upper = 0.0, 1.0
@@ -96,16 +96,18 @@ def _share(
     masses: _Masses, drawn: float, unseen: float, lower: float, upper: float
 ) -> tuple[float, float]:
     """Give the share of the value at a position. `drawn`, undecided, has the interval after it."""
-    known = masses.own + masses.others + masses.undecided
-    least = masses.own + drawn * lower
+    known = masses.written + masses.others + masses.undecided
+    least = masses.written + drawn * lower
     least_of = known + masses.maybe_others + masses.maybe_undecided + unseen
-    more = masses.undecided - drawn + masses.maybe_own + masses.maybe_undecided + unseen
-    most = masses.own + drawn * upper + more
-    most_of = known + masses.maybe_own + masses.maybe_undecided + unseen
+    more = masses.undecided - drawn + masses.maybe_written + masses.maybe_undecided + unseen
+    most = masses.written + drawn * upper + more
+    most_of = known + masses.maybe_written + masses.maybe_undecided + unseen
     return least / least_of, min(1.0, most / most_of)
 
 
-def _masses(row: Row, before: bytes, texts: Sequence[bytes], own: bytes, after: bytes) -> _Masses:
+def _masses(
+    row: Row, before: bytes, texts: Sequence[bytes], written: bytes, after: bytes
+) -> _Masses:
     sums = dict.fromkeys(_Masses._fields, 0.0)
     for token, prob in row.listed:
         if not token:
@@ -114,7 +116,9 @@ def _masses(row: Row, before: bytes, texts: Sequence[bytes], own: bytes, after: 
         leads_to = {*certain, *unsure}
         if not leads_to:
             continue
-        name = "own" if leads_to == {own} else "undecided" if own in leads_to else "others"
+        name = (
+            "written" if leads_to == {written} else "undecided" if written in leads_to else "others"
+        )
         sums[name if certain else f"maybe_{name}"] += prob
     return _Masses(**sums)
 

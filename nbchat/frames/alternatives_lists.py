@@ -40,10 +40,10 @@ class Lists:
     @property
     def in_top(self) -> Bools:
         """Whether each position's own token is in its list."""
-        found = np.zeros(len(self.offsets) - 1, dtype=bool)
+        has_sampled = np.zeros(len(self.offsets) - 1, dtype=bool)
         rows = np.flatnonzero(self.is_sampled & self.is_listed)
-        found[np.searchsorted(self.offsets, rows, side="right") - 1] = True
-        return found
+        has_sampled[np.searchsorted(self.offsets, rows, side="right") - 1] = True
+        return has_sampled
 
 
 def lists_of(positions: Positions, words: Words) -> Lists:
@@ -62,7 +62,7 @@ def lists_of(positions: Positions, words: Words) -> Lists:
         offsets,
         places,
         logprobs,
-        _own(places, logprobs, offsets, words, positions),
+        _sampled(places, logprobs, offsets, words, positions),
         np.ones(len(places), dtype=bool),
     )
 
@@ -122,16 +122,16 @@ def _doubles(places: Codes, logprobs: Floats, offsets: Integers, words: Words) -
     return doubles if doubles.any() else None
 
 
-def _own(
+def _sampled(
     places: Codes, logprobs: Floats, offsets: Integers, words: Words, positions: Positions
 ) -> Bools:
     """Mark the row of each position's own token."""
-    own = words.places(positions.codes)
+    sampled = words.places(positions.codes)
     lengths = np.diff(offsets)
-    is_own: Bools = words.identities[places] == np.repeat(words.identities[own], lengths)
-    unsure = is_own & ~words.are_telling[places]
+    is_sampled: Bools = words.identities[places] == np.repeat(words.identities[sampled], lengths)
+    unsure = is_sampled & ~words.are_telling[places]
     if unsure.any():
         at = np.flatnonzero(unsure)
         row = np.searchsorted(offsets, at, side="right") - 1
-        is_own[at] = logprobs[at] == positions.logprobs[row]
-    return is_own
+        is_sampled[at] = logprobs[at] == positions.logprobs[row]
+    return is_sampled

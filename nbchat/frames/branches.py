@@ -43,13 +43,13 @@ class BranchLike(Protocol):
 def branches(nodes: Iterable[BranchLike]) -> pd.DataFrame:
     """Give one row for each branch; `nbchat.frames.columns` declares the columns."""
     nodes = list(nodes)
-    own = {
+    of_branches = {
         column.name: [getattr(node, column.name, None) for node in nodes]
         for column in columns_of("branches")
     }
-    own["run_id"] = [node.run.id for node in nodes]
-    own["text"] = [_text(node.run) for node in nodes]
-    return assemble("branches", own)
+    of_branches["run_id"] = [node.run.id for node in nodes]
+    of_branches["text"] = [_text(node.run) for node in nodes]
+    return assemble("branches", of_branches)
 
 
 def _text(run: RunLike) -> str:

@@ -55,12 +55,12 @@ def comparison(a: RunLike, b: RunLike, choice: int = 0) -> pd.DataFrame:
     lists = with_unlisted(listed, positions, words)
     sides = []
     for number, run in enumerate((a, b)):
-        own = _own(positions, number, run, choice)
-        data = [words.data[place] for place in words.places(positions.codes[own])]
-        hidden = texts.is_special[own]
+        stretch = _stretch_of(positions, number, run, choice)
+        data = [words.data[place] for place in words.places(positions.codes[stretch])]
+        hidden = texts.is_special[stretch]
         tokens = [b"" if is_hidden else d for d, is_hidden in zip(data, hidden, strict=True)]
-        starts = (texts.byte_end - texts.n_bytes)[own]
-        sides.append(_Side(own.start, tokens, data, starts, positions.logprobs[own]))
+        starts = (texts.byte_end - texts.n_bytes)[stretch]
+        sides.append(_Side(stretch.start, tokens, data, starts, positions.logprobs[stretch]))
     left, right = sides
     rows = [
         _row(pair, left, right) | _bounds(partners, lists, words, caps)
@@ -93,7 +93,7 @@ class _Side:
         }
 
 
-def _own(positions: Positions, number: int, run: RunLike, choice: int) -> slice:
+def _stretch_of(positions: Positions, number: int, run: RunLike, choice: int) -> slice:
     """Find the positions of a run's choice: the content, else the refusal."""
     for table, owner in enumerate(positions.owners):
         if (owner.run, owner.choice.index) == (number, choice) and positions.lengths[table]:
@@ -130,8 +130,8 @@ def _with_prefixes(
             yield (pair, has_prefix), here if has_prefix and has_both else None
 
 
-def _row(found: tuple[Pair, bool], a: _Side, b: _Side) -> dict[str, Any]:
-    pair, has_prefix = found
+def _row(aligned: tuple[Pair, bool], a: _Side, b: _Side) -> dict[str, Any]:
+    pair, has_prefix = aligned
     row = {"op": pair.op, "has_same_prefix": has_prefix} | a.facts(pair.a, "a")
     row |= b.facts(pair.b, "b")
     return row | {"delta_bits": row["surprisal_bits_b"] - row["surprisal_bits_a"]}
@@ -146,8 +146,8 @@ def _bounds(
     if not p or not q:
         return {}
     most = [_cap(position, lists, words, float(caps[position])) for position in partners]
-    found = divergence_bounds(p, q, most_unseen=(most[0], most[1]))
-    return dict(zip(_BOUNDS, found, strict=True))
+    bounds = divergence_bounds(p, q, most_unseen=(most[0], most[1]))
+    return dict(zip(_BOUNDS, bounds, strict=True))
 
 
 def _cap(position: int, lists: Lists, words: Words, cap: float) -> float:
@@ -167,14 +167,14 @@ def _distribution(position: int, lists: Lists, words: Words) -> dict[bytes, floa
     theirs are taken together, which keeps a lower bound one.
     """
     rows = slice(lists.offsets[position], lists.offsets[position + 1])
-    found: dict[bytes, float] = {}
+    logprobs: dict[bytes, float] = {}
     if not lists.is_listed[rows].any():
-        return found
+        return logprobs
     columns = (lists.places[rows], lists.logprobs[rows], lists.is_listed[rows])
     for place, logprob, is_listed in zip(*(c.tolist() for c in columns), strict=True):
         data = words.data[place]
         # where bytes were lost nothing tells two tokens apart: they stay in the rest
         is_told = _is_told(data) and not isnan(logprob)
-        if is_told and (is_listed or data not in found):
-            found[data] = found.get(data, 0.0) + exp(logprob)
-    return found
+        if is_told and (is_listed or data not in logprobs):
+            logprobs[data] = logprobs.get(data, 0.0) + exp(logprob)
+    return logprobs

@@ -30,18 +30,18 @@ def conversations(threads: Iterable[Conversation]) -> pd.DataFrame:
     Columns: `thread` (string), `turns` (int64), `last_at` (datetime, UTC; NA where nothing was
     asked), `last_text` (string, its first 80 characters) and `system` (string).
     """
-    found = [*threads]
-    last = [each.runs[-1] if each.runs else None for each in found]
+    known = [*threads]
+    last = [each.runs[-1] if each.runs else None for each in known]
     return pd.DataFrame(
         {
-            "thread": pd.array([each.name for each in found], dtype="string"),
-            "turns": pd.array([len(each.runs) for each in found], dtype="int64"),
+            "thread": pd.array([each.name for each in known], dtype="string"),
+            "turns": pd.array([len(each.runs) for each in known], dtype="int64"),
             "last_at": pd.array(
                 [None if run is None else run.created_at for run in last],
                 dtype=pd.DatetimeTZDtype("us", "UTC"),
             ),
             "last_text": pd.array([_short(run) for run in last], dtype="string"),
-            "system": pd.array([each.system for each in found], dtype="string"),
+            "system": pd.array([each.system for each in known], dtype="string"),
         }
     )
 

@@ -69,7 +69,7 @@ def exact_share(
     n_rows = 1
     while n_rows < _MOST_ROWS:
         low, high = root.interval()
-        likeliest = max(root.open(), key=lambda found: found[0], default=None)
+        likeliest = max(root.open(), key=lambda opened: opened[0], default=None)
         if high - low <= NARROW or likeliest is None:
             break
         _, path, branch = likeliest
@@ -103,7 +103,7 @@ class _Place:
         value: bytes,
         after: bytes,
     ):
-        self.own = self.others = self.maybe_own = self.maybe_others = 0.0
+        self.written = self.others = self.maybe_written = self.maybe_others = 0.0
         self.branches: list[_Branch] = []
         rests = [text[len(before) :] for text in allowed if text.startswith(before)]
         firsts = {rest[:1] for rest in rests}
@@ -117,26 +117,26 @@ class _Place:
             if value in leads_to and len(leads_to) > 1:
                 self.branches.append(_Branch(token, written, is_sure=bool(certain)))
             elif value in leads_to:
-                self.own += token.prob if certain else 0.0
-                self.maybe_own += 0.0 if certain else token.prob
+                self.written += token.prob if certain else 0.0
+                self.maybe_written += 0.0 if certain else token.prob
             elif leads_to:
                 self.others += token.prob if certain else 0.0
                 self.maybe_others += 0.0 if certain else token.prob
 
     @property
     def mass(self) -> float:
-        maybe = self.maybe_own + self.maybe_others
-        return self.own + self.others + maybe + sum(b.token.prob for b in self.branches)
+        maybe = self.maybe_written + self.maybe_others
+        return self.written + self.others + maybe + sum(b.token.prob for b in self.branches)
 
     def interval(self) -> tuple[float, float]:
         sure = [(b.token.prob, b.interval()) for b in self.branches if b.is_sure]
         unsure = [(b.token.prob, b.interval()) for b in self.branches if not b.is_sure]
-        known = self.own + self.others + sum(prob for prob, _ in sure)
+        known = self.written + self.others + sum(prob for prob, _ in sure)
         maybe = sum(prob for prob, _ in unsure)
-        least = self.own + sum(prob * low for prob, (low, _) in sure)
-        most = self.own + sum(prob * high for prob, (_, high) in sure) + self.maybe_own
+        least = self.written + sum(prob * low for prob, (low, _) in sure)
+        most = self.written + sum(prob * high for prob, (_, high) in sure) + self.maybe_written
         most += sum(prob * high for prob, (_, high) in unsure)
-        least_of, most_of = known + self.maybe_others + maybe, known + self.maybe_own + maybe
+        least_of, most_of = known + self.maybe_others + maybe, known + self.maybe_written + maybe
         return (
             least / least_of if least_of else 0.0,
             min(1.0, most / most_of) if most_of else 1.0,

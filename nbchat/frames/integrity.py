@@ -68,8 +68,8 @@ class Integrity:
         for finding in self._findings:
             if finding.is_off:
                 counts[finding.check] = counts.get(finding.check, 0) + finding.count
-        said = ", ".join(f"{check} ({count:,})" for check, count in counts.items())
-        return f"off here: {said}; run.integrity() says more" if said else ""
+        checks = ", ".join(f"{check} ({count:,})" for check, count in counts.items())
+        return f"off here: {checks}; run.integrity() says more" if checks else ""
 
     def __repr__(self) -> str:
         return "\n".join([self._title(), *self._lines()])
@@ -92,11 +92,11 @@ class Integrity:
         for finding in sorted(self._findings, key=lambda finding: not finding.is_off):
             where = [str(place) for place in finding.positions[:8]]
             more = ", …" if len(finding.positions) > 8 else ""
-            own = f" at position {', '.join(where)}{more}" if where else ""
+            places = f" at position {', '.join(where)}{more}" if where else ""
             whose = f"choice {finding.choice}, " if finding.choice else ""
             kind = "" if finding.is_off else "note: "
             count = f" ({finding.count:,})" if finding.positions or finding.count > 1 else ""
-            yield f"{kind}{whose}{finding.check}{count}{own}: {finding.meaning}"
+            yield f"{kind}{whose}{finding.check}{count}{places}: {finding.meaning}"
 
 
 def integrity(run: RunLike, choice: int | None = None) -> Integrity:
@@ -112,7 +112,7 @@ def integrity(run: RunLike, choice: int | None = None) -> Integrity:
     texts = texts_of(positions, words)
     facts = Facts(positions, words, texts, lists_of(positions, words))
     marks = {check: mark(facts) for check, (mark, _) in CHECKS.items()}
-    found: list[Finding] = []
+    findings: list[Finding] = []
     counted = 0
     for table, owner in enumerate(positions.owners):
         if choice is not None and owner.choice.index != choice:
@@ -120,10 +120,10 @@ def integrity(run: RunLike, choice: int | None = None) -> Integrity:
         stretch = slice(int(positions.borders[table]), int(positions.borders[table + 1]))
         counted += stretch.stop - stretch.start
         if run.status != "running":
-            found += _text_findings(facts, owner, stretch, getattr(run, "messages", ()))
+            findings += _text_findings(facts, owner, stretch, getattr(run, "messages", ()))
         for check, marked in marks.items():
-            found += _in_list(check, owner, np.flatnonzero(marked[stretch]).tolist())
-    return Integrity([*_run_findings(run, has_tokens=counted > 0), *found], counted)
+            findings += _in_list(check, owner, np.flatnonzero(marked[stretch]).tolist())
+    return Integrity([*_run_findings(run, has_tokens=counted > 0), *findings], counted)
 
 
 def _run_findings(run: RunLike, *, has_tokens: bool) -> Iterator[Finding]:

@@ -61,8 +61,8 @@ def _is_positive(facts: Facts) -> Bools:
 def _is_heavy(facts: Facts) -> Bools:
     lists = facts.lists
     mass = top_k_arrays.masses(np.exp(lists.logprobs), lists.offsets)
-    own = np.where(lists.in_top, 0.0, np.exp(facts.positions.logprobs))
-    is_above: Bools = mass + np.nan_to_num(own) > _MOST_MASS
+    sampled = np.where(lists.in_top, 0.0, np.exp(facts.positions.logprobs))
+    is_above: Bools = mass + np.nan_to_num(sampled) > _MOST_MASS
     return is_above
 
 

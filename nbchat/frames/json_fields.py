@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _NO_LOGPROBS = "no token probabilities came"
 _NOT_THERE = "the tokens that came do not write this text"
-_GIVEN = "begun in the request: the model did not write all of it"
+_BEGUN = "begun in the request: the model did not write all of it"
 _CENSORED = "a token has no usable log probability"
 _SOME_END = "the reply's end is that of the tokens in its row alone, and others end one, too"
 _FEWER = "the server sent fewer rows than tokens, and a character here may be of several tokens"
@@ -75,12 +75,12 @@ def fields(
     Where tokens and text do not line up the figures are NA and `note` says why. Raise
     NoObjectError where there is no such choice, no text or no JSON.
     """
-    found = _choice(run, choice)
-    text = found.message.content or ""
+    reply = _choice(run, choice)
+    text = reply.message.content or ""
     if not text.strip():
         raise NoObjectError("The reply is empty.")
     data = text.encode("utf-8", "surrogatepass")
-    is_cut = found.finish_reason in (None, "length")
+    is_cut = reply.finish_reason in (None, "length")
     spans = spans_of(data, is_cut=is_cut)
     written = tokens_in(run, choice, data)
     chars = np.concatenate([[0], np.cumsum((_bytes(data) & 0xC0) != 0x80)])
@@ -135,10 +135,10 @@ def _put(made: Any, steps: tuple[str | int, ...], whole: dict[tuple[str | int, .
 
 def _choice(run: RunLike, choice: int) -> Choice:
     there = run.completion.choices if run.completion else []
-    found = next((c for c in there if c.index == choice), None)
-    if found is None:
+    match = next((c for c in there if c.index == choice), None)
+    if match is None:
         raise NoObjectError(f"This run has no choice {choice}.")
-    return found
+    return match
 
 
 def _bytes(data: bytes) -> NDArray[np.uint8]:
@@ -158,7 +158,7 @@ def _figures(
         return {"note": _NO_LOGPROBS}
     start, end = span.start, span.end
     if written.covered[end] - written.covered[start] < end - start:
-        return {"note": _GIVEN if start < written.n_given else _NOT_THERE}
+        return {"note": _BEGUN if start < written.n_given else _NOT_THERE}
     # nothing inside a number tells that it has ended
     told = end + 1 if span.type == "number" else end
     among = slice(
@@ -169,10 +169,10 @@ def _figures(
     is_own = (firsts >= start) & (lasts <= end) & (lasts > firsts)
     if span.type == "string":
         is_own &= (firsts < end - 1) & (lasts > start + 1)
-    own = logprobs[is_own]
+    of_value = logprobs[is_own]
     is_ended = told == end or bool(len(lasts) and (lasts[-1] > end or firsts[-1] == len(data)))
     is_merged = written.is_merged[among]
-    is_lacking, is_own_lacking = np.isnan(logprobs).any(), np.isnan(own).any()
+    is_lacking, is_own_lacking = np.isnan(logprobs).any(), np.isnan(of_value).any()
     is_censored = (np.isnan(logprobs) & ~is_merged).any()
     is_fewer = is_merged.any() or (has_fewer and not data[start:end].isascii())
     is_at_end = told > end and bool(len(firsts)) and firsts[-1] == lasts[-1] == len(data)
@@ -188,10 +188,10 @@ def _figures(
         share = _asked_share(span, data, written, among.start, allowed, whole_rows)
     note = _CENSORED if is_censored else _FEWER if is_fewer else _SOME_END if is_some_end else None
     return {
-        "n_tokens": len(own),
-        **_summed("", own),
-        **_summed("_with_boundary", logprobs if is_ended else own[:0]),
-        "min_prob": nan if np.isnan(own).all() else float(np.exp(np.nanmin(own))),
+        "n_tokens": len(of_value),
+        **_summed("", of_value),
+        **_summed("_with_boundary", logprobs if is_ended else of_value[:0]),
+        "min_prob": nan if np.isnan(of_value).all() else float(np.exp(np.nanmin(of_value))),
         "is_censored": bool(is_censored),
         "is_bound": bool(is_own_lacking or is_lacking or is_fewer),
         "prob_allowed_lo": share[0],
@@ -206,8 +206,8 @@ def _reply_end(written: Written, whole_rows: WholeRows | None) -> EventLogprob:
     if whole_rows is None or known.upper - known.lower <= NARROW:
         return known
     row = whole_rows.row(int(written.at[-1]) - written.first, ())
-    found = event_logprob({t.id: log(t.prob) for t in row if t.prob}, whole_rows.end_tokens)
-    return EventLogprob(found.lower, found.lower)
+    total = event_logprob({t.id: log(t.prob) for t in row if t.prob}, whole_rows.end_tokens)
+    return EventLogprob(total.lower, total.lower)
 
 
 def _summed(suffix: str, logprobs: NDArray[np.float64]) -> dict[str, float]:

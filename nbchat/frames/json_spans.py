@@ -84,7 +84,7 @@ def spans_of(data: bytes, *, is_cut: bool = False) -> list[Span]:
     rest = data[at:].strip(_BLANKS)
     if scanner.state == _END and rest and not (fence and b"```".startswith(rest)):
         raise _wrong(data, at, _END)
-    return sorted(scanner.found, key=lambda span: (span.start, -span.end))
+    return sorted(scanner.spans, key=lambda span: (span.start, -span.end))
 
 
 class _Where(NamedTuple):
@@ -128,7 +128,7 @@ class _Scanner:
     """A JSON text on its way: what is open, what is whole, what must come next."""
 
     def __init__(self, data: bytes):
-        self.found: list[Span] = []
+        self.spans: list[Span] = []
         self.state = _VALUE
         self._data = data
         self._stack: list[_Open] = []
@@ -172,7 +172,7 @@ class _Scanner:
     def _whole(self, where: _Where, kind: str, start: int, end: int) -> None:
         token = self._data[start:end]
         text = _decoded(token) if kind == "string" else token.decode("utf-8", "replace")
-        self.found.append(Span(*where, kind, text, start, end))
+        self.spans.append(Span(*where, kind, text, start, end))
         self.state = _NEXT if self._stack else _END
 
 
@@ -185,7 +185,7 @@ def _decoded(token: bytes) -> str:
 
 def _wrong(data: bytes, at: int, state: str) -> NoObjectError:
     at += len(data[at:]) - len(data[at:].lstrip(_BLANKS))
-    said = data[at : at + 20].decode("utf-8", "replace")
+    excerpt = data[at : at + 20].decode("utf-8", "replace")
     return NoObjectError(
-        f"The reply is no JSON: byte {at} begins {said!r}, where {state} should be."
+        f"The reply is no JSON: byte {at} begins {excerpt!r}, where {state} should be."
     )

@@ -87,29 +87,29 @@ def tokens_in(run: RunLike, choice: int, data: bytes) -> Written | None:
     words = Words(positions.codes, positions.alternative_codes)
     texts = texts_of(positions, words)
     first, stop = int(positions.borders[table]), int(positions.borders[table + 1])
-    own = np.arange(first, stop)
-    places = words.places(positions.codes[own]).tolist()
+    at = np.arange(first, stop)
+    places = words.places(positions.codes[at]).tolist()
     tokens = [
         b"" if special else words.data[place]
-        for place, special in zip(places, texts.is_special[own], strict=True)
+        for place, special in zip(places, texts.is_special[at], strict=True)
     ]
     joined = b"".join(tokens)
     prefix = given_prefix(getattr(run, "messages", ())).encode("utf-8", "surrogatepass")
-    ends = texts.byte_end[own]
-    starts, ends, is_placed = token_places(ends - texts.n_bytes[own], ends, joined, data, prefix)
-    kept = is_placed & ((ends > starts) | texts.is_end[own])
-    starts, ends, own = starts[kept], ends[kept], own[kept]
+    ends = texts.byte_end[at]
+    starts, ends, is_placed = token_places(ends - texts.n_bytes[at], ends, joined, data, prefix)
+    kept = is_placed & ((ends > starts) | texts.is_end[at])
+    starts, ends, at = starts[kept], ends[kept], at[kept]
     tokens = [tokens[place] for place in np.flatnonzero(kept)]
     borders = np.zeros(len(data) + 1, dtype=np.int64)
     np.add.at(borders, np.clip(starts, 0, len(data)), 1)
     np.add.at(borders, np.clip(ends, 0, len(data)), -1)
     return Written(
-        at=own,
+        at=at,
         tokens=tokens,
         start=starts,
         end=ends,
-        logprobs=positions.logprobs[own],
-        is_merged=positions.is_merged[own],
+        logprobs=positions.logprobs[at],
+        is_merged=positions.is_merged[at],
         covered=np.concatenate([[0], np.cumsum(np.cumsum(borders)[:-1])]),
         n_given=len(prefix) if data.startswith(prefix) and data != joined else 0,
         lists=with_unlisted(lists_of(positions, words), positions, words),

@@ -38,8 +38,8 @@ def merged(positions: Positions) -> Bools:
     tables: dict[int, list[int]] = {}
     for table, owner in enumerate(positions.owners):
         tables.setdefault(owner.run, []).append(table)
-    for number, own in tables.items():
-        start, stop = int(positions.borders[own[0]]), int(positions.borders[own[-1] + 1])
+    for number, numbers in tables.items():
+        start, stop = int(positions.borders[numbers[0]]), int(positions.borders[numbers[-1] + 1])
         codes = positions.codes[start:stop]
         candidates = [code for code in np.unique(codes).tolist() if not _data(code).isascii()]
         if candidates:
@@ -53,11 +53,11 @@ def _data(code: int) -> bytes:
     return VOCABULARY.bytes[code] or VOCABULARY.tokens[code].encode("utf-8", "replace")
 
 
-def _mark(marks: Bools, where: NDArray[np.int64], own: slice, positions: Positions) -> None:
+def _mark(marks: Bools, where: NDArray[np.int64], stretch: slice, positions: Positions) -> None:
     """Mark those of which a piece is known by its id in the run, or by all else in their list."""
     offsets, listed = positions.offsets, positions.alternative_codes
     pieces: dict[int, list[bytes]] = {}
-    for code in np.unique(listed[offsets[own.start] : offsets[own.stop]]).tolist():
+    for code in np.unique(listed[offsets[stretch.start] : offsets[stretch.stop]]).tolist():
         number = VOCABULARY.ids[code]
         if number is not None and not _data(code).isascii():
             pieces.setdefault(number, []).append(_data(code))

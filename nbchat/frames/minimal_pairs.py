@@ -41,8 +41,8 @@ def minimal_pair_accuracy(
 
 
 def _groups(column: str, pairs: pd.DataFrame, level: float) -> Iterator[dict[str, Any]]:
-    for name, own in pairs.groupby(column, sort=False, dropna=False, observed=True):
-        yield _row(column, str(name), own, level)
+    for name, group in pairs.groupby(column, sort=False, dropna=False, observed=True):
+        yield _row(column, str(name), group, level)
 
 
 def _row(by: str, group: str, pairs: pd.DataFrame, level: float) -> dict[str, Any]:

@@ -29,14 +29,14 @@ def objects(rows: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> pd.
 
 
 def _flat(row: Mapping[str, Any], prefix: str, whole: frozenset[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    cells: dict[str, Any] = {}
     for key, value in row.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict) and value and name not in whole:
-            found.update(_flat(value, f"{name}.", whole))
+            cells.update(_flat(value, f"{name}.", whole))
         else:
-            found[name] = value
-    return found
+            cells[name] = value
+    return cells
 
 
 def _is_null_of_object(name: str, values: list[Any], columns: Mapping[str, Any]) -> bool:

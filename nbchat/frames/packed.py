@@ -93,8 +93,8 @@ class Table:
             changed |= (old != new) & ~((old != old) & (new != new))
         for at in self.texts.items() ^ before.texts.items():
             changed[at[0] : at[0] + 1] = True
-        found = np.flatnonzero(changed)
-        return int(found[0]) if len(found) else n
+        places = np.flatnonzero(changed)
+        return int(places[0]) if len(places) else n
 
     def alternatives(self, start: int, stop: int, most: int) -> Stretch:
         """Give the alternatives of the positions from start to stop, from likely to unlikely.

@@ -41,19 +41,19 @@ def choices(source: Source) -> pd.DataFrame:
     positions = positions_of(runs)
     texts = texts_of(positions, Words(positions.codes))
     stretches = _stretches(positions)
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for number, run in enumerate(runs):
         completion = run.completion
         if completion is None:
             continue
-        own = [at for key, at in stretches.items() if key[0] == number]
-        n_merged = sum(int(positions.is_merged[stretch].sum()) for stretch in own)
+        of_run = [at for key, at in stretches.items() if key[0] == number]
+        n_merged = sum(int(positions.is_merged[stretch].sum()) for stretch in of_run)
         lacking = lacking_rows(run, positions, n_merged)
         n_missing = None if lacking is None else lacking.n
         lost = _Lost.of(lacking, n_merged, has_stop=bool(run.params.given().get("stop")))
         for choice in sorted(completion.choices, key=lambda c: c.index):
             stretch = stretches.get((number, choice.index))
-            found.append(
+            rows.append(
                 {
                     "run_id": run.id,
                     **_facts(choice),
@@ -62,17 +62,17 @@ def choices(source: Source) -> pd.DataFrame:
                     **({} if stretch is None else _numbers(positions, texts, stretch, lost, run)),
                 }
             )
-    return assemble_rows("choices", found)
+    return assemble_rows("choices", rows)
 
 
 def _stretches(positions: Positions) -> dict[tuple[int, int], slice]:
     """Give where the positions of each choice are: its tables follow one another."""
-    found: dict[tuple[int, int], slice] = {}
+    stretches: dict[tuple[int, int], slice] = {}
     for i, owner in enumerate(positions.owners):
         start, stop = int(positions.borders[i]), int(positions.borders[i + 1])
         key = (owner.run, owner.choice.index)
-        found[key] = slice(found[key].start if key in found else start, stop)
-    return found
+        stretches[key] = slice(stretches[key].start if key in stretches else start, stop)
+    return stretches
 
 
 def _facts(choice: Choice) -> dict[str, Any]:
@@ -136,12 +136,12 @@ def _ends(
     positions: Positions, stretch: slice, is_end: NDArray[np.bool_], run: RunLike
 ) -> tuple[NDArray[np.float64], bool]:
     """Give the log probability of each end, and whether one lacks tokens that end a reply, too."""
-    found, is_bound = [], False
+    logprobs, is_bound = [], False
     for place in (stretch.start + np.flatnonzero(is_end)).tolist():
         whole = end_of(positions, place, run)
-        found.append(positions.logprobs[place] if whole is None else whole.lower)
+        logprobs.append(positions.logprobs[place] if whole is None else whole.lower)
         is_bound |= whole is not None and whole.upper - whole.lower > ROUNDING_OF_ROWS
-    return np.array(found, dtype=np.float64), is_bound
+    return np.array(logprobs, dtype=np.float64), is_bound
 
 
 def _mean_nll(logprobs: NDArray[np.float64], n_certain: int) -> float:

@@ -22,12 +22,12 @@ def citations(source: Source) -> pd.DataFrame:
     declares the columns; `number` is that of the link under the reply. Raise TypeError where
     `source` has no runs to give.
     """
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for run in runs_of(source):
         choices = run.completion.choices if run.completion else []
         for choice in sorted(choices, key=lambda c: c.index):
             for cited in citations_of(choice.message):
-                own = {name: getattr(cited, name) for name in cited.__struct_fields__}
-                found.append({"run_id": run.id, "choice": choice.index, **own})
+                facts = {name: getattr(cited, name) for name in cited.__struct_fields__}
+                rows.append({"run_id": run.id, "choice": choice.index, **facts})
     names = [column.name for column in columns_of("citations")]
-    return assemble("citations", {name: [row[name] for row in found] for name in names})
+    return assemble("citations", {name: [row[name] for row in rows] for name in names})

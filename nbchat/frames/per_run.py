@@ -52,37 +52,37 @@ def runs(source: Source, *, all_columns: bool = False) -> pd.DataFrame:
     failed runs are included. `nbchat.frames.columns` declares the columns. Raise TypeError
     where `source` has no runs to give.
     """
-    found = runs_of(source)
-    sent = [run.params.given() for run in found]
-    counts = [_counts(run) for run in found]
+    all_runs = runs_of(source)
+    sent = [run.params.given() for run in all_runs]
+    counts = [_counts(run) for run in all_runs]
     values: dict[str, list[Any]] = {
-        "run_id": [run.id for run in found],
-        "created_at": [run.created_at for run in found],
-        "thread": [getattr(run, "thread", None) for run in found],
-        "turn": with_na([getattr(run, "turn", None) for run in found], "Int64"),
-        "model": with_na([run.model for run in found], "category"),
-        "profile": [run.profile or None for run in found],
-        "status": [run.status for run in found],
-        "text": [_first_text(run) for run in found],
+        "run_id": [run.id for run in all_runs],
+        "created_at": [run.created_at for run in all_runs],
+        "thread": [getattr(run, "thread", None) for run in all_runs],
+        "turn": with_na([getattr(run, "turn", None) for run in all_runs], "Int64"),
+        "model": with_na([run.model for run in all_runs], "category"),
+        "profile": [run.profile or None for run in all_runs],
+        "status": [run.status for run in all_runs],
+        "text": [_first_text(run) for run in all_runs],
         "prompt_tokens": [_get(usage, "prompt_tokens") for usage in counts],
         "completion_tokens": [_get(usage, "completion_tokens") for usage in counts],
-        "cost_usd": [getattr(run, "cost_usd", None) for run in found],
-        "elapsed_s": [getattr(run, "elapsed_s", None) for run in found],
-        "error": [_sentence(run.error) for run in found],
-        "model_asked": with_na([getattr(run, "model_asked", None) for run in found], "category"),
-        "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in found],
+        "cost_usd": [getattr(run, "cost_usd", None) for run in all_runs],
+        "elapsed_s": [getattr(run, "elapsed_s", None) for run in all_runs],
+        "error": [_sentence(run.error) for run in all_runs],
+        "model_asked": with_na([getattr(run, "model_asked", None) for run in all_runs], "category"),
+        "is_replayed": [bool(getattr(run, "is_replayed", False)) for run in all_runs],
     }
     for name, option in OPTIONS().items():
         if option.dtype is not None:
-            kept = [getattr(run, "options", {}).get(name) for run in found]
+            kept = [getattr(run, "options", {}).get(name) for run in all_runs]
             values[name] = with_na(kept, option.dtype)
     fields = FIELDS()
     for column in columns_of("runs"):
         if (
             column.name in fields and column.name not in values
         ):  # any other column is filled above, or assemble misses it
-            given = [params.get(column.name) for params in sent]
-            values[column.name] = with_na(given, column.dtype)
+            settings = [params.get(column.name) for params in sent]
+            values[column.name] = with_na(settings, column.dtype)
     return arranged(assemble("runs", values), all_columns=all_columns)
 
 
@@ -93,17 +93,17 @@ def arranged(frame: pd.DataFrame, *, all_columns: bool = False) -> pd.DataFrame:
 
 def _ordered(frame: pd.DataFrame, *, all_columns: bool) -> list[str]:
     names = [column.name for column in columns_of("runs")]
-    asked = columns_of_requests()
+    request_columns = columns_of_requests()
     n_head = names.index(LAST_OF_HEAD) + 1
     head, rest = names[:n_head], names[n_head:]
     is_filled = frame[rest].notna().any()
     filled = [name for name in rest if is_filled[name]]
-    unset = [name for name in rest if not is_filled[name] and name in asked]
+    unset = [name for name in rest if not is_filled[name] and name in request_columns]
     return [
         *head,
-        *(name for name in filled if name in asked),
-        *(name for name in filled if name not in asked),
-        *(name for name in rest if not is_filled[name] and name not in asked),
+        *(name for name in filled if name in request_columns),
+        *(name for name in filled if name not in request_columns),
+        *(name for name in rest if not is_filled[name] and name not in request_columns),
         *(unset if all_columns else ()),
     ]
 
@@ -115,15 +115,15 @@ def usage(source: Source) -> pd.DataFrame:
     `nbchat.frames.columns` declares the columns. Raise TypeError where `source` has no runs
     to give.
     """
-    found = runs_of(source)
-    counts = [_counts(run) for run in found]
+    all_runs = runs_of(source)
+    counts = [_counts(run) for run in all_runs]
     return assemble(
         "usage",
         {
-            "run_id": [run.id for run in found],
+            "run_id": [run.id for run in all_runs],
             **{name: [_get(usage, name) for usage in counts] for name in _COUNTS},
-            **{name: [getattr(run, name, None) for run in found] for name in _FACTS},
-            **{name: [_get(r.completion, name) for r in found] for name in _FACTS_OF_COMPLETION},
+            **{name: [getattr(run, name, None) for run in all_runs] for name in _FACTS},
+            **{name: [_get(r.completion, name) for r in all_runs] for name in _FACTS_OF_COMPLETION},
         },
     )
 

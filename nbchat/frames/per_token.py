@@ -140,9 +140,9 @@ def most_unseen(
 
 
 def _own_listed(lists: Lists, in_top: NDArray[np.bool_]) -> NDArray[np.float64]:
-    own = np.full(len(in_top), np.nan)
-    own[in_top] = lists.logprobs[lists.is_sampled]
-    return own
+    listed = np.full(len(in_top), np.nan)
+    listed[in_top] = lists.logprobs[lists.is_sampled]
+    return listed
 
 
 def _entropy_bounds(
@@ -153,14 +153,14 @@ def _entropy_bounds(
     in_top: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     joins = ~in_top & ~np.isnan(positions.logprobs)
-    own = np.where(joins, positions.logprobs, 0.0)
-    joined = np.where(joins, np.exp(own), 0.0)
+    logprobs = np.where(joins, positions.logprobs, 0.0)
+    joined = np.where(joins, np.exp(logprobs), 0.0)
     n_seen = top_k_arrays.known_counts(lists.logprobs, lists.offsets) + joins
     sizes = [positions.runs[owner.run].vocab_size for owner in positions.owners]
     vocab_size = np.array([np.nan if size is None else size for size in sizes], dtype=np.float64)
     return top_k_arrays.entropy_intervals(
         mass + joined,
-        entropy - joined * own,
+        entropy - joined * logprobs,
         most_unseen(positions, lists, in_top),
         np.repeat(vocab_size, positions.lengths) - n_seen,
         np.repeat(_roundings(positions, lists), positions.lengths),

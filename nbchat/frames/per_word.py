@@ -66,19 +66,19 @@ def words(source: Source, by: WordRule = "space") -> pd.DataFrame:
         if key in seen or not positions.lengths[table]:
             continue
         seen.add(key)
-        own = slice(int(positions.borders[table]), int(positions.borders[table + 1]))
+        stretch = slice(int(positions.borders[table]), int(positions.borders[table + 1]))
         keys = {"run_id": runs[owner.run].id, "choice": owner.choice.index}
-        data = _bytes(positions, vocabulary, texts, own)
-        found = _Words(data, positions.logprobs[own], texts, own, begins[own])
-        rows += [keys | row for row in found.rows(by)]
+        data = _bytes(positions, vocabulary, texts, stretch)
+        in_choice = _Words(data, positions.logprobs[stretch], texts, stretch, begins[stretch])
+        rows += [keys | row for row in in_choice.rows(by)]
     return assemble_rows("words", rows)
 
 
-def _bytes(positions: Positions, vocabulary: Words, texts: Texts, own: slice) -> list[bytes]:
-    places = vocabulary.places(positions.codes[own]).tolist()
+def _bytes(positions: Positions, vocabulary: Words, texts: Texts, stretch: slice) -> list[bytes]:
+    places = vocabulary.places(positions.codes[stretch]).tolist()
     return [
         b"" if special else vocabulary.data[place]
-        for place, special in zip(places, texts.is_special[own], strict=True)
+        for place, special in zip(places, texts.is_special[stretch], strict=True)
     ]
 
 
@@ -87,10 +87,10 @@ def _beginnings(positions: Positions, vocabulary: Words) -> NDArray[np.float64]:
     lists: Lists = lists_of(positions, vocabulary)
     sizes = [positions.runs[owner.run].vocab_size for owner in positions.owners]
     size = np.repeat([np.inf if n is None else n for n in sizes], positions.lengths)
-    found = np.full(len(positions), nan)
+    logprobs = np.full(len(positions), nan)
     whole = np.flatnonzero(np.diff(lists.offsets) >= size)
     if not len(whole):
-        return found
+        return logprobs
     starts = np.array(
         [data.decode("utf-8", "ignore")[:1].isspace() for data in vocabulary.data], dtype=bool
     )
@@ -100,8 +100,8 @@ def _beginnings(positions: Positions, vocabulary: Words) -> NDArray[np.float64]:
         probs = np.exp(lists.logprobs[rows])
         with np.errstate(divide="ignore"):
             # the row's own mass: what it is off by is no part of a ratio
-            found[i] = np.log(np.nansum(probs[starts[lists.places[rows]]]) / np.nansum(probs))
-    return found
+            logprobs[i] = np.log(np.nansum(probs[starts[lists.places[rows]]]) / np.nansum(probs))
+    return logprobs
 
 
 class _Words:
@@ -112,14 +112,14 @@ class _Words:
         data: list[bytes],
         logprobs: NDArray[np.float64],
         texts: Texts,
-        own: slice,
+        stretch: slice,
         begins: NDArray[np.float64],
     ):
         self._text = b"".join(data)
         self._logprobs = logprobs
         self._begins = begins
-        self._ends = texts.byte_end[own]
-        self._starts = self._ends - texts.n_bytes[own]
+        self._ends = texts.byte_end[stretch]
+        self._starts = self._ends - texts.n_bytes[stretch]
         self._data = data
 
     def rows(self, by: WordRule) -> Iterator[dict[str, Any]]:
@@ -128,12 +128,12 @@ class _Words:
         spans = [(int(borders[a]), int(borders[b])) for a, b in words_in(text, by)]
         owners = self._owners([end for _, end in spans])
         for number, (start, end) in enumerate(spans):
-            own = np.flatnonzero(owners == number)
+            at = np.flatnonzero(owners == number)
             written = (self._starts < end) & (self._ends > start)
             spans_border = bool(
                 ((self._starts[written] < start) | (self._ends[written] > end)).any()
             )
-            logprobs = self._logprobs[own]
+            logprobs = self._logprobs[at]
             known = logprobs[~np.isnan(logprobs)]
             logprob = float(known.sum()) if len(known) else nan
             is_bound = len(known) < len(logprobs)
@@ -144,12 +144,12 @@ class _Words:
                 "text": self._text[end - n_bytes : end].decode("utf-8", "replace"),
                 "byte_start": end - n_bytes,
                 "byte_end": end,
-                "n_tokens": len(own),
+                "n_tokens": len(at),
                 "logprob": logprob,
                 "surprisal_bits": (0.0 - logprob) / log(2),
                 "surprisal_bits_corrected": nan
-                if is_bound or spans_border or not len(own)
-                else self._corrected(own, logprob),
+                if is_bound or spans_border or not len(at)
+                else self._corrected(at, logprob),
                 "spans_border": spans_border,
                 "is_bound": is_bound,
             }
@@ -167,8 +167,8 @@ class _Words:
         owners[self._ends == self._starts] = len(ends)
         return owners
 
-    def _corrected(self, own: NDArray[np.int64], logprob: float) -> float:
-        first, after = int(own[0]), int(own[-1]) + 1
+    def _corrected(self, at: NDArray[np.int64], logprob: float) -> float:
+        first, after = int(at[0]), int(at[-1]) + 1
         if after == len(self._begins):
             return nan  # the end has no row
         is_first = not self._text[: self._starts[first]].strip()

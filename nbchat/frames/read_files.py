@@ -37,7 +37,7 @@ def read_csv(path: str | PathLike[str]) -> pd.DataFrame:
         written = written.iloc[:, 1:]
     columns = _columns_in(written, path)
     others = [name for name in written if name not in columns]
-    found = {
+    by_name = {
         name: _from_text(written[name].tolist(), columns[name])
         for name in written
         if name in columns and name != "bytes"
@@ -46,11 +46,11 @@ def read_csv(path: str | PathLike[str]) -> pd.DataFrame:
         fields = zip(written["bytes"], written["token"], strict=True)
         # an empty token has no bytes, and any other some
         sent = [SentBytes.fromhex(data) if data or not token else None for data, token in fields]
-        found["bytes"] = _category_of_bytes(sent)
+        by_name["bytes"] = _category_of_bytes(sent)
     if others:
         loose = pd.read_csv(path, usecols=others, **ends)
-        found |= {name: loose[name].array for name in others}
-    return pd.DataFrame({name: found[name] for name in written}, copy=False)
+        by_name |= {name: loose[name].array for name in others}
+    return pd.DataFrame({name: by_name[name] for name in written}, copy=False)
 
 
 def _line_ends(path: str | PathLike[str]) -> dict[str, Any]:
@@ -68,11 +68,11 @@ def read_parquet(path: str | PathLike[str]) -> pd.DataFrame:
     """
     written = pd.read_parquet(path)
     columns = _columns_in(written, path)
-    found = {
+    by_name = {
         name: _as_declared(written[name], columns[name]) if name in columns else written[name].array
         for name in written
     }
-    return pd.DataFrame(found, copy=False)
+    return pd.DataFrame(by_name, copy=False)
 
 
 def _columns_in(frame: pd.DataFrame, path: Any) -> dict[Any, Column]:

@@ -20,8 +20,8 @@ def end_of(positions: Positions, place: int, run: RunLike) -> EventLogprob | Non
     which tokens end a generation, or the one that did has no number.
     """
     ends = run.end_tokens
-    own = VOCABULARY.ids[positions.codes[place]]
-    if own is None or own not in ends:
+    token_id = VOCABULARY.ids[positions.codes[place]]
+    if token_id is None or token_id not in ends:
         return None
     rows = slice(positions.offsets[place], positions.offsets[place + 1])
     listed = zip(
@@ -30,5 +30,5 @@ def end_of(positions: Positions, place: int, run: RunLike) -> EventLogprob | Non
         strict=True,
     )
     row = {VOCABULARY.ids[code]: logprob for code, logprob in listed}
-    row.setdefault(own, float(positions.logprobs[place]))
+    row.setdefault(token_id, float(positions.logprobs[place]))
     return event_logprob(row, ends)

@@ -76,21 +76,21 @@ class ClassLike(Protocol):
 
 
 def classes(
-    found: Sequence[ClassLike], method: str, truth: Sequence[str | None] | None
+    scored: Sequence[ClassLike], method: str, truth: Sequence[str | None] | None
 ) -> pd.DataFrame:
     """Give one row for each prompt and label; `nbchat.classify` says what the columns are."""
     frame = pd.DataFrame(
         {
-            "prompt": np.array([c.prompt for c in found], dtype=np.int64),
-            "prompt_text": pd.array([c.prompt_text for c in found], dtype="string"),
-            "label": pd.array([c.label for c in found], dtype="string"),
-            "method": pd.Categorical([method] * len(found)),
-            "logprob": np.array([c.logprob for c in found], dtype=np.float64),
-            "n_tokens": np.array([c.n_tokens for c in found], dtype=np.int64),
-            "prob": np.array([c.prob for c in found], dtype=np.float64),
-            "prob_lo": np.array([c.prob_lo for c in found], dtype=np.float64),
-            "prob_hi": np.array([c.prob_hi for c in found], dtype=np.float64),
-            "coverage": np.array([c.coverage for c in found], dtype=np.float64),
+            "prompt": np.array([c.prompt for c in scored], dtype=np.int64),
+            "prompt_text": pd.array([c.prompt_text for c in scored], dtype="string"),
+            "label": pd.array([c.label for c in scored], dtype="string"),
+            "method": pd.Categorical([method] * len(scored)),
+            "logprob": np.array([c.logprob for c in scored], dtype=np.float64),
+            "n_tokens": np.array([c.n_tokens for c in scored], dtype=np.int64),
+            "prob": np.array([c.prob for c in scored], dtype=np.float64),
+            "prob_lo": np.array([c.prob_lo for c in scored], dtype=np.float64),
+            "prob_hi": np.array([c.prob_hi for c in scored], dtype=np.float64),
+            "coverage": np.array([c.coverage for c in scored], dtype=np.float64),
         }
     )
     # of equals the first; where nothing is known, none
@@ -98,11 +98,11 @@ def classes(
     best = known.groupby(frame["prompt"]).idxmax()
     frame["is_predicted"] = frame.index.isin(best)
     if method == "pmi":
-        neutral = np.array([c.logprob_neutral for c in found], dtype=np.float64)
+        neutral = np.array([c.logprob_neutral for c in scored], dtype=np.float64)
         frame["logprob_neutral"] = neutral
         frame["pmi"] = frame["logprob"] - neutral
     if truth is not None:
-        told = pd.array([truth[c.prompt] for c in found], dtype="string")
+        told = pd.array([truth[c.prompt] for c in scored], dtype="string")
         frame["truth"] = told
         frame["is_correct"] = pd.array(frame["label"].array == told, dtype="boolean")
     return frame

@@ -48,15 +48,15 @@ def scorers(
     """
     if not runs:
         raise ValueError("there is no run to score")
-    own = tokens(runs[0])
-    own = own[(own["choice"] == 0) & ~own["is_special"]]
+    of_first = tokens(runs[0])
+    of_first = of_first[(of_first["choice"] == 0) & ~of_first["is_special"]]
     firsts = choices(runs).drop_duplicates("run_id").set_index("run_id")
     firsts = firsts.reindex([run.id for run in runs])
     is_known = (~firsts["perplexity_is_bound"]).fillna(value=False).to_numpy(dtype=bool)
     normalized = np.where(is_known, np.exp(-firsts["mean_nll"].to_numpy(dtype=float)), nan)
     total = float(firsts["sum_logprob"].iloc[0]) if is_known[0] else nan
-    probs = own["prob"].to_numpy(dtype=float) if is_known[0] else np.array([nan])
-    margins = own["margin"].dropna()
+    probs = of_first["prob"].to_numpy(dtype=float) if is_known[0] else np.array([nan])
+    margins = of_first["margin"].dropna()
     answers = [answer_of(run) for run in runs]
     white = {
         "min_token_probability": probs.min(initial=1.0),
@@ -95,7 +95,7 @@ def _black(
 ) -> dict[str, float]:
     names = [normalise(answer) for answer in answers]
     first, others = names[0], names[1:]
-    found = {
+    figures = {
         "exact_match": sum(name == first for name in others) / len(others) if others else nan,
         "semantic_negentropy": 1 - semantic_entropy(None, names) / log(len(names))
         if others
@@ -108,5 +108,5 @@ def _black(
         against = [float(contradiction(*pair)) for pair in pairs]
         if not all(0 <= p <= 1 for p in against):
             raise ValueError("contradiction must give a probability, from 0 to 1")
-        found["noncontradiction"] = 1 - sum(against) / len(against) if against else nan
-    return found
+        figures["noncontradiction"] = 1 - sum(against) / len(against) if against else nan
+    return figures

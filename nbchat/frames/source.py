@@ -118,18 +118,18 @@ def _runs_of_frame(frame: pd.DataFrame) -> list[RunLike]:
     if "run_id" not in frame:
         raise TypeError("expected a run, runs or a frame with a column run_id; this has none")
     ids = [str(run_id) for run_id in frame["run_id"].dropna().unique()]
-    found: dict[str, RunLike] = {}
+    by_id: dict[str, RunLike] = {}
     for finder in _finders:
-        missing = [run_id for run_id in ids if run_id not in found]
+        missing = [run_id for run_id in ids if run_id not in by_id]
         if missing:
-            found.update(finder(missing))
-    missing = [run_id for run_id in ids if run_id not in found]
+            by_id.update(finder(missing))
+    missing = [run_id for run_id in ids if run_id not in by_id]
     if missing:
         raise RunNotFoundError(
             f"{len(missing)} of {len(ids)} runs of this frame are neither in this kernel nor in "
             f"the history: {', '.join(missing[:3])}{', …' * (len(missing) > 3)}"
         )
-    return [found[run_id] for run_id in ids]
+    return [by_id[run_id] for run_id in ids]
 
 
 def _runs_of_item(item: Any) -> list[RunLike]:

@@ -41,16 +41,16 @@ def sweep_rows(
     `facts` has the columns of `ROW_COLUMNS`. An axis or a column of the data whose name is one of
     them has it behind `axis_` or `data_`.
     """
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     for name, (dtype, _, _) in ROW_COLUMNS.items():
         if name == "status":
-            found |= {axis_column(axis): _plain_column(axes[axis]) for axis in axes}
-            found[name] = pd.Categorical(facts[name], categories=_STATUSES)
+            columns |= {axis_column(axis): _plain_column(axes[axis]) for axis in axes}
+            columns[name] = pd.Categorical(facts[name], categories=_STATUSES)
         else:
-            found[name] = pd.Series(list(facts[name]), dtype=dtype).array
+            columns[name] = pd.Series(list(facts[name]), dtype=dtype).array
     for name, values in data.items():
-        found[f"data_{name}" if name in found else name] = _plain_column(values)
-    return pd.DataFrame(found, copy=False)
+        columns[f"data_{name}" if name in columns else name] = _plain_column(values)
+    return pd.DataFrame(columns, copy=False)
 
 
 def axis_column(axis: str) -> str:

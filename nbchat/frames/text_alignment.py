@@ -41,8 +41,8 @@ def stretches(joined: bytes, text: bytes, prefix: bytes = b"") -> list[Stretch]:
     if prefix and text.startswith(prefix):
         rest = text[len(prefix) :]
         if rest.startswith(joined) or joined.startswith(rest):
-            found = [Stretch(0, min(len(joined), len(rest)), len(prefix))]
-            return found if rest else []
+            parts = [Stretch(0, min(len(joined), len(rest)), len(prefix))]
+            return parts if rest else []
     at = joined.find(text)
     if at >= 0 and joined.find(text, at + 1) < 0:  # something around it was cut off
         return [Stretch(at, at + len(text), -at)]
@@ -51,11 +51,11 @@ def stretches(joined: bytes, text: bytes, prefix: bytes = b"") -> list[Stretch]:
     alike_at_end = _common(joined[::-1], text[::-1])
     unsure = max(0, alike + alike_at_end - shorter)
     shift = len(text) - len(joined)
-    found = [
+    parts = [
         Stretch(0, alike - unsure, 0),
         Stretch(len(joined) - alike_at_end + unsure, len(joined), shift),
     ]
-    return [stretch for stretch in found if stretch.start < stretch.end]
+    return [stretch for stretch in parts if stretch.start < stretch.end]
 
 
 def token_places(

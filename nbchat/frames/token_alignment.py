@@ -100,15 +100,15 @@ def _blocks(a: bytes, b: bytes) -> list[_Block]:
     """Give what the texts have in common, in order; blocks next to each other are joined."""
     shorter = min(len(a), len(b))
     n_same = next((i for i in range(shorter) if a[i] != b[i]), shorter)
-    found = [_Block(0, 0, n_same)] if n_same else []
+    blocks = [_Block(0, 0, n_same)] if n_same else []
     for block in _later_blocks(a[n_same:], b[n_same:]):
-        last = found[-1] if found else _Block(0, 0, 0)
+        last = blocks[-1] if blocks else _Block(0, 0, 0)
         now = _Block(block.a + n_same, block.b + n_same, block.size)
-        if found and (last.a + last.size, last.b + last.size) == (now.a, now.b):
-            found[-1] = last._replace(size=last.size + now.size)
+        if blocks and (last.a + last.size, last.b + last.size) == (now.a, now.b):
+            blocks[-1] = last._replace(size=last.size + now.size)
         else:
-            found.append(now)
-    return found
+            blocks.append(now)
+    return blocks
 
 
 def _later_blocks(a: bytes, b: bytes) -> Iterator[_Block]:

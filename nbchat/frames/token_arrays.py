@@ -100,7 +100,7 @@ def positions_of(runs: Sequence[RunLike]) -> Positions:
     counts = [0, *(len(t.codes) for t in tables)]
     listed = np.cumsum([0, *(len(t.alternative_codes) for t in tables)])
     offsets = [t.offsets[1:] + start for t, start in zip(tables, listed, strict=False)]
-    found = Positions(
+    positions = Positions(
         runs=runs,
         owners=owners,
         borders=np.cumsum(counts, dtype=np.int64),
@@ -114,11 +114,11 @@ def positions_of(runs: Sequence[RunLike]) -> Positions:
         ),
         is_merged=np.zeros(sum(counts), dtype=bool),
     )
-    is_merged = merged(found)
+    is_merged = merged(positions)
     if not is_merged.any():
-        return found
-    own = np.where(is_merged, np.nan, found.logprobs)
-    return replace(found, is_merged=is_merged, logprobs=own)
+        return positions
+    logprobs = np.where(is_merged, np.nan, positions.logprobs)
+    return replace(positions, is_merged=is_merged, logprobs=logprobs)
 
 
 def _tables(run: RunLike) -> Iterator[tuple[Choice, int, TokenTable]]:

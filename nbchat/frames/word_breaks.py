@@ -36,16 +36,16 @@ def words_in(text: str, by: WordRule = "space") -> list[tuple[int, int]]:
     Blanks at the end of the text are of no word. Raise ValueError for another rule.
     """
     if by == "space":
-        return [found.span() for found in _SPACED.finditer(text)]
+        return [match.span() for match in _SPACED.finditer(text)]
     if by != "unicode":
         raise ValueError(f'words are cut by "space" or by "unicode", not by {by!r}')
-    found: list[tuple[int, int]] = []
+    spans: list[tuple[int, int]] = []
     start = 0
     for end in _breaks(text):
         if not text[start:end].isspace():
-            found.append((start, end))
+            spans.append((start, end))
             start = end
-    return found
+    return spans
 
 
 def _breaks(text: str) -> Iterator[int]:

@@ -102,9 +102,9 @@ def _share(values: Any, number: int) -> float:
 def _mean(values: Any) -> str:
     from nbchat.statistics import mean_interval
 
-    found = mean_interval(values)
-    if not found.n:
+    interval = mean_interval(values)
+    if not interval.n:
         return "no pairs"
-    if found.lo != found.lo:
-        return f"mean {found.estimate:.2f}"
-    return f"mean {found.estimate:.2f} [{found.lo:.2f}, {found.hi:.2f}]"
+    if interval.lo != interval.lo:
+        return f"mean {interval.estimate:.2f}"
+    return f"mean {interval.estimate:.2f} [{interval.lo:.2f}, {interval.hi:.2f}]"

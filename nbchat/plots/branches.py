@@ -121,8 +121,8 @@ def _probability(branch: Any) -> float | None:
 
     rows = frames.alternatives(branch.parent)
     here = (rows["choice"] == branch.choice) & (rows["position"] == branch.position)
-    own = rows[here & (rows["channel"] == "content") & (rows["token"] == branch.alternative)]
-    return float(own["prob"].iloc[0]) if len(own) else None
+    of_branch = rows[here & (rows["channel"] == "content") & (rows["token"] == branch.alternative)]
+    return float(of_branch["prob"].iloc[0]) if len(of_branch) else None
 
 
 def _walk(frame: pd.DataFrame) -> Iterator[_Node]:
@@ -145,8 +145,8 @@ def _walk(frame: pd.DataFrame) -> Iterator[_Node]:
     while lines:
         row, depth, parent = lines.pop(0)
         yield _Node(count, depth, parent, row)
-        own = children.pop(row.branch_id, [])
-        lines[:0] = [(child, depth + 1, count) for child in own]
+        below = children.pop(row.branch_id, [])
+        lines[:0] = [(child, depth + 1, count) for child in below]
         count += 1
 
 

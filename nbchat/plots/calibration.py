@@ -49,9 +49,9 @@ def reliability(
     from nbchat.measures import at_temperature, calibration, calibration_band
 
     stated, right = _judged(confidence, correct)
-    found = calibration(stated, right, bins)
+    unscaled = calibration(stated, right, bins)
     low, high = calibration_band(stated, bins)
-    table = found.table
+    table = unscaled.table
     ax = ax if ax is not None else new_axes(5.4, 5.4)
     ax.plot(
         [0, 1],
@@ -100,10 +100,10 @@ def reliability(
     ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     ax.set_xlabel("confidence (probability of the answer)")
     ax.set_ylabel("accuracy (share that is right)")
-    errors = f"expected calibration error {found.ece:.3f}, largest {found.mce:.3f}"
+    errors = f"expected calibration error {unscaled.ece:.3f}, largest {unscaled.mce:.3f}"
     if temperature is not None:
-        errors = f"expected calibration error {found.ece:.3f}, after scaling {scaled.ece:.3f}\n"
-        errors += f"log loss {found.log_loss:.3f} nats, after scaling {scaled.log_loss:.3f}"
+        errors = f"expected calibration error {unscaled.ece:.3f}, after scaling {scaled.ece:.3f}\n"
+        errors += f"log loss {unscaled.log_loss:.3f} nats, after scaling {scaled.log_loss:.3f}"
     title = f"Calibration of {counted(int(table['n'].sum()), 'answer')}\n{errors}"
     ax.set_title(in_lines(ax, f"{title}\n{_intervals(stated, right, bins)}"), fontsize="medium")
     ax.legend(loc="upper left", bbox_to_anchor=(0.0, 0.86), fontsize="small")
@@ -115,8 +115,8 @@ def _intervals(stated: Floats, right: Floats, bins: int) -> str:
     from nbchat.measures import calibration_interval
 
     resamples = 1000 if len(stated) <= _MANY else 200
-    found = calibration_interval(stated, right, bins, resamples=resamples)
-    names = {"error": found.ece, "accuracy": found.accuracy, "AUROC": found.auroc}
+    intervals = calibration_interval(stated, right, bins, resamples=resamples)
+    names = {"error": intervals.ece, "accuracy": intervals.accuracy, "AUROC": intervals.auroc}
     parts = [f"{name} {low:.2f}–{high:.2f}" for name, (low, high) in names.items() if low == low]
     return f"95 % (bootstrap): {', '.join(parts)}"
 
@@ -207,16 +207,16 @@ def _scorers(confidence: Any, correct: Any) -> tuple[dict[str, Floats], Floats]:
         stated, right = _judged(confidence, correct)
         return {"these answers, surest first": stated}, right
     right = np.asarray(correct, dtype=np.float64)
-    found = {str(name): _numbers(values) for name, values in confidence.items()}
-    if not found:
+    by_scorer = {str(name): _numbers(values) for name, values in confidence.items()}
+    if not by_scorer:
         raise ValueError("there is no scorer to draw")
-    for name, values in found.items():
+    for name, values in by_scorer.items():
         if right.ndim != 1 or values.shape != right.shape:
             raise ValueError(f"{name} {values.shape} and correct {right.shape} do not fit")
-    known = ~np.isnan(right) & ~np.isnan(list(found.values())).any(axis=0)
+    known = ~np.isnan(right) & ~np.isnan(list(by_scorer.values())).any(axis=0)
     if not known.any():
         raise ValueError("there is no answer that every scorer knows, known to be right or wrong")
-    return {name: values[known] for name, values in found.items()}, right[known]
+    return {name: values[known] for name, values in by_scorer.items()}, right[known]
 
 
 def _numbers(values: Any) -> Floats:

@@ -41,23 +41,23 @@ def confusion(
     import numpy as np
 
     labels, rows, columns = _labelled(truth, predicted)
-    given = [*labels, _NO_ANSWER] if _NO_ANSWER in columns else labels
-    counts = np.zeros((len(labels), len(given)), dtype=int)
+    answers = [*labels, _NO_ANSWER] if _NO_ANSWER in columns else labels
+    counts = np.zeros((len(labels), len(answers)), dtype=int)
     for row, column in zip(rows, columns, strict=True):
-        counts[labels.index(row), given.index(column)] += 1
+        counts[labels.index(row), answers.index(column)] += 1
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.full(counts.shape, np.nan), where=totals > 0)
-    side = min(12.0, max(4.6, 2.4 + 0.75 * len(given)))
+    side = min(12.0, max(4.6, 2.4 + 0.75 * len(answers)))
     ax = ax if ax is not None else new_axes(side, max(3.2, side - 0.8))
     scale = colours()
     image = ax.imshow(100 * shares, cmap=scale, vmin=0, vmax=100, aspect="auto")
-    texts, properties = drawable([shortened(str(label), 18) for label in given])
+    texts, properties = drawable([shortened(str(label), 18) for label in answers])
     turn: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     is_narrow = max(map(len, texts)) * 5.5 > width_of(ax) / len(texts)
-    ax.set_xticks(range(len(given)), texts, **(turn if is_narrow else {}), **properties)
+    ax.set_xticks(range(len(answers)), texts, **(turn if is_narrow else {}), **properties)
     ax.set_yticks(range(len(labels)), texts[: len(labels)], **properties)
     ax.tick_params(length=0)
-    high, wide = height_of(ax) / len(labels), width_of(ax) / len(given)
+    high, wide = height_of(ax) / len(labels), width_of(ax) / len(answers)
     if high >= _LEGIBLE_CELL[0] and wide >= _LEGIBLE_CELL[1]:
         _write_cells(ax, counts, shares, scale, min(9.5, 0.36 * high, 0.3 * wide))
     else:
@@ -98,18 +98,18 @@ def _labelled(truth: Any, predicted: Any) -> tuple[list[Any], list[Any], list[An
         order = frame["label"].unique().tolist()
         right = frame.groupby("prompt", sort=False)["truth"].first()
         chosen = frame[frame["is_predicted"].fillna(value=False).astype(bool)]
-        given = chosen.groupby("prompt", sort=False)["label"].first().reindex(right.index)
+        labels = chosen.groupby("prompt", sort=False)["label"].first().reindex(right.index)
     else:
         order = []
-        right, given = (
+        right, labels = (
             pd.Series(list(truth), dtype=object),
             pd.Series(list(predicted), dtype=object),
         )
-        if len(right) != len(given):
-            raise ValueError(f"{len(right)} right labels and {len(given)} given ones do not fit")
+        if len(right) != len(labels):
+            raise ValueError(f"{len(right)} right labels and {len(labels)} given ones do not fit")
     is_known = right.notna().to_numpy()
     rows = right[is_known].tolist()
-    columns = [_NO_ANSWER if pd.isna(label) else label for label in given[is_known].tolist()]
+    columns = [_NO_ANSWER if pd.isna(label) else label for label in labels[is_known].tolist()]
     if not rows:
         raise ValueError("there is no case whose right label is known")
     others = {label: None for label in [*rows, *columns] if label != _NO_ANSWER}

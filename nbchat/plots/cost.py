@@ -33,11 +33,11 @@ def cost(runs: Source | pd.DataFrame, ax: Axes | None = None) -> Axes:
     sums = known.groupby("model", observed=True)["cost_usd"].sum().sort_values(ascending=False)
     models = list(sums.index)
     for place, model in enumerate(models):
-        own = known[known["model"] == model].sort_values("at")
-        steps = own["cost_usd"].cumsum()
+        of_model = known[known["model"] == model].sort_values("at")
+        steps = of_model["cost_usd"].cumsum()
         (name,), _ = drawable([shortened(model)])
         ax.plot(
-            own["at"],
+            of_model["at"],
             steps,
             _LOOKS[place % len(_LOOKS)],
             drawstyle="steps-post",

@@ -30,12 +30,12 @@ def latency(runs: Source | pd.DataFrame, ax: Axes | None = None) -> Axes:
     names = ["unknown model" if m is None or m != m else str(m) for m in known["model"]]
     models = list(dict.fromkeys(names))
     for place, model in enumerate(models[:_MOST_MODELS]):
-        own = known[[name == model for name in names]]
+        of_model = known[[name == model for name in names]]
         (name,), _ = drawable([shortened(model)])
-        ttft_s, rate = own["ttft_s"].median(), own["tokens_per_s"].median()
+        ttft_s, rate = of_model["ttft_s"].median(), of_model["tokens_per_s"].median()
         ax.plot(
-            own["ttft_s"],
-            own["tokens_per_s"],
+            of_model["ttft_s"],
+            of_model["tokens_per_s"],
             linestyle="none",
             marker=_MARKERS[place % len(_MARKERS)],
             alpha=0.7,
@@ -60,6 +60,6 @@ def _title(n_runs: int, n_unknown: int, n_models: int) -> str:
         f"{n_unknown} without times" if n_unknown else "",
         f"{n_models - _MOST_MODELS} models not drawn" if n_models > _MOST_MODELS else "",
     ]
-    said = ", ".join(fact for fact in facts if fact)
+    notes = ", ".join(fact for fact in facts if fact)
     title = f"Latency: {counted(n_runs, 'run')}"
-    return f"{title}\n{said}" if said else title
+    return f"{title}\n{notes}" if notes else title

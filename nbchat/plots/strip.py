@@ -101,8 +101,8 @@ def strip(
 
 def _row_of_each(tokens: pd.DataFrame) -> NDArray[Any]:
     """Number the rows of the strip: the same run given twice has two."""
-    own = tokens[["run_id", "choice"]]
-    is_new = own.ne(own.shift()).any(axis=1)
+    sequence = tokens[["run_id", "choice"]]
+    is_new = sequence.ne(sequence.shift()).any(axis=1)
     same_channel = tokens["channel"].eq(tokens["channel"].shift())
     starts_again = same_channel & (tokens["position"] <= tokens["position"].shift())
     rows: NDArray[Any] = (is_new | starts_again).cumsum().to_numpy()

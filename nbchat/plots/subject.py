@@ -50,11 +50,11 @@ def of_choice(frame: pd.DataFrame, choice: int) -> pd.DataFrame:
         raise ValueError(NO_TOKENS)
     if len(run_ids) > 1:
         raise ValueError(f"this figure is of one run, and here are {len(run_ids)}")
-    found = frame[frame["choice"] == choice]
-    if not len(found):
+    rows = frame[frame["choice"] == choice]
+    if not len(rows):
         there = ", ".join(str(number) for number in sorted(frame["choice"].unique().tolist()))
         raise ValueError(f"there is no choice {choice} with token probabilities; there is {there}")
-    return found
+    return rows
 
 
 def one_channel(frame: pd.DataFrame) -> pd.DataFrame:
@@ -79,8 +79,8 @@ def table_of(source: Any, columns: Sequence[str], what: str) -> pd.DataFrame:
     import pandas as pd
 
     # a run's frame is that of its objects
-    found = source if hasattr(source, "completion") else getattr(source, "frame", source)
-    frame = found() if callable(found) else found
+    table = source if hasattr(source, "completion") else getattr(source, "frame", source)
+    frame = table() if callable(table) else table
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"this figure is of {what}, got {type(source).__name__}")
     lacking = [name for name in columns if name not in frame]

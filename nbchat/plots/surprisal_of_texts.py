@@ -53,7 +53,7 @@ def texts_of(source: Any, choice: int, by: By | None) -> list[Text]:
     unit = "word" if "word" in frame else "token"
     read = _words if unit == "word" else _tokens
     groups = frame.groupby("run_id", sort=False, observed=True)
-    return [read(of_choice(own, choice)) for _, own in groups]
+    return [read(of_choice(group, choice)) for _, group in groups]
 
 
 def _tokens(frame: pd.DataFrame) -> Text:
@@ -116,12 +116,12 @@ def surprisal_of_texts(
 
 def _at(texts: list[Text], starts: list[int], place: int) -> list[str]:
     """Give the words at a place, each once where texts share it."""
-    found = [
+    texts_there = [
         shortened(text.names[place + start], 14)
         for text, start in zip(texts, starts, strict=True)
         if 0 <= place + start < len(text.names)
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(texts_there))
 
 
 def _starts(texts: list[Text], align: str | Sequence[int] | None) -> list[int]:

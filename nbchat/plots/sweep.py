@@ -104,14 +104,14 @@ def _draw(ax: Axes, rows: pd.DataFrame, x: str | None, lines: str | None) -> Non
     span = _span(places)
     for number, kind in enumerate(kinds):
         if lines is None:
-            own = rows
+            line = rows
         else:
-            own = rows[rows[lines].isna() if kind is None or kind != kind else rows[lines] == kind]
+            line = rows[rows[lines].isna() if kind is None or kind != kind else rows[lines] == kind]
         shift = 0.012 * span * (number - (len(kinds) - 1) / 2)  # so that intervals do not overlap
-        at = [places[value_key(value)] + shift for value in (own[x] if x else [0.0] * len(own))]
+        at = [places[value_key(value)] + shift for value in (line[x] if x else [0.0] * len(line))]
         text = f"{lines} {label(kind)}" if lines else None
         is_joined = x is not None and is_number(rows[x])
-        _line(ax, own.assign(_at=at).sort_values("_at"), number, text, is_joined)
+        _line(ax, line.assign(_at=at).sort_values("_at"), number, text, is_joined)
 
 
 def value_key(value: Any) -> Any:
