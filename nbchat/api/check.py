@@ -33,19 +33,19 @@ def check(
     for a value or a combination that breaks a rule; both name field, value and rule.
     Rules: Chat Completions reference, request fields and rules between fields.
     """
-    values, more, found = _read_fields(mapping, extra, strict=strict)
-    if found:
-        raise _error([*found, *_wrong(values)])
+    values, more, wrong = _read_fields(mapping, extra, strict=strict)
+    if wrong:
+        raise _error([*wrong, *_wrong(values)])
     try:
         params = msgspec.convert({**values, "extra": more}, ChatParams)
     except msgspec.ValidationError as error:
-        found = [*_wrong(values)]
-        if not found:  # the words are msgspec's where our own walk sees nothing
+        wrong = [*_wrong(values)]
+        if not wrong:  # the words are msgspec's where our own walk sees nothing
             raise CheckError(str(error)) from error
-        raise _error(found) from error
-    found = [*broken_rules(values, more.keys())]
-    if found:
-        raise _error(found)
+        raise _error(wrong) from error
+    wrong = [*broken_rules(values, more.keys())]
+    if wrong:
+        raise _error(wrong)
     return params
 
 
@@ -60,17 +60,17 @@ def all_offences(
     Empty where `check` gives params. Rules between fields are looked at among the fields
     that are right in themselves. Raise CheckError where no mapping is given at all.
     """
-    values, more, found = _read_fields(mapping, extra, strict=strict)
-    found.extend(_wrong(values))
-    wrong = {_name(offence) for offence in found}
-    sound = {name: value for name, value in values.items() if name not in wrong}
-    found.extend(broken_rules(sound, {*more, *wrong}))
-    if not found:
+    values, more, every = _read_fields(mapping, extra, strict=strict)
+    every.extend(_wrong(values))
+    misnamed = {_name(offence) for offence in every}
+    sound = {name: value for name, value in values.items() if name not in misnamed}
+    every.extend(broken_rules(sound, {*more, *misnamed}))
+    if not every:
         try:
             msgspec.convert({**values, "extra": more}, ChatParams)
         except msgspec.ValidationError as error:
-            found.append(Offence(path="", value=None, rule="", sentence=str(error)))
-    return found
+            every.append(Offence(path="", value=None, rule="", sentence=str(error)))
+    return every
 
 
 def read_text(name: str, value: Any) -> Any:
@@ -96,21 +96,21 @@ def _read_fields(
     mapping: Mapping[str, Any] | ChatParams, extra: Mapping[str, Any] | None, *, strict: bool
 ) -> tuple[dict[str, Any], dict[str, Any], list[Offence]]:
     """Give the declared fields and the unchecked ones, plain, and what is no such thing."""
-    given, unchecked = _apart(mapping, extra)
-    found = [*_credentials([*given, *unchecked]), *_unknown(given)]
+    fields, unchecked = _apart(mapping, extra)
+    wrong = [*_credentials([*fields, *unchecked]), *_unknown(fields)]
     values: dict[str, Any] = {}
-    for name in [name for name in given if name in FIELDS()]:
+    for name in [name for name in fields if name in FIELDS()]:
         try:
-            values[name] = _read(name, given[name], strict=strict)
+            values[name] = _read(name, fields[name], strict=strict)
         except NotJsonError as error:
-            found.append(wrong_value(error.path, error.value, error.rule))
-    found.extend(_clashes(given, unchecked))
+            wrong.append(wrong_value(error.path, error.value, error.rule))
+    wrong.extend(_clashes(fields, unchecked))
     more: dict[str, Any] = {}
     try:
         more = plain(unchecked, "extra")
     except NotJsonError as error:
-        found.append(wrong_value(error.path, error.value, error.rule))
-    return values, more, found
+        wrong.append(wrong_value(error.path, error.value, error.rule))
+    return values, more, wrong
 
 
 def _apart(
@@ -120,13 +120,13 @@ def _apart(
         mapping = {**mapping.given(), "extra": mapping.extra}
     if not isinstance(mapping, Mapping):
         raise _error([wrong_value("params", mapping, "a mapping of field names to values")])
-    given = {name: value for name, value in mapping.items() if value is not UNSET}
+    fields = {name: value for name, value in mapping.items() if value is not UNSET}
     unchecked: dict[str, Any] = {}
-    for more in (given.pop("extra", None), extra):
+    for more in (fields.pop("extra", None), extra):
         if more is not None and not isinstance(more, Mapping):
             raise _error([wrong_value("extra", more, "a mapping of field names to values")])
         unchecked.update(more or {})
-    return given, unchecked
+    return fields, unchecked
 
 
 def is_credential(name: Any) -> bool:
@@ -143,8 +143,8 @@ def _credentials(names: Iterable[Any]) -> Iterator[Offence]:
             yield Offence(path=str(name), value=None, rule=rule, sentence=sentence, is_unknown=True)
 
 
-def _unknown(given: Mapping[str, Any]) -> Iterator[Offence]:
-    for name in given:
+def _unknown(fields: Mapping[str, Any]) -> Iterator[Offence]:
+    for name in fields:
         if name in FIELDS():
             continue
         if name == "messages":
@@ -158,7 +158,7 @@ def _unknown(given: Mapping[str, Any]) -> Iterator[Offence]:
             )
         yield Offence(
             path=str(name),
-            value=given[name],
+            value=fields[name],
             rule="unknown name",
             sentence=sentence,
             is_unknown=True,
@@ -166,9 +166,9 @@ def _unknown(given: Mapping[str, Any]) -> Iterator[Offence]:
         )
 
 
-def _clashes(given: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[Offence]:
+def _clashes(fields: Mapping[str, Any], extra: Mapping[str, Any]) -> Iterator[Offence]:
     for name in extra:
-        if name == "messages" or name in given:
+        if name == "messages" or name in fields:
             rule = "cannot be given a second time through extra"
             sentence = f"{name} {rule}."
             yield Offence(path=f"extra.{name}", value=extra[name], rule=rule, sentence=sentence)
@@ -196,9 +196,9 @@ def _wrong(values: Mapping[str, Any]) -> Iterator[Offence]:
             yield msgspec.structs.replace(offence, sentence=more)
 
 
-def _error(found: list[Offence]) -> CheckError:
-    _first, *rest = dict.fromkeys(_name(offence) for offence in found)
-    return error_of(found[0], rest)
+def _error(wrong: list[Offence]) -> CheckError:
+    _first, *rest = dict.fromkeys(_name(offence) for offence in wrong)
+    return error_of(wrong[0], rest)
 
 
 def _name(offence: Offence) -> str:

@@ -34,7 +34,7 @@ class Citation(msgspec.Struct, frozen=True):
 def citations_of(message: ResponseMessage) -> list[Citation]:
     """Give the citations of a message, in the order in which they came."""
     numbers: dict[str, int] = {}
-    found = []
+    citations = []
     for annotation in message.annotations:
         body = _body(annotation)
         url = body.get("url")
@@ -42,7 +42,7 @@ def citations_of(message: ResponseMessage) -> list[Citation]:
             continue
         title = body.get("title")
         start, end = _index(body.get("start_index")), _index(body.get("end_index"))
-        found.append(
+        citations.append(
             Citation(
                 numbers.setdefault(url, len(numbers) + 1),
                 url,
@@ -52,7 +52,7 @@ def citations_of(message: ResponseMessage) -> list[Citation]:
                 _span(message.content or "", start, end),
             )
         )
-    return found
+    return citations
 
 
 def is_of_the_web(url: str) -> bool:

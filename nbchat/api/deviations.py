@@ -135,8 +135,8 @@ def _usage_of(
 ) -> dict[str, Any] | None:
     groq = _mapping(extra.get("x_groq")) or {}
     in_choice = [choice.get("usage") for choice in choices]  # Kimi
-    found = (_mapping(usage) for usage in (known.get("usage"), groq.get("usage"), *in_choice))
-    return next((usage for usage in found if usage is not None), None)
+    usages = (_mapping(usage) for usage in (known.get("usage"), groq.get("usage"), *in_choice))
+    return next((usage for usage in usages if usage is not None), None)
 
 
 def _error_of(event: Mapping[str, Any], choices: list[Mapping[str, Any]]) -> Any:
@@ -217,7 +217,7 @@ def _thought(part: Any) -> str:
         return "".join(map(_thought, part))
     if not isinstance(part, Mapping):
         return ""
-    return next((said for name in _THOUGHTS if (said := _thought(part.get(name)))), "")
+    return next((text for name in _THOUGHTS if (text := _thought(part.get(name)))), "")
 
 
 def tidy_call(piece: Mapping[str, Any]) -> dict[str, Any]:

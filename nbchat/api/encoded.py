@@ -70,13 +70,13 @@ def encoded(
     import hashlib
 
     key = (hashlib.sha256(data).digest(), mime, is_uri, name, path, variable)
-    found = _known.get(key)
-    if found is None:
+    existing = _known.get(key)
+    if existing is None:
         head = f"data:{mime};base64," if is_uri else ""
         text = f"{head}{base64.b64encode(data).decode()}"
         made = Encoded(text, name=name, path=path, variable=variable, mime=mime, n_bytes=len(data))
-        found = _known.setdefault(key, made)
-    return found
+        existing = _known.setdefault(key, made)
+    return existing
 
 
 def decoded(text: str) -> bytes:

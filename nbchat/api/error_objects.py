@@ -91,13 +91,13 @@ def _holds(value: Any) -> bool:
 
 def _message(error: Mapping[str, Any]) -> str | None:
     for name in (*_MESSAGES, *_REASONS):
-        said = error.get(name)
-        if isinstance(said, str) and said.strip():
-            return said.strip()
-        if name == "detail" and isinstance(said, (list, Mapping)) and said:
-            return _as_text(said)  # FastAPI: a list of what is wrong
-        if isinstance(said, (list, Mapping)) and said:
-            return read_error(said).message or _as_text(said)
+        value = error.get(name)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+        if name == "detail" and isinstance(value, (list, Mapping)) and value:
+            return _as_text(value)  # FastAPI: a list of what is wrong
+        if isinstance(value, (list, Mapping)) and value:
+            return read_error(value).message or _as_text(value)
     return None
 
 

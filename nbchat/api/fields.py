@@ -210,11 +210,11 @@ def _entry(hint: Any) -> Kind | None:
 
 
 def _choices(hint: Any) -> tuple[str, ...]:
-    found: list[str] = []
+    choices: list[str] = []
     for part in branches(hint):
         origin, args = get_origin(bare(part)), get_args(bare(part))
         if origin is Literal:
-            found.extend(args)
+            choices.extend(args)
         elif origin is list:
-            found.extend(_choices(args[0]))
-    return tuple(found)
+            choices.extend(_choices(args[0]))
+    return tuple(choices)

@@ -13,9 +13,9 @@ def parted(text: str, *, is_growing: bool = False) -> tuple[str, str]:
 
     `is_growing`: more may come, so that a beginning like ``<thi`` is not given yet.
     """
-    found = _OPENING.match(text)
-    if found is None:
+    match = _OPENING.match(text)
+    if match is None:
         is_undecided = is_growing and any(word.startswith(text.lstrip()) for word in _OPENINGS)
         return "", "" if is_undecided else text
-    thought, _, rest = text[found.end() :].partition(f"</{found[1]}>")
+    thought, _, rest = text[match.end() :].partition(f"</{match[1]}>")
     return thought.strip(), rest.lstrip()

@@ -164,7 +164,7 @@ def _pairs(texts: list[str]) -> dict[str, Any]:
 
 
 def _unescape(text: str) -> str:
-    return re.sub(r"\\[nrt]", lambda found: _ESCAPES[found[0]], text)
+    return re.sub(r"\\[nrt]", lambda match: _ESCAPES[match[0]], text)
 
 
 def is_whole_number(value: object) -> bool:

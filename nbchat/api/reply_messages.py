@@ -29,25 +29,25 @@ def request_message(
     `ids` are those of its calls, where others than the server's are wanted; with a `sound_id`
     the sound stands for the text.
     """
-    said: dict[str, Any] = {"role": "assistant", "content": message.text}
+    turn: dict[str, Any] = {"role": "assistant", "content": message.text}
     if sound_id is not None:
-        said = {"role": "assistant", "audio": {"id": sound_id}}
+        turn = {"role": "assistant", "audio": {"id": sound_id}}
     if message.refusal is not None:
-        said["refusal"] = message.refusal
+        turn["refusal"] = message.refusal
     if message.tool_calls:
-        own = [_text(call.get("id")) for call in message.tool_calls]
-        calls = zip(message.tool_calls, own if ids is None else ids, strict=True)
-        said["tool_calls"] = [sound_call(call, call_id) for call, call_id in calls]
+        server_ids = [_text(call.get("id")) for call in message.tool_calls]
+        calls = zip(message.tool_calls, server_ids if ids is None else ids, strict=True)
+        turn["tool_calls"] = [sound_call(call, call_id) for call, call_id in calls]
     elif message.function_call:
-        said["function_call"] = _body(message.function_call, "arguments")
+        turn["function_call"] = _body(message.function_call, "arguments")
     if message.tool_calls or message.function_call:
-        said |= dict.fromkeys(message.reasoning_names, message.reasoning)
+        turn |= dict.fromkeys(message.reasoning_names, message.reasoning)
         details = message.extra.get("reasoning_details")
-        said |= {"reasoning_details": details} if details else {}
-    if said.get("content", "") is None and len(said) == 2:
-        said["content"] = ""
+        turn |= {"reasoning_details": details} if details else {}
+    if turn.get("content", "") is None and len(turn) == 2:
+        turn["content"] = ""
     # a server's own keys may hold NaN, which no request can carry
-    sendable: dict[str, Any] = jsonable(said)
+    sendable: dict[str, Any] = jsonable(turn)
     return sendable
 
 
@@ -69,17 +69,17 @@ def kind_of(call: Mapping[str, Any]) -> str:
 
 
 def _body(body: Mapping[str, Any], name: str) -> dict[str, Any]:
-    given = input_text(body.get(name))
-    if name == "arguments" and not given.strip():
-        given = "{}"
-    return {**body, "name": _text(body.get("name")), name: given}
+    value = input_text(body.get(name))
+    if name == "arguments" and not value.strip():
+        value = "{}"
+    return {**body, "name": _text(body.get("name")), name: value}
 
 
-def input_text(given: Any) -> str:
+def input_text(value: Any) -> str:
     """Give what a call is called with as a text; servers send objects, too."""
-    if given is None:
+    if value is None:
         return ""
-    return given if isinstance(given, str) else msgspec.json.encode(given).decode()
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _text(value: Any) -> str:
@@ -142,14 +142,14 @@ def free_ids(wanted: Sequence[str], taken: Collection[str]) -> list[str]:
 
     They follow from what is there, so that a conversation that is played again has the same.
     """
-    used, found = {*taken}, []
+    used, free = {*taken}, []
     for call_id in wanted:
         number = len(used)
         while not call_id or call_id in used:
             call_id, number = f"call_{number}", number + 1  # noqa: PLW2901
         used.add(call_id)
-        found.append(call_id)
-    return found
+        free.append(call_id)
+    return free
 
 
 def with_unique_ids(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -160,10 +160,10 @@ def with_unique_ids(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     for message in messages:
         calls = _calls(message)
         if calls:
-            own = [call["id"] for call in calls]
-            ids = free_ids(own, taken)
+            server_ids = [call["id"] for call in calls]
+            ids = free_ids(server_ids, taken)
             taken.update(ids)
-            renamed = {old: new for old, new in zip(own, ids, strict=True) if old != new}
+            renamed = {old: new for old, new in zip(server_ids, ids, strict=True) if old != new}
             both = zip(calls, ids, strict=True)
             made.append({**message, "tool_calls": [{**call, "id": name} for call, name in both]})
         elif message.get("role") == "tool" and message.get("tool_call_id") in renamed:
@@ -222,16 +222,16 @@ def _without_open(
 
 def _answered(after: Sequence[Mapping[str, Any]]) -> set[Any]:
     """Give the ids that the results right behind a reply are for."""
-    found = set()
+    answered = set()
     for message in after:
         if message.get("role") != "tool":
             break
-        found.add(message.get("tool_call_id"))
-    return found
+        answered.add(message.get("tool_call_id"))
+    return answered
 
 
 def _calls(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Give the calls of an assistant's message that have ids, as all of a checked one have."""
     calls = message.get("tool_calls") if message.get("role") == "assistant" else None
-    found = calls if isinstance(calls, list) else []
-    return [call for call in found if isinstance(call, dict) and isinstance(call.get("id"), str)]
+    objects = calls if isinstance(calls, list) else []
+    return [call for call in objects if isinstance(call, dict) and isinstance(call.get("id"), str)]

@@ -130,8 +130,8 @@ class ResponseMessage(msgspec.Struct):
 
 def transcript_of(audio: dict[str, Any] | None) -> str | None:
     """Give the transcript of a message's or a chunk's audio; None where there is none."""
-    said = audio.get("transcript") if audio else None
-    return said if isinstance(said, str) and said else None
+    transcript = audio.get("transcript") if audio else None
+    return transcript if isinstance(transcript, str) and transcript else None
 
 
 class Choice(msgspec.Struct):

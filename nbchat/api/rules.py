@@ -12,18 +12,18 @@ from typing import Any
 from nbchat.api.explain import Offence
 from nbchat.api.json_values import shown
 
-Given = Mapping[str, Any]
+Fields = Mapping[str, Any]
 
 _LARGEST = 2**63 - 1
 
 
-def broken_rules(given: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
+def broken_rules(mapping: Fields, elsewhere: Collection[str]) -> Iterator[Offence]:
     """Give the rules that a request breaks.
 
     `given` has the set fields, plain. `elsewhere` names fields sent through `extra`: they
     count as present, and what they hold is not looked into.
     """
-    fields = {name: value for name, value in given.items() if value is not None}
+    fields = {name: value for name, value in mapping.items() if value is not None}
     yield from _logprobs(fields, elsewhere)
     yield from _sizes(fields)
     yield from _lengths(fields)
@@ -33,31 +33,31 @@ def broken_rules(given: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
     yield from _prediction(fields)
 
 
-def _breaks(fields: Given, name: str, rule: str) -> Offence:
+def _breaks(fields: Fields, name: str, rule: str) -> Offence:
     sentence = f"{name} is {shown(fields[name])}, but it {rule}."
     return Offence(path=name, value=fields[name], rule=rule, sentence=sentence)
 
 
-def _logprobs(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
+def _logprobs(fields: Fields, elsewhere: Collection[str]) -> Iterator[Offence]:
     has_logprobs = fields.get("logprobs") is True or "logprobs" in elsewhere
     if "top_logprobs" in fields and not has_logprobs:
         yield _breaks(fields, "top_logprobs", "needs logprobs: true")
 
 
-def _sizes(fields: Given) -> Iterator[Offence]:
+def _sizes(fields: Fields) -> Iterator[Offence]:
     # JSON has no largest number, but servers and the columns of frames have
     for name in ("max_tokens", "max_completion_tokens"):
         if fields.get(name, 0) > _LARGEST:
             yield _breaks(fields, name, f"cannot be above {_LARGEST}")
 
 
-def _lengths(fields: Given) -> Iterator[Offence]:
+def _lengths(fields: Fields) -> Iterator[Offence]:
     if "max_tokens" in fields and "max_completion_tokens" in fields:
         rule = "cannot stand beside max_completion_tokens: set one of them"
         yield _breaks(fields, "max_tokens", rule)
 
 
-def _streams(fields: Given) -> Iterator[Offence]:
+def _streams(fields: Fields) -> Iterator[Offence]:
     # the client streams by itself, so only a stream that was refused is a contradiction
     if "stream_options" in fields and fields.get("stream") is False:
         yield _breaks(fields, "stream_options", "needs a stream, and stream is false")
@@ -72,7 +72,7 @@ def _streams(fields: Given) -> Iterator[Offence]:
         yield _breaks(fields, "stream", rule)
 
 
-def unstreamable(fields: Given) -> str | None:
+def unstreamable(fields: Fields) -> str | None:
     """Name the audio format that a request asks for and no stream carries; None without one."""
     audio = fields.get("audio")
     if not isinstance(audio, dict) or "audio" not in (fields.get("modalities") or ()):
@@ -81,7 +81,7 @@ def unstreamable(fields: Given) -> str | None:
     return None if format_ == "pcm16" or not isinstance(format_, str) else format_
 
 
-def _tools(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
+def _tools(fields: Fields, elsewhere: Collection[str]) -> Iterator[Offence]:
     if "tools" not in fields and "tools" not in elsewhere:
         for name in ("tool_choice", "parallel_tool_calls"):
             if name in fields:
@@ -94,12 +94,12 @@ def _tools(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
         yield from _undeclared(fields, "function_call", functions, "functions")
 
 
-def _tool_name(tool: Given) -> tuple[str, str]:
+def _tool_name(tool: Fields) -> tuple[str, str]:
     return tool["type"], tool[tool["type"]]["name"]
 
 
 def _undeclared(
-    fields: Given, name: str, declared: set[tuple[str, str]], where: str
+    fields: Fields, name: str, declared: set[tuple[str, str]], where: str
 ) -> Iterator[Offence]:
     for kind, wanted in _wanted(fields.get(name)):
         if (kind, wanted) not in declared:
@@ -120,13 +120,13 @@ def _wanted(choice: Any) -> Iterator[tuple[str, str]]:
         yield "function", choice["name"]
 
 
-def _audio(fields: Given, elsewhere: Collection[str]) -> Iterator[Offence]:
+def _audio(fields: Fields, elsewhere: Collection[str]) -> Iterator[Offence]:
     is_given = "audio" in fields or "audio" in elsewhere
     if "audio" in fields.get("modalities", ()) and not is_given:
         yield _breaks(fields, "modalities", "asks for audio and so needs audio: {voice, format}")
 
 
-def _prediction(fields: Given) -> Iterator[Offence]:
+def _prediction(fields: Fields) -> Iterator[Offence]:
     if "prediction" not in fields:
         return
     clashes = {
@@ -139,6 +139,6 @@ def _prediction(fields: Given) -> Iterator[Offence]:
         "frequency_penalty above 0": fields.get("frequency_penalty", 0) > 0,
         "max_completion_tokens": "max_completion_tokens" in fields,
     }
-    found = [name for name, is_so in clashes.items() if is_so]
-    if found:
-        yield _breaks(fields, "prediction", f"cannot stand beside {', '.join(found)}")
+    beside = [name for name, is_so in clashes.items() if is_so]
+    if beside:
+        yield _breaks(fields, "prediction", f"cannot stand beside {', '.join(beside)}")

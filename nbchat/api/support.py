@@ -149,24 +149,24 @@ def encoding(model: str) -> str | None:
     return _ENCODINGS.get(vocab_size(model) or 0)
 
 
-def refused_here(model: str, given: Mapping[str, Any]) -> Mapping[str, str]:
+def refused_here(model: str, settings: Mapping[str, Any]) -> Mapping[str, str]:
     """Give the fields of a request that its model's family is known to refuse, and why."""
     family = _family(model)
     if family is None:
         return {}
-    effort = given.get("reasoning_effort")
+    effort = settings.get("reasoning_effort")
     is_reasoning_off = effort == "none" and not family.takes.get("reasoning_effort")
     fields = {
         name: why
         for name, why in family.refuses.items()
-        if name in given
+        if name in settings
         and not (is_reasoning_off and (_WHILE_REASONING in why or name in _TOOLS_WITHOUT_REASONING))
-        and not (why.startswith(_ONE) and given[name] == 1)
+        and not (why.startswith(_ONE) and settings[name] == 1)
     }
     values = {
-        name: f"this model takes {', '.join(taken[:-1])} and {taken[-1]}, not {given[name]}"
+        name: f"this model takes {', '.join(taken[:-1])} and {taken[-1]}, not {settings[name]}"
         for name, taken in family.takes.items()
-        if given.get(name) is not None and given[name] not in taken
+        if settings.get(name) is not None and settings[name] not in taken
     }
     return fields | values
 

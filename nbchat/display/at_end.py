@@ -25,7 +25,7 @@ class ReplyAtEnd(LiveReply):
     def __init__(self, publisher: Publisher, *, owns_cell: bool = False, **options: Any):
         super().__init__(publisher, owns_cell=owns_cell, **options)
         self._may_clear = owns_cell
-        self._said = ""
+        self._line_shown = ""
 
     def update(self, run: ShownRun) -> None:
         """Take note that there is more."""
@@ -36,9 +36,9 @@ class ReplyAtEnd(LiveReply):
         with self._lock:
             self.dirty = False
             line = self._page.status
-            if self._is_finished or self._said or not line:
+            if self._is_finished or self._line_shown or not line:
                 return Cost(0, 0)
-            self._said = line
+            self._line_shown = line
             return Cost(1, self._publish(Show(grey_bundle(line))))
 
     def _say_waiting(self) -> None:
@@ -47,4 +47,4 @@ class ReplyAtEnd(LiveReply):
 
     def _ending(self, run: ShownRun) -> deque[Callable[[], object]]:
         shows = self._last_shows(Page(owns_cell=True), run)
-        return self._sends(shows, clears=bool(self._said) and self._may_clear)
+        return self._sends(shows, clears=bool(self._line_shown) and self._may_clear)

@@ -70,14 +70,14 @@ def _items(messages: Sequence[Any]) -> Iterator[Item]:
 
 def _last_of_user(messages: Sequence[Any]) -> list[Mapping[str, Any]]:
     """Give the user's messages that no reply stands between, the last ones of all."""
-    found: list[Mapping[str, Any]] = []
+    last: list[Mapping[str, Any]] = []
     for message in reversed(messages):
         role = message.get("role") if isinstance(message, Mapping) else None
         if role == "user":
-            found.insert(0, message)
-        elif found:
+            last.insert(0, message)
+        elif last:
             break
-    return found
+    return last
 
 
 def _image(payload: Mapping[str, Any]) -> Item:
@@ -86,9 +86,9 @@ def _image(payload: Mapping[str, Any]) -> Item:
     if not url.startswith("data:"):
         shown = url if len(url) <= _LONGEST_ADDRESS else f"{url[:_LONGEST_ADDRESS]}…"
         return Item(_joined(shown, detail), address=url if _WEB.match(url) else "")
-    found = payload["url"]
-    thumbnail, pixels = _thumbnail(found)
-    name = found.name if isinstance(found, Encoded) else "image"
+    address = payload["url"]
+    thumbnail, pixels = _thumbnail(address)
+    name = address.name if isinstance(address, Encoded) else "image"
     return Item(_joined(name, uri_mime_of(url), pixels, size_text(size_of(url)), detail), thumbnail)
 
 
@@ -140,19 +140,19 @@ def _thumbnail(url: str) -> tuple[str, str]:
     if isinstance(url, Encoded) and url in _thumbnails:
         return _thumbnails[url]
     try:
-        found = _scaled(decoded(url))
+        thumbnail = _scaled(decoded(url))
     except ValueError:
-        found = ("", "")
+        thumbnail = ("", "")
     if isinstance(url, Encoded):
-        _thumbnails[url] = found
-    return found
+        _thumbnails[url] = thumbnail
+    return thumbnail
 
 
 def _scaled(data: bytes) -> tuple[str, str]:
     mime = mime_of(data)
-    own = _as_address(data, mime) if len(data) <= MOST_BYTES and mime in _EMBEDDED else ""
+    address = _as_address(data, mime) if len(data) <= MOST_BYTES and mime in _EMBEDDED else ""
     if importlib.util.find_spec("PIL") is None:
-        return own, ""
+        return address, ""
     from PIL import Image
 
     try:
@@ -160,9 +160,9 @@ def _scaled(data: bytes) -> tuple[str, str]:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=_SHOWN) as picture:
                 pixels = f"{picture.width} × {picture.height}"
-                return own or _smaller(picture), pixels
+                return address or _smaller(picture), pixels
     except Exception:  # noqa: BLE001 - a picture that cannot be shown small was sent all the same
-        return own, ""
+        return address, ""
 
 
 def _smaller(picture: Any) -> str:

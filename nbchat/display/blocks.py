@@ -111,15 +111,15 @@ class MarkdownBlocks:
         self._fence = self._opening_fence(line)
         if self._fence or self._is_indented:
             return
-        if found := _MATH.match(line):
-            closer = _CLOSES_MATH[found[1]]
-            if closer not in line[found.end() :]:
+        if match := _MATH.match(line):
+            closer = _CLOSES_MATH[match[1]]
+            if closer not in line[match.end() :]:
                 self._closer = closer
-        elif found := _COMMENT.match(line):
-            if "-->" not in line[found.end() :]:
+        elif match := _COMMENT.match(line):
+            if "-->" not in line[match.end() :]:
                 self._closer = "-->"
-        elif found := _ELEMENT.match(line):
-            name = found[1].lower()
+        elif match := _ELEMENT.match(line):
+            name = match[1].lower()
             self._element = (
                 re.compile(rf"<{name}(?=[\s/>]|$)", re.IGNORECASE),
                 re.compile(rf"</{name}\s*>", re.IGNORECASE),
@@ -131,10 +131,10 @@ class MarkdownBlocks:
         return not (self._closer or self._element or self._is_indented)
 
     def _opening_fence(self, line: str) -> str:
-        found = _FENCE.match(line.rstrip("\r\n"))
-        if found is None or (len(found[1]) > 3 and not self._is_list):
+        match = _FENCE.match(line.rstrip("\r\n"))
+        if match is None or (len(match[1]) > 3 and not self._is_list):
             return ""
-        return found[2]
+        return match[2]
 
     def _count(self, line: str) -> None:
         if self._element is None:

@@ -81,40 +81,40 @@ def _cut(text: str, kind: Kind, spans: Iterator[tuple[int, int]]) -> Iterator[Pi
 
 def _code_spans(markdown: str) -> Iterator[tuple[int, int]]:
     places, end = _Places(markdown), 0
-    while found := _CODE.search(markdown, end):
-        start, end = found.span()
-        fence = found["fence"]
-        if fence and (fence[0] == "~" or "`" not in found["info"]):
-            yield start, (end := places.end_of_fence(found))
+    while match := _CODE.search(markdown, end):
+        start, end = match.span()
+        fence = match["fence"]
+        if fence and (fence[0] == "~" or "`" not in match["info"]):
+            yield start, (end := places.end_of_fence(match))
             continue
         name = "fence" if fence else "ticks"
-        if found[name]:
-            start, end = found.span(name)
-            if stop := places.after(found[name], end):
+        if match[name]:
+            start, end = match.span(name)
+            if stop := places.after(match[name], end):
                 yield start, (end := stop)
 
 
 def _formula_spans(text: str) -> Iterator[tuple[int, int]]:
     places, end = _Places(text), 0
-    while found := _FORMULA.search(text, end):
-        start, end = found.span()
-        if stop := _end_of_formula(text, found, places):
+    while match := _FORMULA.search(text, end):
+        start, end = match.span()
+        if stop := _end_of_formula(text, match, places):
             yield start, (end := stop)
 
 
-def _end_of_formula(markdown: str, found: re.Match[str], places: _Places) -> int:
+def _end_of_formula(markdown: str, match: re.Match[str], places: _Places) -> int:
     """Give where the formula ends that begins here; 0 where none does."""
-    if name := found["environment"]:
-        return places.after(f"\\end{{{name}}}", found.end())
-    if bracket := found["bracket"]:
-        return places.after(_BRACKETS[bracket], found.end())
-    dollars = found["dollars"]
+    if name := match["environment"]:
+        return places.after(f"\\end{{{name}}}", match.end())
+    if bracket := match["bracket"]:
+        return places.after(_BRACKETS[bracket], match.end())
+    dollars = match["dollars"]
     if not dollars or len(dollars) > 2:
         return 0
-    stop = places.after_dollars(len(dollars), found.end())
+    stop = places.after_dollars(len(dollars), match.end())
     if len(dollars) == 2 or not stop:
         return stop
-    inside, following = markdown[found.end() : stop - 1], markdown[stop : stop + 1]
+    inside, following = markdown[match.end() : stop - 1], markdown[stop : stop + 1]
     is_price = inside[0].isspace() or inside[-1].isspace() or following.isdigit()
     return 0 if is_price else stop
 
@@ -124,7 +124,7 @@ class _Places:
 
     def __init__(self, markdown: str):
         self._markdown = markdown
-        self._found: dict[str, dict[str, list[int]]] = {}
+        self._starts_of: dict[str, dict[str, list[int]]] = {}
 
     def end_of_fence(self, opening: re.Match[str]) -> int:
         # what is passed on the way belongs to the block, so that nothing is passed twice
@@ -155,12 +155,12 @@ class _Places:
         return blank is None or start < blank
 
     def _starts(self, what: str) -> dict[str, list[int]]:
-        if what not in self._found:
+        if what not in self._starts_of:
             starts: dict[str, list[int]] = defaultdict(list)
             for name, start in _FINDERS[what](self._markdown):
                 starts[name].append(start)
-            self._found[what] = starts
-        return self._found[what]
+            self._starts_of[what] = starts
+        return self._starts_of[what]
 
 
 def _next(starts: list[int], position: int) -> int | None:
@@ -169,12 +169,12 @@ def _next(starts: list[int], position: int) -> int | None:
 
 
 _FINDERS: dict[str, Callable[[str], Iterator[tuple[str, int]]]] = {
-    "ticks": lambda text: ((found[0], found.start()) for found in _TICKS.finditer(text)),
+    "ticks": lambda text: ((match[0], match.start()) for match in _TICKS.finditer(text)),
     "backslashed": lambda text: (
-        (found[0], found.start()) for found in _BACKSLASHED.finditer(text)
+        (match[0], match.start()) for match in _BACKSLASHED.finditer(text)
     ),
     "dollars": lambda text: (
-        ("all", found.start()) for found in _DOLLARS.finditer(text) if found[1]
+        ("all", match.start()) for match in _DOLLARS.finditer(text) if match[1]
     ),
-    "blanks": lambda text: (("all", found.start()) for found in _EMPTY_LINE.finditer(text)),
+    "blanks": lambda text: (("all", match.start()) for match in _EMPTY_LINE.finditer(text)),
 }

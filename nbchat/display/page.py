@@ -72,8 +72,8 @@ class Page:
         while len(self.past) < len(rounds):
             tool_round = rounds[len(self.past)]
             is_answered = tool_round.is_answered  # read before what it has, which may still grow
-            said = without_inline_reasoning(tool_round.completion.choices)
-            yield from self._show_texts(run, said)
+            outside = without_inline_reasoning(tool_round.completion.choices)
+            yield from self._show_texts(run, outside)
             yield from self._show_calls(round_bundle(tool_round))
             if not is_answered:
                 return

@@ -51,10 +51,10 @@ def sources_plain(choices: Sequence[Choice]) -> str:
     """Give the same as lines of text."""
     lines = []
     for choice in choices:
-        own = [f"[{n}] {title or ''} {url}" for n, url, title, _ in _pages(choice.message)]
-        if own and len(choices) > 1:
+        numbered = [f"[{n}] {title or ''} {url}" for n, url, title, _ in _pages(choice.message)]
+        if numbered and len(choices) > 1:
             lines.append(f"choice {choice.index}")
-        lines += [" ".join(line.split()) for line in own]
+        lines += [" ".join(line.split()) for line in numbered]
     return "\n".join(lines)
 
 

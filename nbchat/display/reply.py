@@ -29,10 +29,10 @@ def shown_text(message: ResponseMessage) -> str:
 def reply_bundle(run: ShownRun, choice: Choice) -> dict[str, str]:
     """Give a reply as one output: its text byte for byte, and as JSON where it was to be JSON."""
     message = choice.message
-    found = json_of(run, choice.index)
+    value = json_of(run, choice.index)
     markdown = reply_markdown(message)
     return {
-        **(whole_bundle(markdown) if found is None else json_bundle(markdown, found)),
+        **(whole_bundle(markdown) if value is None else json_bundle(markdown, value)),
         "text/plain": visible(shown_text(message)),
     }
 

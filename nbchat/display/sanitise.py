@@ -60,7 +60,7 @@ def is_harmless(markdown: str) -> bool:
         return False
     if acts(markdown) or ("&" in markdown and acts(unescape(markdown))):
         return False
-    if not all(_HARMLESS.match(markdown, found.end()) for found in _DESTINATION.finditer(markdown)):
+    if not all(_HARMLESS.match(markdown, match.end()) for match in _DESTINATION.finditer(markdown)):
         return False
     return not _would_be_misread(markdown)
 
@@ -130,8 +130,8 @@ def _rendered(markdown: str, *, is_whole: bool) -> str:
             parts.append(text)
     html: str = _renderer(is_whole=is_whole).render("".join(parts), {"formulas": formulas})
     # what is left stands in attributes
-    html = _PLACE.sub(lambda found: escape(_kept(formulas, found)), html)
-    html = _PLACE_IN_ADDRESS.sub(lambda found: escape(quote(_kept(formulas, found))), html)
+    html = _PLACE.sub(lambda match: escape(_kept(formulas, match)), html)
+    html = _PLACE_IN_ADDRESS.sub(lambda match: escape(quote(_kept(formulas, match))), html)
     return f"<div>{html}</div>"
 
 
@@ -144,9 +144,9 @@ def json_html(text: str) -> str:
     return f"<div>{code_html(text, 'json')}</div>"
 
 
-def _kept(formulas: list[str], found: re.Match[str]) -> str:
-    place = int(found[1])
-    return formulas[place] if place < len(formulas) else found[1]
+def _kept(formulas: list[str], match: re.Match[str]) -> str:
+    place = int(match[1])
+    return formulas[place] if place < len(formulas) else match[1]
 
 
 @functools.cache
@@ -167,7 +167,7 @@ def _renderer(*, is_whole: bool) -> Any:
 
 def _text(_self: Any, tokens: Any, index: int, _options: Any, env: Any) -> str:
     text = _MARKERS.sub(_not_typeset, escape(tokens[index].content, quote=False))
-    return _PLACE.sub(lambda found: _formula(_kept(env["formulas"], found)), text)
+    return _PLACE.sub(lambda match: _formula(_kept(env["formulas"], match)), text)
 
 
 def _formula(text: str) -> str:
@@ -175,8 +175,8 @@ def _formula(text: str) -> str:
     return f"<span>{escape(text)}</span>" if not acts(text) else _not_typeset(escape(text))
 
 
-def _not_typeset(found: re.Match[str] | str) -> str:
-    return f'<span class="mathjax_ignore">{found if isinstance(found, str) else found[0]}</span>'
+def _not_typeset(match: re.Match[str] | str) -> str:
+    return f'<span class="mathjax_ignore">{match if isinstance(match, str) else match[0]}</span>'
 
 
 def _link_open(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:

@@ -65,8 +65,8 @@ def _call_html(call: ShownCall) -> str:
     outcome = f"<code>{escaped(_short(_outcome(call)))}</code>"
     parts = ["arguments", pre(_indented(call.arguments))]
     if call.error is not None:
-        said = f"{call.error}\n{call.where}" if call.where else call.error
-        parts += ["error", pre(said)]
+        reason = f"{call.error}\n{call.where}" if call.where else call.error
+        parts += ["error", pre(reason)]
     else:
         parts += ["result", pre(_indented(call.result or ""))]
     return folded(f"{head} → {outcome}{escaped(_time(call))}", "".join(parts))
@@ -98,5 +98,5 @@ def _time(call: ShownCall) -> str:
     return f" · {call.elapsed_s:.2f} s" if call.elapsed_s < 9.95 else f" · {call.elapsed_s:,.0f} s"
 
 
-def _text(given: Any) -> str:
-    return given if isinstance(given, str) else "" if given is None else json.dumps(given)
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else json.dumps(value)

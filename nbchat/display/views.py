@@ -82,19 +82,19 @@ def taken_over(run: ShownRun, choice: int = 0) -> View:
     if predicted is None:
         raise ValueError("no prediction was sent with this run: chat(…, prediction=text) sends one")
     choices = run.completion.choices if run.completion else []
-    found = next((c for c in choices if c.index == choice), None)
-    if found is None:
+    reply = next((c for c in choices if c.index == choice), None)
+    if reply is None:
         raise ValueError(f"this run has no choice {choice}")
-    text = found.message.content or ""
+    text = reply.message.content or ""
     parts, count = [], 0
     for part, mark in differences(predicted, text)[1]:
         is_taken = mark == "same"
         count += len(part) if is_taken else 0
         parts.append(f'<u style="{_TAKEN}">{escaped(part)}</u>' if is_taken else escaped(part))
     share = f" ({count / len(text):.0%})" if text else ""
-    said = f"{count:,} of {len(text):,} characters{share}"
-    legend = grey_html(" · ".join([f"underlined: taken over unchanged, {said}", *_counted(run)]))
-    return View(f'<div>{legend}<pre style="{_TEXT}">{"".join(parts)}</pre></div>', said)
+    summary = f"{count:,} of {len(text):,} characters{share}"
+    legend = grey_html(" · ".join([f"underlined: taken over unchanged, {summary}", *_counted(run)]))
+    return View(f'<div>{legend}<pre style="{_TEXT}">{"".join(parts)}</pre></div>', summary)
 
 
 def _predicted(run: ShownRun) -> str | None:

@@ -55,9 +55,9 @@ def mime_of(data: bytes) -> str:
         if all(head.startswith(part, place) for place, part in parts):
             return mime
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0:
-        found = {0b01: "audio/mpeg", 0b00: "audio/aac"}.get(head[1] >> 1 & 0b11)
-        if found is not None:
-            return found
+        by_bits = {0b01: "audio/mpeg", 0b00: "audio/aac"}.get(head[1] >> 1 & 0b11)
+        if by_bits is not None:
+            return by_bits
     return _text_type(head)
 
 

@@ -65,10 +65,10 @@ def attach(
     the last one, which must be the user's. Raise `CheckError`, before anything is sent, for a
     value that is not what it should be.
     """
-    given: dict[Kind, Any] = {"images": images, "audio_in": audio_in, "files": files}
+    media: dict[Kind, Any] = {"images": images, "audio_in": audio_in, "files": files}
     parts = [
         part
-        for kind, values in given.items()
+        for kind, values in media.items()
         for place, (value, is_one) in enumerate(_listed(values))
         for part in [_MAKERS[kind](value, kind if is_one else f"{kind}[{place}]")]
     ]
@@ -200,8 +200,8 @@ def _joined(prompt: Any, parts: list[Part]) -> Any:
             field="messages",
         )
     content = last.get("content")
-    own = _text_part(content) if isinstance(content, str) else list(content or ())
-    return [*messages[:-1], {**last, "content": [*own, *parts]}]
+    parts_before = _text_part(content) if isinstance(content, str) else list(content or ())
+    return [*messages[:-1], {**last, "content": [*parts_before, *parts]}]
 
 
 def _text_part(text: str) -> list[Part]:

@@ -66,9 +66,9 @@ class Audio:
     @property
     def mime(self) -> str:
         """The MIME type of `wav`, told by the bytes; "" where they are unknown."""
-        found = mime_of(self.data[:64])
-        if found.startswith("audio/"):
-            return found
+        mime = mime_of(self.data[:64])
+        if mime.startswith("audio/"):
+            return mime
         # a server that streams "wav" may leave the header out
         is_pcm = self.format in ("pcm16", "wav", "")
         return "audio/wav" if is_pcm else _MIMES.get(self.format, "")
@@ -181,11 +181,11 @@ def sound_of(message: ResponseMessage, params: ChatParams) -> Audio | None:
         return None
     audio: Any = {**params.given(), **params.extra}.get("audio")
     wanted = audio.get("format") if isinstance(audio, dict) else None
-    name, expires_at, said = (sent.get(key) for key in ("id", "expires_at", "transcript"))
+    name, expires_at, transcript = (sent.get(key) for key in ("id", "expires_at", "transcript"))
     return Audio(
         text,
         format=wanted if isinstance(wanted, str) else "",
-        transcript=said if isinstance(said, str) else "",
+        transcript=transcript if isinstance(transcript, str) else "",
         id=name if isinstance(name, str) else None,
         expires_at=int(expires_at) if isinstance(expires_at, (int, float)) else None,
     )

@@ -121,13 +121,13 @@ def with_fields(function: Any, *, more: Mapping[str, Any] | None = None) -> None
         for name in ChatParams.__struct_fields__
         if name != "extra"
     ]
-    own = {"messages": None, **{option.name: None for option in options}, **(more or {})}
+    defaults = {"messages": None, **{option.name: None for option in options}, **(more or {})}
     signature = inspect.signature(function)
     prompt = signature.parameters["prompt"]
     function.__signature__ = signature.replace(
         parameters=[
             prompt,
-            *(parameter(name, parameter.KEYWORD_ONLY, default=own[name]) for name in own),
+            *(parameter(name, parameter.KEYWORD_ONLY, default=defaults[name]) for name in defaults),
             *declared,
             parameter("extra", parameter.KEYWORD_ONLY, default=None),
         ]

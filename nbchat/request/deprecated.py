@@ -10,9 +10,9 @@ from nbchat.api.params import ChatParams
 
 def warn_of_deprecated(params: ChatParams) -> None:
     """Warn of `functions` and `function_call`, at the line of the user's own code."""
-    given = params.given()
+    fields = params.given()
     for name, successor in (("functions", "tools"), ("function_call", "tool_choice")):
-        if name in given:
+        if name in fields:
             _warn(f"{name} is deprecated: use {successor}, which does the same and more.")
 
 

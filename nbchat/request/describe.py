@@ -51,8 +51,8 @@ def describe(draft: Draft) -> Described:
 
 def as_data(draft: Draft) -> Draft:
     """Give a draft that is data alone: what it describes, the system's message in front."""
-    found = describe(draft)
-    return msgspec.structs.replace(attached(draft), fields=found.fields, extra=found.extra)
+    described = describe(draft)
+    return msgspec.structs.replace(attached(draft), fields=described.fields, extra=described.extra)
 
 
 def attached(draft: Draft) -> Draft:

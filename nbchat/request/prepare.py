@@ -79,10 +79,10 @@ def prepare(
     all else was found right; without `say` it has to run already. Where `is_dry` nothing that
     lasts is made. Raise CheckError, ProfileError, or what the server's answer raises.
     """
-    found = describe(draft)
-    new_messages = check_messages(found.messages)
+    described = describe(draft)
+    new_messages = check_messages(described.messages)
     profile = servers.profile(draft.profile)
-    fields, extra = found.fields, found.extra
+    fields, extra = described.fields, described.extra
     steps = [step for step in (logit_bias, full_vocabulary) if step.is_needed(fields)]
     if steps:
         names = {step.FIELD for step in steps}
@@ -91,7 +91,7 @@ def prepare(
             fields, extra = step.resolved(fields, extra, draft.profile, servers, say)
     params = check(fields, extra=extra or None)
     toolbox = toolbox_of(
-        found.functions, params, max_rounds=draft.max_rounds, confirm=draft.confirm
+        described.functions, params, max_rounds=draft.max_rounds, confirm=draft.confirm
     )
     warn_of_deprecated(params)
     thread = servers.conversation(draft.thread, cell=cell, fork=draft.fork, is_dry=is_dry)
@@ -111,7 +111,7 @@ def prepare(
         options=draft,
         thread=thread,
         cell=cell,
-        structure=found.structure,
+        structure=described.structure,
         toolbox=toolbox,
         notes=[f"left out calls without a result: {', '.join(left_out)}"] if left_out else [],
     )
@@ -131,13 +131,13 @@ def _whole(
     return [*lead, *new_messages]
 
 
-def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
+def check_model(profile: Profile, fields: Mapping[str, Any]) -> None:
     """Raise CheckError where a provider wants a model and none is named, or `local` has no such.
 
     The embedded server answers whatever model it is asked for; a user's own server may serve
     one under any name.
     """
-    model = given.get("model")
+    model = fields.get("model")
     if profile.name == LOCAL and model is not None and model != profile.model:
         rule = f"{profile.model}, or another profile's"
         raise CheckError(
@@ -149,7 +149,7 @@ def check_model(profile: Profile, given: Mapping[str, Any]) -> None:
         )
     preset = presets.PRESETS.get(profile.name)
     is_provider = preset is not None and profile.base_url.startswith("https:")
-    if is_provider and not profile.model and "model" not in given:
+    if is_provider and not profile.model and "model" not in fields:
         raise CheckError(
             f"The profile {profile.name} has no default model: name one with model=… "
             "(or --model), or set NBCHAT_MODEL.",

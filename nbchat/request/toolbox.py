@@ -31,16 +31,16 @@ class Toolbox(msgspec.Struct, frozen=True):
 def take_functions(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Tool]]:
     """Give the fields with schemas in the place of functions, and the tools that can run."""
     wanted = dict(fields)
-    found: dict[str, Tool] = {}
+    tools: dict[str, Tool] = {}
     for field in ("tools", "functions"):
-        given = wanted.get(field)
-        if given is None or given is msgspec.UNSET or isinstance(given, str):
+        value = wanted.get(field)
+        if value is None or value is msgspec.UNSET or isinstance(value, str):
             continue
         from nbchat.tools import read_tools
 
-        wanted[field], named = read_tools(given, field=field)
-        found.update(named)
-    return wanted, found
+        wanted[field], named = read_tools(value, field=field)
+        tools.update(named)
+    return wanted, tools
 
 
 def toolbox_of(

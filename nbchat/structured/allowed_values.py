@@ -75,37 +75,39 @@ def _schema_of(fields: Mapping[str, Any]) -> Node | None:
 
 def _branches(node: Any, root: Node) -> list[Node | None]:
     """Give what a node may be; None for what is not read."""
-    found = branches_of(node, root)
+    branches = branches_of(node, root)
     unread = ("allOf", "not", "$ref")
-    return [b if isinstance(b, dict) and not any(k in b for k in unread) else None for b in found]
+    return [
+        b if isinstance(b, dict) and not any(k in b for k in unread) else None for b in branches
+    ]
 
 
 def _inner(node: Any, step: str | int, root: Node) -> Any:
     kind = "object" if isinstance(step, str) else "array"
     fitting = [b for b in _branches(node, root) if b is None or kind in types_of(b)]
-    found = fitting[0] if len(fitting) == 1 else None
-    if found is None:
+    branch = fitting[0] if len(fitting) == 1 else None
+    if branch is None:
         return None
     if isinstance(step, str):
-        return object_at(found, "properties").get(step)
-    return None if "prefixItems" in found else found.get("items")
+        return object_at(branch, "properties").get(step)
+    return None if "prefixItems" in branch else branch.get("items")
 
 
 def _values(node: Any, root: Node) -> list[Any] | None:
-    found: list[Any] = []
+    values: list[Any] = []
     for branch in _branches(node, root):
         if branch is None:
             return None
         if "const" in branch:
-            found.append(branch["const"])
+            values.append(branch["const"])
         elif "enum" in branch:
-            found += list_at(branch, "enum")
+            values += list_at(branch, "enum")
         else:
             kinds = types_of(branch)
             if not kinds or not all(kind in _WORDS for kind in kinds):
                 return None
-            found += [value for kind in kinds for value in _WORDS[kind]]
-    return found or None
+            values += [value for kind in kinds for value in _WORDS[kind]]
+    return values or None
 
 
 def _has_one_spelling(value: Any) -> bool:

@@ -17,25 +17,25 @@ FIELDED = (
 )
 
 
-def collect(info: Any, found: dict[Any, described.Type]) -> None:
+def collect(info: Any, infos: dict[Any, described.Type]) -> None:
     """Find the types that get a definition of their own."""
     if isinstance(info, described.EnumType):
-        found[info.cls] = info
-    elif isinstance(info, FIELDED) and info.cls not in found:
-        found[info.cls] = info
+        infos[info.cls] = info
+    elif isinstance(info, FIELDED) and info.cls not in infos:
+        infos[info.cls] = info
         for field in info.fields:
-            collect(field.type, found)
+            collect(field.type, infos)
     elif isinstance(info, described.Metadata):
-        collect(info.type, found)
+        collect(info.type, infos)
     elif isinstance(info, described.CollectionType):
-        collect(info.item_type, found)
+        collect(info.item_type, infos)
     elif isinstance(info, described.DictType):
-        collect(info.key_type, found)
-        collect(info.value_type, found)
+        collect(info.key_type, infos)
+        collect(info.value_type, infos)
     elif isinstance(info, described.TupleType | described.UnionType):
         kinds = info.item_types if isinstance(info, described.TupleType) else info.types
         for kind in kinds:
-            collect(kind, found)
+            collect(kind, infos)
 
 
 def names_of(classes: Sequence[Any]) -> dict[Any, str]:

@@ -89,38 +89,38 @@ def lifted(schema: Node, field: str = "response_format") -> Node:
 
 def object_at(node: Any, keyword: str) -> Node:
     """Give what stands under a keyword that names schemas; {} where it is none, as in ``null``."""
-    found = node.get(keyword) if isinstance(node, dict) else None
-    return found if isinstance(found, dict) else {}
+    value = node.get(keyword) if isinstance(node, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def list_at(node: Any, *keywords: str) -> list[Any]:
     """Give what stands under keywords that list schemas or values, in one list."""
-    found = [node.get(keyword) if isinstance(node, dict) else None for keyword in keywords]
-    return [part for parts in found if isinstance(parts, list) for part in parts]
+    lists = [node.get(keyword) if isinstance(node, dict) else None for keyword in keywords]
+    return [part for parts in lists if isinstance(parts, list) for part in parts]
 
 
 def refs_of(node: Any) -> Iterator[str]:
     """Give the references that stand in a node, definitions beside it left out."""
-    found: list[str] = []
+    refs: list[str] = []
 
     def take(inner: Node) -> Node:
         if isinstance(inner.get("$ref"), str):
-            found.append(inner["$ref"])
+            refs.append(inner["$ref"])
         return inner
 
     if isinstance(node, dict):
         mapped({key: value for key, value in node.items() if key != "$defs"}, take)
-    return iter(found)
+    return iter(refs)
 
 
 def followed(node: Node, root: Node) -> Node:
     """Give what a node refers to; the node itself where it refers to nothing that is there."""
     for _ in range(32):  # a reference to a reference to itself leads nowhere
         ref = node.get("$ref")
-        found = root if ref == "#" else object_at(root, "$defs").get(_name_in(ref) or "")
-        if not isinstance(found, dict):
+        target = root if ref == "#" else object_at(root, "$defs").get(_name_in(ref) or "")
+        if not isinstance(target, dict):
             break
-        node = found
+        node = target
     return node
 
 
@@ -134,7 +134,7 @@ def branches_of(node: Any, root: Node) -> list[Any]:
     What stands in a union twice is given once; None for a union that was met before, perhaps
     inside of itself.
     """
-    found: list[Any] = []
+    branches: list[Any] = []
     waiting, seen = [node], set()
     while waiting:
         part = waiting.pop()
@@ -142,13 +142,13 @@ def branches_of(node: Any, root: Node) -> list[Any]:
         is_narrowed = isinstance(part, dict) and ("allOf" in part or "not" in part)
         inner = [] if is_narrowed else list_at(part, "anyOf", "oneOf")
         if id(part) in seen:
-            found += [None] if inner else []
+            branches += [None] if inner else []
             continue
         seen.add(id(part))
         waiting.extend(reversed(inner))
         if not inner:
-            found.append(part)
-    return found
+            branches.append(part)
+    return branches
 
 
 def is_nullable(node: Any, root: Node) -> bool:

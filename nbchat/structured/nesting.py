@@ -21,7 +21,7 @@ def levels_of(root: Node) -> int:
     waiting = ["#"]
     while waiting:
         ref = waiting[-1]
-        own, inner = levels[ref]
+        level, inner = levels[ref]
         first = [other for other in inner if other not in known and other not in begun]
         if ref not in known and ref not in begun and first:
             begun.add(ref)
@@ -29,7 +29,7 @@ def levels_of(root: Node) -> int:
             continue
         waiting.pop()
         if ref not in known:
-            known[ref] = max([own, *(above + known.get(o, 0) for o, above in inner.items())])
+            known[ref] = max([level, *(above + known.get(o, 0) for o, above in inner.items())])
     return known["#"]
 
 
@@ -39,11 +39,11 @@ def _levels(node: Any) -> tuple[int, dict[str, int]]:
         return 0, {}
     if "$ref" in node:
         return 0, {node["$ref"]: 0}
-    own = 1 if "properties" in node else 0
+    level = 1 if "properties" in node else 0
     inner = [*object_at(node, "properties").values(), *list_at(node, "anyOf"), node.get("items")]
     deepest, above = 0, dict[str, int]()
     for part in inner:
         levels, refs = _levels(part)
         deepest = max(deepest, levels)
         above |= {ref: max(count, above.get(ref, 0)) for ref, count in refs.items()}
-    return own + deepest, {ref: own + count for ref, count in above.items()}
+    return level + deepest, {ref: level + count for ref, count in above.items()}

@@ -99,13 +99,13 @@ def _read(text: str, structure: Structure | None) -> Parsed:
 
 def _decoded(text: str) -> tuple[Any, str]:
     """Decode the JSON that is said behind a thought, in a fence or without; give it, too."""
-    _, said = parted(text)
-    json = _unfenced(said)
+    _, reply = parted(text)
+    json = _unfenced(reply)
     try:
         return msgspec.json.decode(json), json
     except (msgspec.DecodeError, UnicodeEncodeError):
         # some templates begin the thought themselves, and only its end comes
-        _, end_of_thought, rest = said.partition("</think>")
+        _, end_of_thought, rest = reply.partition("</think>")
         if not end_of_thought:
             raise
     json = _unfenced(rest)
@@ -113,11 +113,11 @@ def _decoded(text: str) -> tuple[Any, str]:
 
 
 def _unfenced(text: str) -> str:
-    said = text.strip("\ufeff \t\r\n")
-    fence = said[:3]
-    if fence not in _FENCES or not said.endswith(fence):
-        return said
-    body = said.strip(fence[0]).lstrip(" \t")
+    stripped = text.strip("\ufeff \t\r\n")
+    fence = stripped[:3]
+    if fence not in _FENCES or not stripped.endswith(fence):
+        return stripped
+    body = stripped.strip(fence[0]).lstrip(" \t")
     language = _LANGUAGE.match(body)
     return body[language.end() :] if language else body
 

@@ -46,11 +46,11 @@ def described(
     for hint in hints:
         _refuse_unheard(hint)
     nodes, components = schemas_of([_known(hint) for hint in hints], _foreign_schema)
-    found = [
+    written = [
         _pydantic_schema(hint) if is_pydantics(hint) else node
         for hint, node in zip(hints, nodes, strict=True)
     ]
-    named = {f"p{place}": node for place, node in enumerate(found)}
+    named = {f"p{place}": node for place, node in enumerate(written)}
     whole = lifted({"properties": named, "$defs": components}, field)
     return [*whole["properties"].values()], whole.get("$defs", {})
 

@@ -125,12 +125,12 @@ def _is_type(value: Any) -> bool:
 
 def _plain_schema(schema: Mapping[str, Any]) -> Node:
     try:
-        found: Node = plain(schema, "response_format")
+        node: Node = plain(schema, "response_format")
     except NotJsonError as error:
         raise CheckError(
             f"{error.path} must be {error.rule}.", field=error.path, value=error.value
         ) from None
-    return found
+    return node
 
 
 def _looked_up(model: Any) -> Any:

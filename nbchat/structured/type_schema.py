@@ -76,11 +76,11 @@ def schemas_of(hints: Sequence[Any], foreign: Foreign) -> tuple[tuple[Node, ...]
 class _Writer:
     def __init__(self, infos: Iterable[described.Type], foreign: Foreign):
         self.foreign = foreign
-        found: dict[Any, described.Type] = {}
+        by_class: dict[Any, described.Type] = {}
         for info in infos:
-            collect(info, found)
-        names = names_of([*found])
-        self.named = {cls: (info, names[cls]) for cls, info in found.items()}
+            collect(info, by_class)
+        names = names_of([*by_class])
+        self.named = {cls: (info, names[cls]) for cls, info in by_class.items()}
 
     def node(self, info: described.Type) -> Node:
         if isinstance(info, described.Metadata):
@@ -191,9 +191,9 @@ def default_of(value: Any) -> Node:
 
 def _doc(cls: Any) -> Node:
     """Give what a class says of itself; nothing where Python wrote it."""
-    said = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
-    is_made_up = said.startswith(f"{cls.__name__}(") or said == "An enumeration."
-    return {} if is_made_up or not said else {"description": said}
+    docstring = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
+    is_made_up = docstring.startswith(f"{cls.__name__}(") or docstring == "An enumeration."
+    return {} if is_made_up or not docstring else {"description": docstring}
 
 
 def _values(cls: Any) -> list[Any]:

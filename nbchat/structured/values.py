@@ -60,8 +60,8 @@ def branch_for(value: Any, node: Node, root: Node) -> Node:
     node = followed(node, root)
     for _ in range(16):
         branches = list_at(node, "anyOf", "oneOf", "allOf")
-        found = (followed(branch, root) for branch in branches if isinstance(branch, dict))
-        fitting = next((branch for branch in found if _may_fit(value, branch, root)), None)
+        resolved = (followed(branch, root) for branch in branches if isinstance(branch, dict))
+        fitting = next((branch for branch in resolved if _may_fit(value, branch, root)), None)
         if fitting is None:
             break
         node = fitting
