@@ -31,7 +31,7 @@ from nbchat import session
 from nbchat.code import as_call, as_cell, read_cell
 from nbchat.widgets.controls import controls
 from nbchat.magics.usage import usage
-from nbchat.session.sources import Given
+from nbchat.session.sources import ReadyAnswer
 from nbchat.client import read_stream
 from nbchat.history.store import flush
 
@@ -49,7 +49,7 @@ body = b'data: {"choices": [{"index": 0, "delta": {"content": "Yes"}, "finish_re
 class There:
     needs_server = False
     def open(self, order):
-        return Given(read_stream([body + b"\\n\\ndata: [DONE]\\n\\n"]))
+        return ReadyAnswer(read_stream([body + b"\\n\\ndata: [DONE]\\n\\n"]))
 
 run = session.execute(session.prepare(draft), source=There())
 assert run.text == "Yes"

@@ -134,11 +134,11 @@ class _Question(NamedTuple):
         `n_begun` tokens are given, so that the run's limit is less by as many.
         """
         fields = dict(self.draft.fields)
-        own = self.run.params.given()
+        settings = self.run.params.given()
         is_over = False
         for name in _LIMITS:
-            if self.n_new is None and own.get(name) is not None:
-                left = own[name] + self.run.n_begun - n_begun
+            if self.n_new is None and settings.get(name) is not None:
+                left = settings[name] + self.run.n_begun - n_begun
                 fields[name] = max(left, 1)
                 is_over = left < 1
         seed = fields.get("seed")
@@ -312,11 +312,11 @@ def start(
     draft = _draft(run, params, origin_of(run) if profile is None else profile)
     draft = msgspec.structs.replace(draft, timeout=timeout, max_retries=max_retries)
     prepare(draft, say=say)  # what is wrong is said before anything is asked for
-    found = resolved(draft.profile, say)
+    target = resolved(draft.profile, say)
     # the embedded model may have another address by the time that it is asked
-    draft = msgspec.structs.replace(draft, profile=LOCAL if found.name == LOCAL else found)
+    draft = msgspec.structs.replace(draft, profile=LOCAL if target.name == LOCAL else target)
     n_new = next((params[name] for name in _LIMITS if name in params), None)
-    way = _way(_Question(run, place, option, draft, n_new, n, found), method)
+    way = _way(_Question(run, place, option, draft, n_new, n, target), method)
     for execution in way.executions:
         execution.run.vocab_size = run.vocab_size
     return Started(run, choice, place, way)
@@ -325,12 +325,12 @@ def start(
 def _draft(run: Run, params: dict[str, Any], profile: Any) -> Draft:
     """Give what is asked: as the run was, with the fields that are given over its own."""
     extra = {**run.params.extra, **params.get("extra", {})}
-    own = {n: v for n, v in run.params.given().items() if n not in _NOT_TAKEN_OVER}
-    given = {n: v for n, v in params.items() if n != "extra"}
+    of_run = {n: v for n, v in run.params.given().items() if n not in _NOT_TAKEN_OVER}
+    fields = {n: v for n, v in params.items() if n != "extra"}
     return Draft(
         messages=run.messages,
-        fields={**own, **given},
-        extra={n: v for n, v in extra.items() if n not in given},
+        fields={**of_run, **fields},
+        extra={n: v for n, v in extra.items() if n not in fields},
         profile=profile,
     )
 

@@ -87,8 +87,8 @@ def exact(
     no single token.
     """
     each = [tokens_at(client, place.table, position) for position in range(place.position)]
-    *lead, own = tokens_at(client, place.table, place.position)
-    option, number = with_id(client, place, option, own)
+    *lead, sampled = tokens_at(client, place.table, place.position)
+    option, number = with_id(client, place, option, sampled)
     fields = {**run.params.given(), **run.params.extra}
     prefix = Prefix(
         prompt=prompt_ids(client, run.messages, fields, _prompt_tokens(run)),
@@ -145,11 +145,11 @@ def _difference(
 
 def body_of(ids: Sequence[int], fields: Mapping[str, Any], model: str | None) -> dict[str, Any]:
     """Give the request that goes on from token ids, with the sampling of a chat request."""
-    own = {n: v for n, v in fields.items() if n in _SAMPLING and v is not None}
+    sampling = {n: v for n, v in fields.items() if n in _SAMPLING and v is not None}
     limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
     return {
         **({"model": model} if model else {}),
-        **own,
+        **sampling,
         **({"max_tokens": limit} if limit else {}),
         "logprobs": _top(fields),
         "prompt": list(ids),
@@ -199,9 +199,9 @@ def _looked_up(
 
     top = max(_top(fields), _COMPARED)
     try:
-        found = row(number, top)
-        seen = found
-        if not len(found.table):
+        at_option = row(number, top)
+        seen = at_option
+        if not len(at_option.table):
             # it begins a character and is held back: the most likely whole token shows the row
             whole = next((o.id for o in place.options if o.id is not None and _is_whole(o)), None)
             other = whole if whole is not None else native.tokenized(client, "a")[0].id
@@ -211,8 +211,8 @@ def _looked_up(
             raise
         raise NotExact(f"the server does not take token ids ({error.message})") from None
     if not option.is_listed or isnan(option.logprob):
-        option = _described(option, found.table if len(found.table) else seen.table)
-    return _Seen(option, found.ends, _row_difference(place, seen.table))
+        option = _described(option, at_option.table if len(at_option.table) else seen.table)
+    return _Seen(option, at_option.ends, _row_difference(place, seen.table))
 
 
 def _is_whole(option: Option) -> bool:

@@ -122,14 +122,14 @@ def classify(
         max_retries=max_retries,
     )
     if method == "first_token":
-        found = _by_first_token(task, top_logprobs, base, at_once)
+        scored = _by_first_token(task, top_logprobs, base, at_once)
     else:
-        found = _by_score(
+        scored = _by_score(
             task, _messages(neutral, system) if method == "pmi" else None, per, base, at_once
         )
     from nbchat.frames.scored import classes
 
-    return classes(found, method, right)
+    return classes(scored, method, right)
 
 
 def _by_score(
@@ -148,23 +148,24 @@ def _by_score(
     sums = [score.sum_logprob + (score.end_logprob if with_end else 0.0) for score in scores]
     neutral_sums = sums[-n:] if neutral is not None else [0.0] * n
     sizes = [_size(score, per, with_end=with_end) for score in scores[:n]]
-    found = []
+    classified = []
     for number, text in enumerate(task.texts):
-        own = dict(zip(task.labels, sums[number * n : (number + 1) * n], strict=True))
+        logprobs = dict(zip(task.labels, sums[number * n : (number + 1) * n], strict=True))
         weights = {
-            label: (own[label] - neutral_sums[i]) / sizes[i] for i, label in enumerate(task.labels)
+            label: (logprobs[label] - neutral_sums[i]) / sizes[i]
+            for i, label in enumerate(task.labels)
         }
         probs = class_probabilities(weights).probability
-        coverage = class_probabilities(own).coverage
+        coverage = class_probabilities(logprobs).coverage
         for i, label in enumerate(task.labels):
             n_tokens = len(scores[i].logprobs) + with_end
             prob = probs[label]
-            found.append(
+            classified.append(
                 Class(
                     number,
                     text,
                     label,
-                    own[label],
+                    logprobs[label],
                     n_tokens,
                     prob,
                     prob,
@@ -173,7 +174,7 @@ def _by_score(
                     neutral_sums[i],
                 )
             )
-    return found
+    return classified
 
 
 def _size(score: Score, per: Per, *, with_end: bool) -> int:
@@ -195,20 +196,20 @@ def _one_begins_another(replies: Sequence[str]) -> bool:
 
 
 def _by_first_token(task: _Task, top: int | str, base: Draft, at_once: int) -> list[Class]:
-    found = []
+    classified = []
     replies = list(task.labels.values())
     for number, masses in enumerate(first_tokens(task.messages, replies, top, base, at_once)):
         total = sum(mass.sure + mass.share for mass in masses)
         for label, mass in zip(task.labels, masses, strict=True):
-            own = mass.sure + mass.share
+            of_label = mass.sure + mass.share
             prob, low, high = (
-                value / total if total else nan for value in (own, mass.sure, mass.most)
+                value / total if total else nan for value in (of_label, mass.sure, mass.most)
             )
-            logprob = log(own) if own else nan
-            found.append(
+            logprob = log(of_label) if of_label else nan
+            classified.append(
                 Class(number, task.texts[number], label, logprob, 1, prob, low, high, total)
             )
-    return found
+    return classified
 
 
 def _task(prompts: Any, labels: Any, system: str | None) -> _Task:

@@ -133,10 +133,10 @@ def _check_use(
 def _side(value: Any, prompt: Any, messages: Any, params: Mapping[str, Any]) -> Run | Draft:
     if isinstance(value, Run):
         return value
-    own = value if _is_fields(value) else {}
+    fields_of_side = value if _is_fields(value) else {}
     if not _is_fields(value):
         prompt, messages = value, None
-    fields = with_defaults({**params, **own}, logprobs=True, top_logprobs=_TOP)
+    fields = with_defaults({**params, **fields_of_side}, logprobs=True, top_logprobs=_TOP)
     return draft_of_arguments(prompt, messages, fields, by="compare")
 
 
@@ -150,13 +150,13 @@ def _names(a: Run, b: Run) -> tuple[str, str]:
         name for name in {**fields_a, **fields_b} if fields_a.get(name) != fields_b.get(name)
     ]
     if differing:
-        return _said(fields_a, differing), _said(fields_b, differing)
+        return _settings_in_words(fields_a, differing), _settings_in_words(fields_b, differing)
     return a.id, b.id
 
 
-def _said(fields: Mapping[str, Any], names: list[str]) -> str:
-    said = (f"{name}={fields[name]!r}" if name in fields else f"{name} unset" for name in names)
-    return _shortened(", ".join(said))
+def _settings_in_words(fields: Mapping[str, Any], names: list[str]) -> str:
+    settings = (f"{name}={fields[name]!r}" if name in fields else f"{name} unset" for name in names)
+    return _shortened(", ".join(settings))
 
 
 def _last_text(run: Run) -> str:

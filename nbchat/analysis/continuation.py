@@ -15,7 +15,7 @@ from nbchat.analysis.decoded_prefix import keep_warm
 from nbchat.client.client import dressed
 from nbchat.request.prepare import streams
 from nbchat.session.settings import client_of
-from nbchat.session.sources import Given, Rewritten
+from nbchat.session.sources import ReadyAnswer, Rewritten
 
 if TYPE_CHECKING:
     from nbchat.analysis.decoded_prefix import Prefix
@@ -30,8 +30,8 @@ class Ended(msgspec.Struct, frozen=True):
     reason: str
     needs_server: bool = False
 
-    def open(self, order: Order) -> Given:  # noqa: ARG002 - nothing of it is sent
-        return Given(self.beginning.ended(self.reason))
+    def open(self, order: Order) -> ReadyAnswer:  # noqa: ARG002 - nothing of it is sent
+        return ReadyAnswer(self.beginning.ended(self.reason))
 
 
 class FromTokenIds(msgspec.Struct, frozen=True):

@@ -51,21 +51,21 @@ def decoded(client: Client, prefix: Prefix) -> list[float]:
     Afterwards the prefix's slot has it. Raise ApiError where the server does not hold to it.
     """
     manners = _first_manners(client, prefix)
-    ids, found = list(prefix.prompt), list[float]()
+    ids, logprobs = list(prefix.prompt), list[float]()
     if not prefix.tokens or not is_whole(prefix.tokens[0]):
         _ask(client, prefix, ids, **manners)
         manners = _manners(prefix)
     for are_whole, group in groupby(prefix.tokens, is_whole):
         piece = list(group)
         if are_whole:
-            found += _forced(client, prefix, ids, piece, manners)
+            logprobs += _forced(client, prefix, ids, piece, manners)
         else:
             for number in range(len(piece)):
                 _ask(client, prefix, [*ids, *(t.id for t in piece[: number + 1])], **manners)
-            found += [nan] * len(piece)
+            logprobs += [nan] * len(piece)
         manners = _manners(prefix)
         ids += [token.id for token in piece]
-    return found
+    return logprobs
 
 
 def keep_warm(client: Client, prefix: Prefix) -> None:

@@ -64,8 +64,8 @@ def clusters(answers: Sequence[str], same: Same | None = None) -> list[int]:
     for answer in answers:
         if answer not in of_text:
             order = sorted(range(len(firsts)), key=lambda number: -sizes[number])
-            found = (number for number in order if _is_same(same, firsts[number], answer))
-            of_text[answer] = next(found, len(firsts))
+            alike = (number for number in order if _is_same(same, firsts[number], answer))
+            of_text[answer] = next(alike, len(firsts))
             if of_text[answer] == len(firsts):
                 firsts.append(answer)
         sizes[of_text[answer]] += 1
@@ -74,22 +74,26 @@ def clusters(answers: Sequence[str], same: Same | None = None) -> list[int]:
 
 def _is_same(same: Same, one: str, other: str) -> bool:
     try:
-        said: Any = same(one, other)
+        verdict: Any = same(one, other)
     except BaseException as error:
         error.add_note(
             f"It was raised by same(a, b), which compares answers, of {_shown(one)} and "
             f"{_shown(other)}. The replies are in nbchat.runs()."
         )
         raise
-    if said is not True and said is not False and type(said).__name__ not in ("bool", "bool_"):
+    if (
+        verdict is not True
+        and verdict is not False
+        and type(verdict).__name__ not in ("bool", "bool_")
+    ):
         raise CheckError(
-            f"same(a, b) gave {_shown(said)} of {_shown(one)} and {_shown(other)}, "
+            f"same(a, b) gave {_shown(verdict)} of {_shown(one)} and {_shown(other)}, "
             "but must give True or False.",
             field="same",
-            value=said,
+            value=verdict,
             rule="True or False",
         )
-    return bool(said)
+    return bool(verdict)
 
 
 def _shown(value: Any) -> str:

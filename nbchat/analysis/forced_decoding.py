@@ -208,7 +208,7 @@ class _Pieces:
 
     def _written(self, ids: Sequence[int], piece: Sequence[Token], n_tokens: int) -> TokenTable:
         self.n_requests += 1
-        found = native.written(
+        written = native.written(
             self._client,
             ids,
             n_tokens=n_tokens,
@@ -216,8 +216,8 @@ class _Pieces:
             model=self._model,
             grammar=grammar_of(piece),
         )
-        self.answered_by = found.model
-        return found.table
+        self.answered_by = written.model
+        return written.table
 
     def _picked(self, row: TokenTable, token: Token, logprob: float = nan) -> TokenTable:
         """Give a row with this token at its place, and of the alternatives the first ones.

@@ -75,8 +75,8 @@ def minimal_pairs(pairs: Any, prompt: Any = None, **how: Any) -> MinimalPairs:
     frame = pairs_frame(pairs) if hasattr(pairs, "columns") else pairs_frame(_listed(pairs))
     _check(frame)
     texts = list(dict.fromkeys(str(text) for side in _SIDES for text in frame[side]))
-    found = {one.text: one for one in score(prompt, texts, **how).scores}
-    good, bad = (Scores([found[str(text)] for text in frame[side]]) for side in _SIDES)
+    by_text = {one.text: one for one in score(prompt, texts, **how).scores}
+    good, bad = (Scores([by_text[str(text)] for text in frame[side]]) for side in _SIDES)
     return MinimalPairs(scored_pairs(frame, good.scores, bad.scores), good, bad)
 
 

@@ -51,13 +51,13 @@ class Position(msgspec.Struct):
         `is_listed` False. Raise CheckError where a text means several, or nothing is meant.
         """
         if wanted is None:
-            found = next((option for option in self.options if not option.is_sampled), None)
-            if found is None:
+            likeliest = next((option for option in self.options if not option.is_sampled), None)
+            if likeliest is None:
                 rule = "has no other token listed: name one, or ask with top_logprobs"
                 raise CheckError(
                     f"Position {self.position} {rule}.", field="alternative", rule=rule
                 )
-            return found
+            return likeliest
         if isinstance(wanted, str):
             return self._by_text(wanted)
         if not is_whole_number(wanted) or wanted < 0:
@@ -73,11 +73,11 @@ class Position(msgspec.Struct):
         if text == VOCABULARY.tokens[self.table.codes[self.position]]:
             # as the tokens frame has it: a row of a whole character lists its last part alone
             return next(option for option in self.options if option.is_sampled)
-        found = [option for option in self.options if option.token == text]
-        if len(found) > 1:
-            places = ", ".join(str(self.options.index(option)) for option in found)
+        matches = [option for option in self.options if option.token == text]
+        if len(matches) > 1:
+            places = ", ".join(str(self.options.index(option)) for option in matches)
             raise _refused(text, f"one token, and this is several: give an index ({places})")
-        return found[0] if found else Option(text, text.encode(), is_listed=False)
+        return matches[0] if matches else Option(text, text.encode(), is_listed=False)
 
 
 def position_of(run: Run, position: int, choice: int) -> Position:
@@ -87,13 +87,13 @@ def position_of(run: Run, position: int, choice: int) -> Position:
     """
     completion = run.completion
     choices = completion.choices if completion is not None else []
-    found = next((c for c in choices if c.index == choice), None)
-    if found is None:
+    reply = next((c for c in choices if c.index == choice), None)
+    if reply is None:
         rule = f"a choice of the run, which has {len(choices)}"
         raise CheckError(
             f"choice is {choice!r}, but must be {rule}.", field="choice", value=choice, rule=rule
         )
-    table = found.logprobs.content if found.logprobs is not None else None
+    table = reply.logprobs.content if reply.logprobs is not None else None
     if not table:
         rule = "needs log probabilities: ask with logprobs=True and top_logprobs=5"
         raise CheckError(f"A position of a reply {rule}.", field="position", rule=rule)

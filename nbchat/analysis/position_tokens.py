@@ -32,13 +32,13 @@ def tokens_at(client: Client, table: TokenTable, position: int) -> list[Token]:
         return [Token(number, data)]
     first, last = table.offsets[position], table.offsets[position + 1]
     listed = (c for c in table.alternative_codes[first:last] if VOCABULARY.ids[c] == number)
-    own = next((data_of(c) for c in listed), None)
-    if own == data:
+    listed_token = next((data_of(c) for c in listed), None)
+    if listed_token == data:
         return [Token(number, data)]
-    found = native.tokenized(client, data.decode("utf-8", "replace"))
-    if found and found[-1].id == number and b"".join(token.data for token in found) == data:
-        return found
-    if own is None:
+    pieces = native.tokenized(client, data.decode("utf-8", "replace"))
+    if pieces and pieces[-1].id == number and b"".join(token.data for token in pieces) == data:
+        return pieces
+    if listed_token is None:
         return [Token(number, data)]
     raise NotExact(
         f"the tokens of {shown(data.decode('utf-8', 'replace'))} at position {position} are not "
@@ -46,27 +46,27 @@ def tokens_at(client: Client, table: TokenTable, position: int) -> list[Token]:
     )
 
 
-def with_id(client: Client, place: Position, option: Option, own: Token) -> tuple[Option, int]:
-    """Give an option with its bytes, and its id; `own` is the token that was sampled there.
+def with_id(client: Client, place: Position, option: Option, sampled: Token) -> tuple[Option, int]:
+    """Give an option with its bytes, and its id; `sampled` is the token that was sampled there.
 
     Raise CheckError where its text is no single token.
     """
     if option.is_sampled:
-        return msgspec.structs.replace(option, data=own.data), own.id
+        return msgspec.structs.replace(option, data=sampled.data), sampled.id
     if option.id is not None:
         return option, option.id
-    found = native.tokenized(client, option.token, parses_special=is_control(option.token))
-    if len(found) != 1:
+    tokens = native.tokenized(client, option.token, parses_special=is_control(option.token))
+    if len(tokens) != 1:
         pieces = ", ".join(
-            f"{shown(t.data.decode('utf-8', 'backslashreplace'))} ({t.id})" for t in found
+            f"{shown(t.data.decode('utf-8', 'backslashreplace'))} ({t.id})" for t in tokens
         )
-        rule = f"one token, and here it is {len(found)}: {pieces}"
+        rule = f"one token, and here it is {len(tokens)}: {pieces}"
         raise CheckError(
             f"alternative is {shown(option.token)}, but must be {rule}.",
             field="alternative",
             value=option.token,
             rule=rule,
         )
-    number, data = found[0]
+    number, data = tokens[0]
     listed = next((known for known in place.options if known.id == number), None)
     return listed or msgspec.structs.replace(option, id=number, data=data), number

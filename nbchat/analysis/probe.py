@@ -84,7 +84,7 @@ class Probe(msgspec.Struct, kw_only=True):
         return visible(f"{self.model or 'the default model'} at {self.base_url}")
 
     def __repr__(self) -> str:
-        rows = [(name, found, note or meaning) for name, found, meaning, note in self._rows()]
+        rows = [(name, value, note or meaning) for name, value, meaning, note in self._rows()]
         widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c}".rstrip() for a, b, c in rows]
         return "\n".join([self.title(), *lines])
@@ -104,10 +104,10 @@ class Probe(msgspec.Struct, kw_only=True):
         )
 
 
-def _in_words(found: object) -> str:
-    if found is None or found == "unknown":
+def _in_words(value: object) -> str:
+    if value is None or value == "unknown":
         return "unknown"
-    return {True: "yes", False: "no"}[found] if isinstance(found, bool) else str(found)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def continuation(profile: Profile, model: str | None = None) -> Probe:
@@ -143,14 +143,14 @@ def probe(
 
     Raise `ApiError` or `TransportError` where not even a plain request is answered.
     """
-    found = resolved(profile, PrintingWatcher().status)
-    check_model(found, {"model": model} if model else {})
-    name = model or found.model or ""
-    key = (endpoint(found.name, found.base_url), name)
+    target = resolved(profile, PrintingWatcher().status)
+    check_model(target, {"model": model} if model else {})
+    name = model or target.model or ""
+    key = (endpoint(target.name, target.base_url), name)
     if key not in STATE.probes or again:
-        result = Probe(profile=found.name, base_url=found.base_url, model=name)
+        result = Probe(profile=target.name, base_url=target.base_url, model=name)
         PrintingWatcher().status(f"Asking {result.title()} what it supports.")
-        Asking(client_of(found), result).ask_all()
+        Asking(client_of(target), result).ask_all()
         STATE.probes[key] = result
         STATE.logprob_bases[key] = result.logprob_basis
     found_before: Probe = STATE.probes[key]

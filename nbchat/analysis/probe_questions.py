@@ -112,11 +112,11 @@ class Asking:
         try:
             question()
         except (BadRequestError, NotFoundError) as error:
-            self._found(name, "unknown" if name == "logprob_basis" else False, _said(error))
+            self._note(name, "unknown" if name == "logprob_basis" else False, _why(error))
         except (ApiError, TransportError) as error:
-            self._found(name, "unknown" if name == "logprob_basis" else None, _said(error))
+            self._note(name, "unknown" if name == "logprob_basis" else None, _why(error))
 
-    def _found(self, name: str, value: object, note: str = "") -> None:
+    def _note(self, name: str, value: object, note: str = "") -> None:
         setattr(self._result, name, value)
         if note:
             self._result.notes[name] = note
@@ -160,19 +160,19 @@ class Asking:
             answer = self._first_answer()
         except BadRequestError as error:
             self._ask("Say hello.", most=4)  # where this fails too, streams are not the reason
-            self._found("streaming", value=False, note=_said(error))
-            self._found("stream_usage", value=None, note="there is no stream")
+            self._note("streaming", value=False, note=_why(error))
+            self._note("stream_usage", value=None, note="there is no stream")
             return
-        self._found("streaming", answer.is_streamed)
+        self._note("streaming", answer.is_streamed)
         if not answer.is_streamed:
             self._result.notes["streaming"] = "a whole answer came where a stream was asked for"
-            self._found("stream_usage", value=None, note="there is no stream")
+            self._note("stream_usage", value=None, note="there is no stream")
             return
         has_usage = answer.completion.usage is not None
         note = "" if has_usage else "asked for, but none came"
         if self._client.refuses_stream_options:
             note = "stream_options is refused" + (", usage comes without it" if has_usage else "")
-        self._found("stream_usage", has_usage, note)
+        self._note("stream_usage", has_usage, note)
 
     def _first_answer(self) -> Answer:
         """Get a first answer, and learn under which name this server takes the limit."""
@@ -191,11 +191,11 @@ class Asking:
             """Give how many alternatives come for so many asked: None refused, -1 no logprobs."""
             wanted: dict[str, Any] = {"top_logprobs": top} if top else {}
             try:
-                found = self._first_alternatives(**wanted)
+                n_listed = self._first_alternatives(**wanted)
             except BadRequestError as error:
-                refusals.append(_said(error))
+                refusals.append(_why(error))
                 return None
-            return -1 if found is None else len(found)
+            return -1 if n_listed is None else len(n_listed)
 
         most = count(HIGHEST)
         is_refused = most is None
@@ -203,29 +203,29 @@ class Asking:
             most = count(0)
         if most is None or most < 0:
             note = "taken, but none came" if most is not None else refusals[-1]
-            self._found("logprobs", value=False, note=note)
+            self._note("logprobs", value=False, note=note)
             return
         low, high = (0, HIGHEST) if is_refused else (HIGHEST, HIGHEST)
         while high - low > 1:
             middle = (low + high) // 2
-            found = count(middle)
-            low, high = (low, middle) if found is None else (middle, high)
-            most = max(most, found or 0)
-        self._found("logprobs", value=True)
+            n_listed = count(middle)
+            low, high = (low, middle) if n_listed is None else (middle, high)
+            most = max(most, n_listed or 0)
+        self._note("logprobs", value=True)
         note = refusals[0] if is_refused else f"{HIGHEST} asked for, {most} came"
-        self._found("top_logprobs", most, "" if most == HIGHEST else note)
+        self._note("top_logprobs", most, "" if most == HIGHEST else note)
 
     def _logprob_basis(self) -> None:
         top = min(5, self._result.top_logprobs or 0)
         if top < 2 or self._thinks:
             why = "the model takes no temperature" if self._thinks else "needs 2 alternatives"
-            self._found("logprob_basis", "unknown", why)
+            self._note("logprob_basis", "unknown", why)
             return
         cold, warm, hot = (
             self._first_alternatives(top_logprobs=top, temperature=temperature) or {}
             for temperature in (0, 1, 2)
         )
-        self._found("logprob_basis", *basis_of(cold, warm, hot))
+        self._note("logprob_basis", *basis_of(cold, warm, hot))
 
     def _first_alternatives(self, **fields: Any) -> dict[str, float] | None:
         """Get the alternatives of a reply's first token; None where no logprobs come.
@@ -241,7 +241,7 @@ class Asking:
 
     def _n(self) -> None:
         came = len(self._ask("Say hello.", most=4, n=2).completion.choices)
-        self._found("n", came == 2, "" if came == 2 else f"2 asked for, {came} came")
+        self._note("n", came == 2, "" if came == 2 else f"2 asked for, {came} came")
 
     def _tools(self) -> None:
         more: dict[str, Any] = {"tool_choice": "required"}
@@ -256,11 +256,11 @@ class Asking:
                 more, note = {}, "tool_choice is refused"
             answer = self._ask_for_call(more)
         if answer.choice.message.tool_calls:
-            self._found("tools", value=True, note=note)
+            self._note("tools", value=True, note=note)
         else:
             was_required = "tool_choice" in more
             called = "taken, but no call came" + (" though one was required" * was_required)
-            self._found("tools", False if was_required else None, called)
+            self._note("tools", False if was_required else None, called)
 
     def _ask_for_call(self, more: dict[str, Any]) -> Answer:
         return self._ask("What time is it in Paris?", most=64, tools=[_TOOL], **more)
@@ -272,20 +272,20 @@ class Asking:
             if not is_cut or _is_fine(answer.text):
                 break
         if _is_fine(answer.text):
-            self._found("schema", value=True)
+            self._note("schema", value=True)
         elif is_cut and answer.text.lstrip()[:1] in ("{", ""):
-            self._found("schema", value=None, note="the answer was cut off")
+            self._note("schema", value=None, note="the answer was cut off")
         else:
-            self._found("schema", value=False, note="taken, but the reply does not follow it")
+            self._note("schema", value=False, note="taken, but the reply does not follow it")
 
     def _seed(self) -> None:
         first, same = (self._words_of(_SEEDS[0]) for _ in range(2))
         if first != same:
-            self._found("seed", value=False, note="the same seed gave two answers")
+            self._note("seed", value=False, note="the same seed gave two answers")
         elif all(first == self._words_of(seed) for seed in _SEEDS[1:]):
-            self._found("seed", value=None, note="other seeds gave the same answer")
+            self._note("seed", value=None, note="other seeds gave the same answer")
         else:
-            self._found("seed", value=True)
+            self._note("seed", value=True)
 
     def _words_of(self, seed: int) -> str:
         return self._ask("Write five random words.", most=12, seed=seed).text
@@ -302,7 +302,7 @@ class Asking:
                     extra=extra,
                 ).text
             except BadRequestError as error:
-                note = _said(error) if not extra else note
+                note = _why(error) if not extra else note
                 continue
             # a new message cannot reach so far in four tokens
             repeats = text.startswith(_BEGUN) and not self._thinks
@@ -311,9 +311,9 @@ class Asking:
                 self._result.continuation_repeats = repeats
                 needs = f"needs {', '.join(extra)}" if extra else ""
                 again = "the reply repeats what was begun" if repeats else ""
-                self._found("continuation", True, "; ".join(filter(None, (needs, again))))  # noqa: FBT003
+                self._note("continuation", True, "; ".join(filter(None, (needs, again))))  # noqa: FBT003
                 return
-        self._found("continuation", value=False, note=note)
+        self._note("continuation", value=False, note=note)
 
 
 def basis_of(
@@ -363,9 +363,9 @@ def _is_fine(text: str) -> bool:
     )
 
 
-def _said(error: NbchatError) -> str:
-    said = error.message if isinstance(error, ApiError) else str(error)
-    sentence = " ".join(said.split())
+def _why(error: NbchatError) -> str:
+    message = error.message if isinstance(error, ApiError) else str(error)
+    sentence = " ".join(message.split())
     shown = sentence if len(sentence) <= 120 else sentence[:119] + "…"
     status = f"{error.status}: " if isinstance(error, ApiError) and error.status else ""
     return f"{status}{shown}"

@@ -22,6 +22,6 @@ def prompt_ids(
     plain = [token.id for token in native.tokenized(client, text, parses_special=True)]
     if len(plain) == n_tokens:
         return plain
-    found = native.tokenized(client, text, parses_special=True, adds_special=True)
-    special = [token.id for token in found]
+    tokens = native.tokenized(client, text, parses_special=True, adds_special=True)
+    special = [token.id for token in tokens]
     return plain if n_tokens is not None and len(special) != n_tokens else special

@@ -40,22 +40,22 @@ class FromPromptLogprobs:
         model, top = fields.get("model") or order.profile.model, fields["top_logprobs"]
         before = vllm_tokens(client, model, messages=order.messages, add_generation_prompt=True)
         text = vllm_tokens(client, model, prompt=self._text, add_special_tokens=False)
-        said = [*order.messages, {"role": "assistant", "content": self._text}]
-        whole = vllm_tokens(client, model, messages=said, add_generation_prompt=False)
+        messages = [*order.messages, {"role": "assistant", "content": self._text}]
+        whole = vllm_tokens(client, model, messages=messages, add_generation_prompt=False)
         ids = [*before, *text]
         end = whole[len(ids) : len(ids) + 1] if whole[: len(ids)] == ids else []
-        own = [*text, *end]
+        reply_ids = [*text, *end]
         self.n_tokens = len(text)
-        self.n_begun = max(len(own) - 1, 0)
+        self.n_begun = max(len(reply_ids) - 1, 0)
         body = {
             "model": model,
-            "prompt": [*before, *own],
+            "prompt": [*before, *reply_ids],
             "max_tokens": 1,
             "temperature": 0,
             "prompt_logprobs": top,
         }
         answer = client.start_body(body, url=order.profile.completions_url, **order.manners)
-        return Rewritten(answer, lambda came: self._read(came, own, len(before), top))
+        return Rewritten(answer, lambda came: self._read(came, reply_ids, len(before), top))
 
     def _read(self, completion: Completion, ids: list[int], n_before: int, top: int) -> Completion:
         if not completion.choices:
@@ -76,8 +76,8 @@ def _entry(number: int, position: Any, top: int) -> dict[str, Any]:
     """
     rows = [_token(int(n), row) for n, row in (position or {}).items() if isinstance(row, dict)]
     rows.sort(key=lambda row: -row["logprob"])
-    own = next((row for row in rows if row["id"] == number), {"id": number})
-    return {**own, "top_logprobs": rows[:top]}
+    prompt_token = next((row for row in rows if row["id"] == number), {"id": number})
+    return {**prompt_token, "top_logprobs": rows[:top]}
 
 
 def _token(number: int, row: dict[str, Any]) -> dict[str, Any]:

@@ -77,12 +77,12 @@ class WithEnds:
             else self._prompt
         )
         ids = [*before, *(token.id for token in self._tokens)]
-        found: dict[int | None, float] = {}
+        logprobs: dict[int | None, float] = {}
         for end in ends:
             table = native.step(client, ids, forced=end, top=1, model=model).table
             if len(table) and VOCABULARY.ids[table.codes[0]] == end:
-                found[end] = table.logprobs[0]
-        return found
+                logprobs[end] = table.logprobs[0]
+        return logprobs
 
 
 class _Ending(Rewritten):

@@ -106,9 +106,9 @@ def start(
     there = resolved(origin_of(run) if profile is None else profile, say)
     is_own = there.base_url == run.base_url or (there.name == LOCAL and run.profile == LOCAL)
     is_own = is_own and model in (None, run.model, run.model_asked)
-    given = run.params.given()
-    top = top_logprobs or given.get("top_logprobs") or _DEFAULT_TOP
-    fields = {**given, "logprobs": True, "top_logprobs": top}
+    settings = run.params.given()
+    top = top_logprobs or settings.get("top_logprobs") or _DEFAULT_TOP
+    fields = {**settings, "logprobs": True, "top_logprobs": top}
     if not is_own:
         fields.pop("model", None)
     draft = Draft(

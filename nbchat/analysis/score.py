@@ -201,8 +201,8 @@ def scores_of(
     drafts: list[Draft] = []
     sources: list[WithEnds] = []
     for messages, text in pairs:
-        own = tokens[text]
-        fields, extra = forced_fields(own, top)
+        pieces = tokens[text]
+        fields, extra = forced_fields(pieces, top)
         drafts.append(
             msgspec.structs.replace(
                 base,
@@ -213,9 +213,9 @@ def scores_of(
             )
         )
         prompt = [beginning.id] if messages is None and beginning is not None else None
-        is_plain = prompt is None and all(map(is_whole, own))
-        source: Source = FROM_SERVER if is_plain else FromPieces(own, size or 1, prompt)
-        sources.append(WithEnds(source, own, ends, prompt))
+        is_plain = prompt is None and all(map(is_whole, pieces))
+        source: Source = FROM_SERVER if is_plain else FromPieces(pieces, size or 1, prompt)
+        sources.append(WithEnds(source, pieces, ends, prompt))
     executions = executions_of(drafts, by="score", source_of=sources.__getitem__)
     for execution, (messages, _) in zip(executions, pairs, strict=True):
         execution.run.vocab_size = size
@@ -285,13 +285,13 @@ def check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
 
 
 def _beginning(profile: Profile) -> Token:
-    found = native.beginning(client_of(profile))
-    if found is None:
+    token = native.beginning(client_of(profile))
+    if token is None:
         raise NotAvailableError(
             f"The model of {profile.name} at {profile.base_url} has no token that begins a text, "
             "and a text's first token needs something before it: give a prompt."
         )
-    return found
+    return token
 
 
 def _is_encodable(text: str) -> bool:
@@ -304,12 +304,12 @@ def _is_encodable(text: str) -> bool:
 
 def tokens_of_text(profile: Profile, text: str) -> list[Token]:
     """Give llama.cpp's tokens of a text as it stands, alone. Raise ApiError where some is lost."""
-    found = native.tokenized(client_of(profile), text)
-    data = b"".join(token.data for token in found)
+    tokens = native.tokenized(client_of(profile), text)
+    data = b"".join(token.data for token in tokens)
     # tokenizers of the SentencePiece kind put a blank before a text, as their models do
     if data not in (text.encode(), b" " + text.encode()):
         raise ApiError(f"The server's tokens of {shown(text)} do not make this text again.")
-    return found
+    return tokens
 
 
 def _score(text: str, run: Run, n: int, tokens: Sequence[Token] | None) -> Score:

@@ -131,8 +131,8 @@ def uncertainty(
             raise CheckError(
                 "uncertainty() of runs asks nothing: give it runs alone.", field="runs"
             )
-        given = sorted_out(list(runs), needs="some", warning=UncertaintyWarning)
-        return _of(given, same)
+        usable = sorted_out(list(runs), needs="some", warning=UncertaintyWarning)
+        return _of(usable, same)
     if not is_whole_number(samples) or samples < 1:
         rule = "a whole number, 1 or more"
         raise CheckError(
@@ -140,7 +140,9 @@ def uncertainty(
         )
     fields = with_defaults(params, temperature=1.0, logprobs=True)
     seeds = [{} if seed is None else {"seed": seed + number} for number in range(samples)]
-    drafts = [draft_of_arguments(prompt, messages, fields | own, by="uncertainty") for own in seeds]
+    drafts = [
+        draft_of_arguments(prompt, messages, fields | seeded, by="uncertainty") for seeded in seeds
+    ]
     executions = executions_of(drafts, by="uncertainty")
     return _of(
         answered(executions, needs="some", at_once=at_once, warning=UncertaintyWarning), same
@@ -152,18 +154,18 @@ def _of(runs: list[Run], same: Same | None) -> Uncertainty:
 
     if not runs:
         raise CheckError("uncertainty() needs at least one answer.", field="runs")
-    found = samples(runs)
-    groups = clusters(found.texts, same)
-    frame = answers(found.texts, groups, found.normalised, [run.id for run in runs])
+    sampled = samples(runs)
+    groups = clusters(sampled.texts, same)
+    frame = answers(sampled.texts, groups, sampled.normalised, [run.id for run in runs])
     return Uncertainty(
         runs=runs,
         answers=frame,
         self_consistency=float(frame["share"].max()),
-        predictive_entropy=predictive_entropy(found.logprobs),
-        predictive_entropy_normalised=predictive_entropy(found.normalised),
-        semantic_entropy=semantic_entropy(found.normalised, groups),
+        predictive_entropy=predictive_entropy(sampled.logprobs),
+        predictive_entropy_normalised=predictive_entropy(sampled.normalised),
+        semantic_entropy=semantic_entropy(sampled.normalised, groups),
         semantic_entropy_discrete=semantic_entropy(None, groups),
-        notes=_notes(len(runs), found.logprobs.tolist(), found.n_cut),
+        notes=_notes(len(runs), sampled.logprobs.tolist(), sampled.n_cut),
     )
 
 

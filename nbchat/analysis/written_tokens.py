@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def rows_of(run: Run, choice: int) -> TokenTable | None:
     """Give the rows of a choice's content; None where there are none."""
     choices = run.completion.choices if run.completion is not None else []
-    found = next((one for one in choices if one.index == choice), None)
-    return found.logprobs.content if found is not None and found.logprobs is not None else None
+    reply = next((one for one in choices if one.index == choice), None)
+    return reply.logprobs.content if reply is not None and reply.logprobs is not None else None
 
 
 def written_tokens(client: Client, reply: Choice) -> list[list[Token]] | None:

@@ -18,8 +18,8 @@ def __getattr__(name: str) -> Any:
         return getattr(home, f"{name}_now")()
     if name not in __all__:
         raise AttributeError(f"module 'nbchat.history' has no attribute {name!r}")
-    found = globals()[name] = getattr(home, name)
-    return found
+    value = globals()[name] = getattr(home, name)
+    return value
 
 
 def __dir__() -> list[str]:

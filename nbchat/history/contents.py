@@ -21,10 +21,10 @@ _SCHEMAS = ("response_format", "tools", "functions")
 
 
 class Contents:
-    """What some runs refer to: `found` has SHA-256 to kind and JSON."""
+    """What some runs refer to: `texts` has SHA-256 to kind and JSON."""
 
     def __init__(self) -> None:
-        self.found: dict[str, tuple[Kind, str]] = {}
+        self.texts: dict[str, tuple[Kind, str]] = {}
 
     def of_message(self, message: Any) -> Any:
         """Give a reference to a message."""
@@ -56,7 +56,7 @@ class Contents:
         if len(text) < least:
             return value
         sha256 = hashlib.sha256(text).hexdigest()
-        self.found[sha256] = (kind, text.decode())
+        self.texts[sha256] = (kind, text.decode())
         return {KEY: sha256}
 
 

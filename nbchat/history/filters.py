@@ -37,9 +37,9 @@ def where_of(
             value=text,
         )
     if text is not None and text.strip():
-        sql, found = _text_condition(text)
+        sql, parameters = _text_condition(text)
         parts.append(sql)
-        values += found
+        values += parameters
     for name, sign, when in (("since", ">=", since), ("until", "<", until)):
         if when is not None:
             parts.append(f"created_at {sign} ?")

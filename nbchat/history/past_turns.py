@@ -25,7 +25,7 @@ class PastTurn(NamedTuple):
     turn: int
 
 
-_ASKED = """
+_TURNS = """
     SELECT id, created_at, thread, turn, cell, magic_in_cell FROM runs JOIN texts USING (number)
     WHERE notebook = ? AND magic_in_cell IS NOT NULL AND cell IS NOT NULL
     AND (status = 'complete' OR thread IS NOT NULL AND (text <> '' OR also_answered <> ''))
@@ -39,8 +39,8 @@ def turns_of(connection: sqlite3.Connection, notebook: str, thread: str) -> list
         "SELECT at, thread, cell FROM forgotten WHERE notebook = ?", [notebook]
     ).fetchall()
     last: dict[tuple[str, int], _Row] = {}
-    for found in connection.execute(_ASKED, [notebook]):
-        row = _Row(*found)
+    for cells in connection.execute(_TURNS, [notebook]):
+        row = _Row(*cells)
         last[row.cell, row.magic_in_cell] = row
     kept = [
         PastTurn(row.id, row.turn or 1)
@@ -52,12 +52,12 @@ def turns_of(connection: sqlite3.Connection, notebook: str, thread: str) -> list
 
 def threads_of(connection: sqlite3.Connection, notebook: str) -> list[str]:
     """Give the names of all conversations that cells of a notebook had."""
-    found = connection.execute(
+    names = connection.execute(
         "SELECT DISTINCT thread FROM runs WHERE notebook = ? AND thread IS NOT NULL "
         "AND magic_in_cell IS NOT NULL",
         [notebook],
     )
-    return [name for (name,) in found]
+    return [name for (name,) in names]
 
 
 def thread_of(connection: sqlite3.Connection, notebook: str, cell: str, magic: int) -> str | None:

@@ -88,11 +88,11 @@ class Claims:
             # of a place that was asked again only the last answer counts
             is_placed = record.number is not None
             latest[record.cell, record.number, "" if is_placed else record.id] = record
-        own = latest.get((place.cell, place.number, ""))
+        here = latest.get((place.cell, place.number, ""))
         with self._lock:
-            if own is not None:
-                self._taken[own.id] = place
-                return Claim(own.id, is_own=True)
+            if here is not None:
+                self._taken[here.id] = place
+                return Claim(here.id, is_own=True)
             order = sorted(latest.values(), key=lambda record: record.id)
             mine = [record for record in order if self._taken.get(record.id) == place]
             kept = {**self._made, **self._taken} if may_ask else self._taken
@@ -102,7 +102,7 @@ class Claims:
                 return Claim(record.id, is_own=False)
         return None
 
-    def own(self, run_id: str, place: Place) -> None:
+    def keep(self, run_id: str, place: Place) -> None:
         """Note that a record is that of this place, which has just been answered."""
         with self._lock:
             self._made[run_id] = place

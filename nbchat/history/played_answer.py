@@ -174,17 +174,17 @@ def _told(
     text: str | None, table: TokenTable | None
 ) -> Iterator[tuple[str | None, tuple[float, WireToken] | None]]:
     """Give a text piece by piece, each with its row and when it came; then what has no rows."""
-    said = text or ""
+    whole = text or ""
     start = 0
-    for place, stop in enumerate(_cuts(said, table) if table is not None else ()):
+    for place, stop in enumerate(_cuts(whole, table) if table is not None else ()):
         assert table is not None  # noqa: S101 - it was cut by it
         yield (
-            None if text is None else said[start:stop],
+            None if text is None else whole[start:stop],
             (table.arrivals[place], _wire(table[place])),
         )
         start = stop
-    for at in range(start, len(said), _PIECE):
-        yield said[at : at + _PIECE], None
+    for at in range(start, len(whole), _PIECE):
+        yield whole[at : at + _PIECE], None
     if text == "":
         yield "", None
 

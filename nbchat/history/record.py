@@ -73,7 +73,7 @@ def record_of(run: Run, redaction: Redaction) -> Record:
         "nbchat_version": __version__,
         "n_bytes": len(params) + len(body) + sum(len(entry[-1]) for entry in tables),
     }
-    return Record(row, tuple(texts), body, tables, contents.found)
+    return Record(row, tuple(texts), body, tables, contents.texts)
 
 
 def write(connection: sqlite3.Connection, record: Record, *, replaces: bool) -> None:
@@ -162,13 +162,13 @@ def with_tables(
     answer: Completion, tables: Mapping[tuple[int, str], Any], unpack: Any
 ) -> Completion:
     """Give a completion with the tables of its choices, by their place and channel."""
-    found = {at: unpack(columns) for at, columns in tables.items() if at[1] != NEITHER}
+    opened = {at: unpack(columns) for at, columns in tables.items() if at[1] != NEITHER}
     places = {place for place, _ in tables}
 
     def logprobs(place: int) -> ChoiceLogprobs | None:
         if place not in places:
             return None
-        return ChoiceLogprobs(*(found.get((place, channel)) for channel in CHANNELS))
+        return ChoiceLogprobs(*(opened.get((place, channel)) for channel in CHANNELS))
 
     choices: list[Choice] = [
         msgspec.structs.replace(choice, logprobs=logprobs(place))
@@ -187,10 +187,10 @@ def _texts(run: Run) -> Iterator[str | None]:
     called = [
         f"{call.name} {call.arguments} {call.result or ''}" for r in run.rounds for call in r.calls
     ]
-    said = [tool_round.text for tool_round in run.rounds]
+    in_rounds = [tool_round.text for tool_round in run.rounds]
     yield replies[0] if replies else None
     yield "\n".join(_of_user(run.messages))[:_MOST_SEARCHED]
-    also = [*replies[1:], *refusals, *said, *called, *thoughts]
+    also = [*replies[1:], *refusals, *in_rounds, *called, *thoughts]
     yield "\n".join(text for text in also if text)[:_MOST_SEARCHED]
 
 

@@ -45,9 +45,9 @@ def removed(path: Path, where: str, values: Sequence[Any], *, really: bool) -> R
             begin(connection)
         chosen = f"CREATE TEMP TABLE chosen AS SELECT number FROM runs {where}"  # noqa: S608
         connection.execute(chosen, values)
-        found = _counted(connection)
-        if not really or not found.n_runs:
-            return found
+        removal = _counted(connection)
+        if not really or not removal.n_runs:
+            return removal
         numbers = connection.execute("SELECT number FROM chosen").fetchall()
         for (number,) in numbers:
             remove(connection, number)
@@ -57,7 +57,7 @@ def removed(path: Path, where: str, values: Sequence[Any], *, really: bool) -> R
         commit(connection)
         connection.execute("DROP TABLE chosen")
         connection.execute("VACUUM")
-        return msgspec.structs.replace(found, is_done=True)
+        return msgspec.structs.replace(removal, is_done=True)
 
 
 def _counted(connection: sqlite3.Connection) -> Removal:

@@ -100,7 +100,7 @@ def is_ours(path: Path) -> bool:
 def _free_name(path: Path) -> Path:
     stem = f"{path.stem}.damaged-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     names = (f"{stem}{end}{path.suffix}" for end in ("", *(f"-{k}" for k in range(2, 100))))
-    return next(found for name in names if not (found := path.with_name(name)).exists())
+    return next(free for name in names if not (free := path.with_name(name)).exists())
 
 
 @contextlib.contextmanager
@@ -158,12 +158,12 @@ def _with_other_beginnings(path: Path, folder: Path) -> Iterator[Callable[[], Pa
 
 def _last_number(connection: sqlite3.Connection, path: Path) -> int:
     """Give a number that no run is beyond."""
-    found = []
+    numbers = []
     for table in ("runs", "bodies", "texts"):
         with contextlib.suppress(sqlite3.Error):
-            found.append(connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0])  # noqa: S608
-    if len(found) == 3:
-        return max((number or 0) for number in found)
+            numbers.append(connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0])  # noqa: S608
+    if len(numbers) == 3:
+        return max((number or 0) for number in numbers)
     return path.stat().st_size // 4096 * _MOST_IN_A_PAGE
 
 
@@ -175,7 +175,7 @@ def _run(connection: sqlite3.Connection, number: int, content: Callable[[str], A
         return None
     lost: list[str] = []
 
-    def found(sha256: str) -> Any:
+    def content_of(sha256: str) -> Any:
         try:
             return content(sha256)
         except (RunNotFoundError, sqlite3.Error, msgspec.DecodeError):
@@ -183,8 +183,8 @@ def _run(connection: sqlite3.Connection, number: int, content: Callable[[str], A
             return {"role": "user", "content": "(lost)"}
 
     try:
-        stored = whole(msgspec.json.decode(body), found)
-        stored["params"] = _params(params, found)
+        stored = whole(msgspec.json.decode(body), content_of)
+        stored["params"] = _params(params, content_of)
         run = Run.from_dict({**stored, "params": stored["params"] or {}})
     except (msgspec.DecodeError, UnreadableRunError, TypeError, LookupError, ValueError):
         return None

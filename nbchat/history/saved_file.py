@@ -52,8 +52,8 @@ def save(runs: Any, file: str | os.PathLike[str]) -> None:
     from nbchat.frames.source import runs_of
 
     _writer(Path(file))
-    found: Any = runs_of(runs)
-    save_all(found, file)
+    chosen: Any = runs_of(runs)
+    save_all(chosen, file)
 
 
 def save_all(runs: Iterable[Run], file: str | os.PathLike[str]) -> None:

@@ -129,8 +129,8 @@ def search(
             from nbchat.frames.assembly import empty
             from nbchat.frames.per_run import arranged
 
-            found = empty("runs")
-            return found if all_columns else arranged(found)
+            frame = empty("runs")
+            return frame if all_columns else arranged(frame)
         return frame_of(connection, where, values, all_columns=all_columns)
 
 
@@ -153,8 +153,8 @@ def get(id: str) -> Run:  # noqa: A002 - it is the id
 def runs_of_ids(ids: Iterable[str]) -> dict[str, Run]:
     """Give the runs of these ids that the history has, under their ids."""
     with _reading() as connection:
-        found = [] if connection is None else runs_by_id(connection, ids)
-        return {run.id: run for run in found}
+        runs = [] if connection is None else runs_by_id(connection, ids)
+        return {run.id: run for run in runs}
 
 
 def of_request(sha256: str) -> list[Recorded]:
@@ -162,12 +162,12 @@ def of_request(sha256: str) -> list[Recorded]:
     with _reading() as connection:
         if connection is None:
             return []
-        found = connection.execute(
+        rows = connection.execute(
             "SELECT id, cell, number_in_cell FROM runs WHERE request_sha256 = ? "
             "AND status = 'complete' AND NOT is_replayed",
             [sha256],
         )
-        return [Recorded(run_id, cell or PROCESS, number) for run_id, cell, number in found]
+        return [Recorded(run_id, cell or PROCESS, number) for run_id, cell, number in rows]
 
 
 def vocabulary_size(profile: str, base_url: str) -> int | None:
@@ -193,9 +193,9 @@ def turns_of(notebook: str, thread: str) -> list[tuple[Run, int]]:
     with _reading() as connection:
         if connection is None:
             return []
-        found = past_turns.turns_of(connection, notebook, thread)
-        runs = runs_by_id(connection, [turn.run_id for turn in found])
-        return [(run, turn.turn) for run, turn in zip(runs, found, strict=True)]
+        turns = past_turns.turns_of(connection, notebook, thread)
+        runs = runs_by_id(connection, [turn.run_id for turn in turns])
+        return [(run, turn.turn) for run, turn in zip(runs, turns, strict=True)]
 
 
 def threads_of(notebook: str) -> list[str]:

@@ -73,37 +73,37 @@ def runs_of_value(value: Any, place: str) -> list[Run]:
         return [value]
     if isinstance(value, Completion):
         return [run_of_answer(value)]
-    found = as_mapping(value)
-    if isinstance(found, (list, tuple)):
-        if found and all(isinstance(e, Mapping) and e.get("object") == _CHUNK for e in found):
-            return [run_of_chunks(found)]
-        parts = enumerate(found)
+    answer = as_mapping(value)
+    if isinstance(answer, (list, tuple)):
+        if answer and all(isinstance(e, Mapping) and e.get("object") == _CHUNK for e in answer):
+            return [run_of_chunks(answer)]
+        parts = enumerate(answer)
         return [run for i, entry in parts for run in runs_of_value(entry, f"{place}, entry {i}")]
-    if not isinstance(found, Mapping):
+    if not isinstance(answer, Mapping):
         raise UnreadableRunError(f"{place} is {_shown(value)}; expected {_WANTED}.")
     try:
-        return _runs_of_mapping(found, place)
+        return _runs_of_mapping(answer, place)
     except UnreadableRunError as error:
         if str(error).startswith(place):
             raise
         raise UnreadableRunError(f"{place}: {error}") from None
 
 
-def _runs_of_mapping(found: Mapping[str, Any], place: str) -> list[Run]:
-    if found.get("object") == OBJECT:
-        return [Run.from_dict(found)]
-    if found.get("object") == _CHUNK:
-        return [run_of_chunks([found])]
-    if is_answer(found):
-        return [run_of_answer(found)]
-    if isinstance(found.get("data"), list):
-        return runs_of_value(found["data"], f"{place}, data")
-    response = as_mapping(found.get("response"))
+def _runs_of_mapping(answer: Mapping[str, Any], place: str) -> list[Run]:
+    if answer.get("object") == OBJECT:
+        return [Run.from_dict(answer)]
+    if answer.get("object") == _CHUNK:
+        return [run_of_chunks([answer])]
+    if is_answer(answer):
+        return [run_of_answer(answer)]
+    if isinstance(answer.get("data"), list):
+        return runs_of_value(answer["data"], f"{place}, data")
+    response = as_mapping(answer.get("response"))
     if isinstance(response, Mapping):
-        return [_run_of_pair(found, response)]
-    if found.get("custom_id") is not None and isinstance(found.get("error"), Mapping):
-        return [_failed(found["error"], None, found)]
-    raise UnreadableRunError(f"{place} is {_shown(found)}; expected {_WANTED}.")
+        return [_run_of_pair(answer, response)]
+    if answer.get("custom_id") is not None and isinstance(answer.get("error"), Mapping):
+        return [_failed(answer["error"], None, answer)]
+    raise UnreadableRunError(f"{place} is {_shown(answer)}; expected {_WANTED}.")
 
 
 def run_of_answer(answer: Any, request: Mapping[str, Any] | None = None) -> Run:
@@ -123,10 +123,10 @@ def run_of_stream(data: bytes) -> Run:
     error: ApiError | TransportError | None = None
     try:
         completion = read_stream([data])
-    except (ApiError, TransportError) as found:
-        if found.completion is None or not found.completion.choices:
-            raise UnreadableRunError(f"This stream holds no answer: {found}") from None
-        error, completion = found, found.completion
+    except (ApiError, TransportError) as broken:
+        if broken.completion is None or not broken.completion.choices:
+            raise UnreadableRunError(f"This stream holds no answer: {broken}") from None
+        error, completion = broken, broken.completion
     run = Run.from_completion(completion)
     if error is not None:
         run.status, run.error = "error", error
@@ -146,25 +146,25 @@ def run_of_chunks(chunks: Iterable[Mapping[str, Any]]) -> Run:
     return run
 
 
-def _run_of_pair(found: Mapping[str, Any], response: Mapping[str, Any]) -> Run:
+def _run_of_pair(pair: Mapping[str, Any], response: Mapping[str, Any]) -> Run:
     """Make a run of a line of a batch's output, or of a request kept beside its answer."""
     body = as_mapping(response.get("body", response))
-    line = found.get("request") or found.get("body") or {}
+    line = pair.get("request") or pair.get("body") or {}
     request = line.get("body", line) if isinstance(line, Mapping) else {}
     status = response.get("status_code")
     if not is_answer(body):
         error = body.get("error", body) if isinstance(body, Mapping) else body
-        run = _failed(found.get("error") or error, status, found)
+        run = _failed(pair.get("error") or error, status, pair)
         run.messages, run.params = _of_body(request)
     else:
         run = run_of_answer(body, request)
     run.request_id = response.get("request_id") or run.request_id
-    if found.get("custom_id") is not None:
-        run.notes.append(f"custom_id {found['custom_id']}")
+    if pair.get("custom_id") is not None:
+        run.notes.append(f"custom_id {pair['custom_id']}")
     return run
 
 
-def _failed(error: Any, status: Any, found: Mapping[str, Any]) -> Run:
+def _failed(error: Any, status: Any, line: Mapping[str, Any]) -> Run:
     run = Run(messages=[], params=ChatParams())
     read = stream_error(error)
     kind = api_error_class(status) if isinstance(status, int) else ApiError
@@ -178,7 +178,7 @@ def _failed(error: Any, status: Any, found: Mapping[str, Any]) -> Run:
         type=read.type,
         body=error,
     )
-    _name_by_content(run, found, None)
+    _name_by_content(run, line, None)
     return run
 
 

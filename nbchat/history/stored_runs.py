@@ -32,23 +32,23 @@ _FACTS = (
 def ids_beginning(connection: sqlite3.Connection, beginning: str) -> list[str]:
     """Give the ids that begin so, the oldest first, at most ten."""
     end = f"{beginning}\U0010ffff"
-    found = connection.execute(
+    rows = connection.execute(
         "SELECT id FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 10", [beginning, end]
     )
-    return [row[0] for row in found]
+    return [row[0] for row in rows]
 
 
 def run_by_id(connection: sqlite3.Connection, beginning: str) -> Run:
     """Give the run whose id begins so. Raise `RunNotFoundError` where that is not one."""
-    found = ids_beginning(connection, beginning) if beginning else []
-    if beginning in found:
-        found = [beginning]
-    if not found:
+    ids = ids_beginning(connection, beginning) if beginning else []
+    if beginning in ids:
+        ids = [beginning]
+    if not ids:
         raise RunNotFoundError(f"The history has no run {beginning!r}.")
-    if len(found) > 1:
-        shown = ", ".join(found[:3])
+    if len(ids) > 1:
+        shown = ", ".join(ids[:3])
         raise RunNotFoundError(f"{beginning!r} begins the ids of several runs: {shown}, …")
-    return next(iter(runs_by_id(connection, found)))
+    return next(iter(runs_by_id(connection, ids)))
 
 
 def runs_by_id(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[Run]:
@@ -63,10 +63,10 @@ def runs_by_id(connection: sqlite3.Connection, ids: Iterable[str]) -> Iterator[R
             f"WHERE id IN ({marks})",
             part,
         )
-        found = {row[0]: row[1:] for row in rows}
+        by_id = {row[0]: row[1:] for row in rows}
         for run_id in part:
-            if run_id in found:
-                number, params, body = found[run_id]
+            if run_id in by_id:
+                number, params, body = by_id[run_id]
                 yield _run(connection, number, params, body, content)
 
 
@@ -140,12 +140,12 @@ def frame_of(
         if text not in seen:
             seen[text] = whole(decode(text), content)
     params = [seen[text] for text in columns[15]]
-    given = {name for each in seen.values() for name in each}
-    found: dict[str, Any] = dict(zip(_FACTS, map(list, columns), strict=False))
-    found["created_at"] = [datetime.fromisoformat(text) for text in columns[1]]
-    found["is_replayed"] = [bool(value) for value in columns[6]]
+    used = {name for each in seen.values() for name in each}
+    table: dict[str, Any] = dict(zip(_FACTS, map(list, columns), strict=False))
+    table["created_at"] = [datetime.fromisoformat(text) for text in columns[1]]
+    table["is_replayed"] = [bool(value) for value in columns[6]]
     for name in ("turn", "prompt_tokens", "completion_tokens"):
-        found[name] = with_na(found[name], "Int64")
+        table[name] = with_na(table[name], "Int64")
     for name, option in OPTIONS().items():
         if option.dtype is not None:  # bodies are read for such an option alone
             kept = connection.execute(
@@ -153,19 +153,19 @@ def frame_of(
                 f"JOIN texts USING (number) JOIN bodies USING (number) {where}",
                 values,
             )
-            found[name] = with_na([value for (value,) in kept], option.dtype)
+            table[name] = with_na([value for (value,) in kept], option.dtype)
     blanks: dict[str, Any] = {}  # most fields of a request are in none, and lists of None are slow
     fields = FIELDS()
     for column in columns_of("runs"):
         if (
-            column.name in fields and column.name not in found
+            column.name in fields and column.name not in table
         ):  # any other is in the rows, or assemble misses it
             dtype = column.dtype
-            if column.name in given:
+            if column.name in used:
                 values_ = [each.get(column.name) for each in params]
-                found[column.name] = with_na(values_, dtype)
+                table[column.name] = with_na(values_, dtype)
                 continue
             if dtype not in blanks:
                 blanks[dtype] = blank(dtype, len(rows))
-            found[column.name] = blanks[dtype].copy()
-    return arranged(assemble("runs", found), all_columns=all_columns)
+            table[column.name] = blanks[dtype].copy()
+    return arranged(assemble("runs", table), all_columns=all_columns)

@@ -128,16 +128,16 @@ def _ranked(table: TokenTable, n: int) -> tuple[array[int], array[float]]:
     ranks, rest = array("i"), array("d")
     for i in range(n):
         start, stop = table.offsets[i], table.offsets[i + 1]
-        own = table.logprobs[i]
+        sampled = table.logprobs[i]
         try:
-            rank = listed.index(own, start, stop) - start
+            rank = listed.index(sampled, start, stop) - start
         except ValueError:
             rank = _NOT_LISTED
-        if rank != _NOT_LISTED and str(listed[start + rank]) != str(own):  # 0.0 and -0.0
+        if rank != _NOT_LISTED and str(listed[start + rank]) != str(sampled):  # 0.0 and -0.0
             rank = _NOT_LISTED
         ranks.append(rank)
         if rank == _NOT_LISTED:
-            rest.append(own)
+            rest.append(sampled)
     return ranks, listed + rest
 
 
@@ -163,10 +163,10 @@ def _opened_logprobs(kind: str, data: bytes, n: int) -> array[float]:
         return _opened_array("d", data, n)
     if kind == "text":
         text = bz2.BZ2Decompressor().decompress(data, 32 * n + 32)
-        found = array("d", msgspec.json.decode(text, type=list[float]))
-        if len(found) != n:
+        logprobs = array("d", msgspec.json.decode(text, type=list[float]))
+        if len(logprobs) != n:
             raise ValueError("of another length")
-        return found
+        return logprobs
     bits, at = array("I"), 0
     for step in _opened_array("I", data, n):
         at = (at + step) & 0xFFFFFFFF
@@ -176,20 +176,20 @@ def _opened_logprobs(kind: str, data: bytes, n: int) -> array[float]:
 
 def _first_seen(places: array[int]) -> array[int]:
     """Give 0 for a place that is the next new one, else 1 + the place."""
-    found, n_seen = array("I"), 0
+    entries, n_seen = array("I"), 0
     for place in places:
         is_new = place == n_seen
-        found.append(0 if is_new else place + 1)
+        entries.append(0 if is_new else place + 1)
         n_seen += is_new
-    return found
+    return entries
 
 
 def _places(first_seen: array[int]) -> list[int]:
-    found, n_seen = [], 0
+    places, n_seen = [], 0
     for entry in first_seen:
-        found.append(n_seen if entry == 0 else entry - 1)
+        places.append(n_seen if entry == 0 else entry - 1)
         n_seen += entry == 0
-    return found
+    return places
 
 
 def _packed_ids(numbers: list[int | None]) -> bytes:
@@ -252,7 +252,7 @@ def _opened(data: bytes) -> bytes:
         raise ValueError("larger than any table")
     opener = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=_filters(n_bytes))
     # no more than was announced: data from elsewhere may grow without end
-    found = opener.decompress(data[8:], n_bytes)
-    if len(found) != n_bytes:
+    opened = opener.decompress(data[8:], n_bytes)
+    if len(opened) != n_bytes:
         raise ValueError("of another length")
-    return found
+    return opened

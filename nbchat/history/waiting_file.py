@@ -54,25 +54,25 @@ class WaitingFile:
                 os.close(handle)
 
     def _is_in_place(self, handle: int) -> bool:
-        own = os.fstat(handle)
+        held = os.fstat(handle)
         try:
             there = self.path.stat()
         except OSError:
             return False
-        return (there.st_ino, there.st_dev) == (own.st_ino, own.st_dev)
+        return (there.st_ino, there.st_dev) == (held.st_ino, held.st_dev)
 
     def to_take(self) -> Iterator[Path]:
         """Give the files whose runs this process is to take in: its own, and those left behind."""
-        for found in sorted(self._history.parent.glob(f"{self._history.stem}.*.waiting.jsonl*")):
-            if found.name.startswith(f"{self._stem}.") or self._is_left_behind(found):
-                yield found
+        for path in sorted(self._history.parent.glob(f"{self._history.stem}.*.waiting.jsonl*")):
+            if path.name.startswith(f"{self._stem}.") or self._is_left_behind(path):
+                yield path
 
-    def _is_left_behind(self, found: Path) -> bool:
+    def _is_left_behind(self, path: Path) -> bool:
         try:
-            is_silent = time.time() - found.stat().st_mtime > _SILENT_S
+            is_silent = time.time() - path.stat().st_mtime > _SILENT_S
         except OSError:
             return False
-        _stem, host, pid, *_ = found.name[len(self._history.stem) :].split(".")
+        _stem, host, pid, *_ = path.name[len(self._history.stem) :].split(".")
         is_here = f".{host}." in self._stem and os.name == "posix" and pid.isdigit()
         return not _is_alive(int(pid)) if is_here else is_silent
 
@@ -90,11 +90,11 @@ def taken(path: Path) -> tuple[Path, list[Run]] | None:
         lines = moved.read_bytes().split(b"\n")
     except OSError:
         return None
-    found: list[Run] = []
+    runs: list[Run] = []
     for line in lines:
         with contextlib.suppress(UnreadableRunError):
-            found.extend(runs_of_lines([line], path.name))
-    return moved, found
+            runs.extend(runs_of_lines([line], path.name))
+    return moved, runs
 
 
 def _write_all(handle: int, data: bytes) -> None:

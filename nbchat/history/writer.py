@@ -241,8 +241,8 @@ class Writer:
 
     def _taking_over(self, aside: Path) -> Iterator[object]:
         redaction = Redaction(known_secrets())
-        found = runs_of_damaged(aside)
-        while group := list(islice(found, _MOST_IN_A_GROUP)):
+        runs = runs_of_damaged(aside)
+        while group := list(islice(runs, _MOST_IN_A_GROUP)):
             self._commit(self._records(group, redaction), replaces=False, patience_s=PATIENCE_S)
             yield group
 
@@ -267,10 +267,10 @@ class Writer:
             self._kept = kept + self._kept
             return
         for path in list(self._waiting_file.to_take()):
-            found = taken(path)
-            if found is None:
+            taken_in = taken(path)
+            if taken_in is None:
                 continue
-            moved, runs = found
+            moved, runs = taken_in
             with contextlib.suppress(sqlite3.Error, OSError):
                 self._commit_in_groups(runs, redaction)
                 moved.unlink()
@@ -312,10 +312,10 @@ _lock = threading.Lock()
 def writer_of(path: Path) -> Writer:
     """Give this process's writer of a file."""
     with _lock:
-        found = _writers.get(path)
-        if found is None:
-            found = _writers[path] = Writer(path)
-        return found
+        writer = _writers.get(path)
+        if writer is None:
+            writer = _writers[path] = Writer(path)
+        return writer
 
 
 def _flush_all() -> None:
@@ -341,10 +341,10 @@ if hasattr(os, "register_at_fork"):
 def inode_of(path: Path) -> tuple[int, int] | None:
     """Tell one file from another that has its name; None where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_dev
+    return status.st_ino, status.st_dev
 
 
 def _reason(error: Any) -> str:

@@ -26,11 +26,11 @@ def cost_of(run: Run, own_prices: tuple[OwnPrice, ...] = ()) -> Cost | None:
 
 def cost_of_answer(run: Run, answer: Completion, own_prices: tuple[OwnPrice, ...]) -> Cost | None:
     """Give the cost of one request of a run, by the answer to it; None where it is not known."""
-    given = {**run.params.given(), **run.params.extra}
-    model = answer.model or given.get("model")
+    fields = {**run.params.given(), **run.params.extra}
+    model = answer.model or fields.get("model")
     if not isinstance(model, str):
         return None
-    has_searched = "web_search_options" in given or any(
+    has_searched = "web_search_options" in fields or any(
         choice.message.annotations for choice in answer.choices
     )
     return prices.cost(

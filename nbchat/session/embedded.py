@@ -31,10 +31,10 @@ def notes_of(model: str | None, params: ChatParams) -> list[str]:
     """Say what the embedded model cannot do; a GGUF file of the user's own perhaps can."""
     from nbchat import local
 
-    given = params.given()
+    fields = params.given()
     facts = {
-        "this small model never sees the tools": {"tools", "functions"} & given.keys(),
-        "this small model has no voice": "audio" in (given.get("modalities") or ()),
+        "this small model never sees the tools": {"tools", "functions"} & fields.keys(),
+        "this small model has no voice": "audio" in (fields.get("modalities") or ()),
     }
     return [fact for fact, is_needed in facts.items() if is_needed and model == local.MODEL]
 

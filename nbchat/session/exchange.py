@@ -21,7 +21,7 @@ class Exchange:
 
     Where the server refuses a field that can be left out or has another name, it is asked once
     more without it or with that, if `may_mend`; then `run.params` and `run.notes` say so, and
-    `was_mended` is True. `asked` are the params before anything was mended.
+    `was_mended` is True. `params` are those before anything was mended.
     """
 
     def __init__(
@@ -92,9 +92,9 @@ class Exchange:
         repair.explain(error, run.params, self._model)
         if not STATE.settings.repair:
             return False
-        found = repair.repairs_of(error, run.params, self._model)
-        STATE.refusals.learn(base_url, self._model, self._params, found)
-        params, done = repair.repaired(run.params, found)
+        repairs = repair.repairs_of(error, run.params, self._model)
+        STATE.refusals.learn(base_url, self._model, self._params, repairs)
+        params, done = repair.repaired(run.params, repairs)
         if not done or self.was_mended or not self._may_mend or self._is_cancelled:
             return False
         self.was_mended = True

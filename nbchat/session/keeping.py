@@ -28,7 +28,7 @@ def to_history(run: Run, prepared: Prepared) -> None:
     key = prepared.profile.key
     redaction.keep_out([*STATE.typed_keys.values(), *([key.reveal()] if key else [])])
     if run.number_in_cell is not None:
-        STATE.claims.own(run.id, Place(run.cell or PROCESS, run.number_in_cell))
+        STATE.claims.keep(run.id, Place(run.cell or PROCESS, run.number_in_cell))
     store.record(run)
     line = store.news()
     if line is not None:

@@ -202,13 +202,13 @@ def play(
 def _play_here(
     execution: Execution, on_end: Callable[[Execution, BaseException | None], None]
 ) -> None:
-    found: NbchatError | None = None
+    failure: NbchatError | None = None
     try:
         for _ in execution:
             pass
     except NbchatError as error:
-        found = error
-    on_end(execution, found)
+        failure = error
+    on_end(execution, failure)
 
 
 def checked_at_once(at_once: Any) -> int:

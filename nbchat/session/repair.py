@@ -50,31 +50,31 @@ def repairs_of(error: ApiError, params: ChatParams, model: str) -> list[Repair]:
     The field that the error names comes first. With it go those which the model's family is
     known to refuse, so that one more try is enough.
     """
-    given = params.given()
-    field = _refused_field(error, given)
+    fields_sent = params.given()
+    field = _refused_field(error, fields_sent)
     if field is None:
         return []
-    known = refused_here(model, given)
-    fields = dict.fromkeys([field, *(name for name in known if _is_mendable(name, given))])
+    known = refused_here(model, fields_sent)
+    fields = dict.fromkeys([field, *(name for name in known if _is_mendable(name, fields_sent))])
     repairs = [_repair(name, known.get(name, "")) for name in fields]
     left_out = {r.field for r in repairs if r.successor is None}
     for companion, leader in GOES_WITH.items():
-        if leader in left_out and companion in given and companion not in left_out:
+        if leader in left_out and companion in fields_sent and companion not in left_out:
             repairs.append(Repair(companion, None, f"it needs {leader}"))
     return repairs
 
 
 def repaired(params: ChatParams, repairs: Iterable[Repair]) -> tuple[ChatParams, list[Repair]]:
     """Mend the params of a request; give also those of the repairs that changed something."""
-    given = params.given()
+    fields = params.given()
     changes: dict[str, Any] = {}
     done = []
     for repair in repairs:
-        if repair.field not in given or repair.successor in given:
+        if repair.field not in fields or repair.successor in fields:
             continue
         changes[repair.field] = UNSET
         if repair.successor is not None:
-            changes[repair.successor] = given[repair.field]
+            changes[repair.successor] = fields[repair.field]
         done.append(repair)
     return (msgspec.structs.replace(params, **changes) if changes else params), done
 
@@ -83,25 +83,25 @@ def explain(error: ApiError, params: ChatParams, model: str) -> None:
     """Put a sentence that says what to do in the place of a server's message that does not."""
     if not asks_for_no_reasoning(error, params.given()):
         return
-    said = error.message
+    sentence = error.message
     error.message = (
         f"{model or 'This model'} takes functions only while it does not reason: "
-        f'add reasoning_effort="none" (--reasoning-effort none). The server said: {said}'
+        f'add reasoning_effort="none" (--reasoning-effort none). The server said: {sentence}'
     )
     error.args = (error._sentence(),)  # noqa: SLF001
 
 
-def asks_for_no_reasoning(error: ApiError, given: Mapping[str, Any]) -> bool:
+def asks_for_no_reasoning(error: ApiError, fields: Mapping[str, Any]) -> bool:
     """Tell whether functions were refused because the model reasons."""
-    has_functions = "tools" in given or "functions" in given
-    is_off = given.get("reasoning_effort") == "none"
+    has_functions = "tools" in fields or "functions" in fields
+    is_off = fields.get("reasoning_effort") == "none"
     if not (isinstance(error, BadRequestError) and has_functions) or is_off:
         return False
     return _FUNCTIONS_AND_REASONING.search(error.message) is not None
 
 
-def _refused_field(error: ApiError, given: Mapping[str, Any]) -> str | None:
-    if error.status not in (400, 422) or asks_for_no_reasoning(error, given):
+def _refused_field(error: ApiError, fields: Mapping[str, Any]) -> str | None:
+    if error.status not in (400, 422) or asks_for_no_reasoning(error, fields):
         return None
     is_refused = _REFUSALS.search(error.message) is not None
     if error.code in _UNKNOWN_FIELD:
@@ -115,27 +115,27 @@ def _refused_field(error: ApiError, given: Mapping[str, Any]) -> str | None:
         is_value = _ABOUT_A_VALUE.search(error.message) is not None
     else:
         return None
-    field = error.param or _named_in(error.message, given)
-    if field is None or not _is_mendable(field, given):
+    field = error.param or _named_in(error.message, fields)
+    if field is None or not _is_mendable(field, fields):
         return None
     return None if is_value and field in ONLY_WHOLE else field
 
 
-def _named_in(message: str, given: Mapping[str, Any]) -> str | None:
+def _named_in(message: str, fields: Mapping[str, Any]) -> str | None:
     """Name the field of the request that a message mentions first, whole words alone."""
     places = {}
-    for name in given:
+    for name in fields:
         # a name that is an English word counts only where it is marked as a name
         plain = rf"\b{name}\b" if "_" in name else rf"[`'\"]{name}[`'\"]|\b{name}\s*:"
-        if found := re.search(plain, message):
-            places[found.start()] = name
+        if match := re.search(plain, message):
+            places[match.start()] = name
     return places[min(places)] if places else None
 
 
-def _is_mendable(name: str, given: Mapping[str, Any]) -> bool:
-    if name not in given:
+def _is_mendable(name: str, fields: Mapping[str, Any]) -> bool:
+    if name not in fields:
         return False
-    return name in LEFT_OUT or (name in REPLACED and REPLACED[name] not in given)
+    return name in LEFT_OUT or (name in REPLACED and REPLACED[name] not in fields)
 
 
 def _repair(field: str, why: str) -> Repair:
@@ -147,7 +147,7 @@ class Memory:
 
     def __init__(self) -> None:
         self._repairs: dict[Hashable, dict[str, Repair]] = {}
-        self._said: set[Hashable] = set()
+        self._notes: set[Hashable] = set()
         self._lock = threading.Lock()
 
     def learn(self, base_url: str, model: str, params: ChatParams, repairs: list[Repair]) -> None:
@@ -163,16 +163,16 @@ class Memory:
     def is_new(self, base_url: str, model: str, repair: Repair) -> bool:
         """Tell, once, that nobody was told yet that this field is mended before sending."""
         with self._lock:
-            said = (base_url, model, repair)
-            is_new = said not in self._said
-            self._said.add(said)
+            note = (base_url, model, repair)
+            is_new = note not in self._notes
+            self._notes.add(note)
             return is_new
 
     def forget(self) -> None:
         """Send everything as it is asked again."""
         with self._lock:
             self._repairs.clear()
-            self._said.clear()
+            self._notes.clear()
 
 
 def _key(base_url: str, model: str, params: ChatParams) -> Hashable:

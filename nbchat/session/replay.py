@@ -150,8 +150,8 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
     if mode in ("off", "refresh"):
         return source
     record = record_in_force()
-    found = record.of_request(run.request_sha256)
-    claim = STATE.claims.claim(place, found, may_ask=mode == "auto")
+    recorded = record.of_request(run.request_sha256)
+    claim = STATE.claims.claim(place, recorded, may_ask=mode == "auto")
     if claim is not None:
         speed = STATE.settings.replay_speed
         return FromRecord(record.run(claim.id), is_own=claim.is_own, speed=speed)
@@ -169,8 +169,8 @@ def checked_mode(mode: Any) -> Mode:
             value=mode,
             rule=rule,
         )
-    found: Mode = mode
-    return found
+    checked: Mode = mode
+    return checked
 
 
 def checked_speed(speed: Any) -> float:

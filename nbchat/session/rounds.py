@@ -79,8 +79,8 @@ def relaxed(params: ChatParams) -> ChatParams:
 
     If it stood in every request, the model could never answer in words.
     """
-    given = params.given()
-    choice, call = given.get("tool_choice"), given.get("function_call")
+    fields = params.given()
+    choice, call = fields.get("tool_choice"), fields.get("function_call")
     changes: dict[str, Any] = {}
     if isinstance(choice, dict) and choice.get("type") == "allowed_tools":
         allowed = msgspec.structs.replace(params.tool_choice.allowed_tools, mode="auto")  # type: ignore[union-attr]
@@ -93,9 +93,9 @@ def relaxed(params: ChatParams) -> ChatParams:
 
 
 def _declared(params: ChatParams) -> set[str]:
-    given = params.given()
-    schemas = [tool[tool["type"]] for tool in given.get("tools") or ()]
-    return {schema["name"] for schema in [*schemas, *(given.get("functions") or ())]}
+    fields = params.given()
+    schemas = [tool[tool["type"]] for tool in fields.get("tools") or ()]
+    return {schema["name"] for schema in [*schemas, *(fields.get("functions") or ())]}
 
 
 def _confirm(call: Call, toolbox: Toolbox, watcher: Watcher) -> None:

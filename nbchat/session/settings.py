@@ -165,13 +165,13 @@ def resolved(profile: str | Profile | None, say: Callable[[str], None] | None) -
     """
     if asks_nobody():
         say = None
-    found = _in_force(profile, say)
-    if settings.model is None or found.name == LOCAL:
-        return found
-    in_force = found if profile is None else _in_force(None, None)
-    if (found.name, found.base_url) != (in_force.name, in_force.base_url):
-        return found
-    return msgspec.structs.replace(found, model=settings.model)
+    profile_named = _in_force(profile, say)
+    if settings.model is None or profile_named.name == LOCAL:
+        return profile_named
+    in_force = profile_named if profile is None else _in_force(None, None)
+    if (profile_named.name, profile_named.base_url) != (in_force.name, in_force.base_url):
+        return profile_named
+    return msgspec.structs.replace(profile_named, model=settings.model)
 
 
 def _in_force(profile: str | Profile | None, say: Callable[[str], None] | None) -> Profile:
@@ -302,12 +302,12 @@ def models(profile: str | Profile | None = None, timeout_s: float = 0.5) -> list
     after ten seconds. Never starts the embedded model.
     """
     try:
-        found = current_profile(profile)
+        profile_in_force = current_profile(profile)
     except NbchatError:
         return []
-    if found.name == LOCAL:
-        return [found.model] if found.model else []
-    listing = STATE.listings.get(found.identity)
+    if profile_in_force.name == LOCAL:
+        return [profile_in_force.model] if profile_in_force.model else []
+    listing = STATE.listings.get(profile_in_force.identity)
     if listing is None or listing.is_old():
-        listing = STATE.listings[found.identity] = Listing(found)
+        listing = STATE.listings[profile_in_force.identity] = Listing(profile_in_force)
     return listing.names_within(timeout_s)

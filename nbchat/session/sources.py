@@ -136,7 +136,7 @@ class Rewritten:
         self._answer.cancel()
 
 
-class Given:
+class ReadyAnswer:
     """An answer that is there already: it has no chunks, and nothing was sent for it."""
 
     tries = 0

@@ -48,5 +48,5 @@ def _cost_usd(run: Run, exchange: Exchange) -> float | None:
     answer = exchange.answer
     if answer is None:
         return None
-    found = cost_of_answer(run, answer.completion, STATE.settings.prices)
-    return None if found is None else found.usd
+    cost = cost_of_answer(run, answer.completion, STATE.settings.prices)
+    return None if cost is None else cost.usd

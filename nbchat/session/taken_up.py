@@ -80,13 +80,13 @@ def forget(name: str | None, cells: Collection[str] = ()) -> None:
 def _turns(notebook: str, name: str) -> list[Turn]:
     from nbchat.history import store
 
-    found = store.turns_of(notebook, name)
-    turns = [_turn(run, name) for run, _ in found]
+    stored = store.turns_of(notebook, name)
+    turns = [_turn(run, name) for run, _ in stored]
     fork = _FORK.match(name)
-    if not found or fork is None:
+    if not stored or fork is None:
         return turns
     # a fork begins with what the conversation had that it was made of
-    first = found[0][1]
+    first = stored[0][1]
     return [*_turns(notebook, fork[1])[: first - 1], *turns]
 
 

@@ -36,9 +36,9 @@ class Turn(msgspec.Struct):
     @property
     def messages(self) -> list[dict[str, Any]]:
         """What was asked, the rounds of tool calls, and the reply as the assistant's message."""
-        return self.said(lambda _: True)
+        return self.messages_for(lambda _: True)
 
-    def said(self, knows: Knows) -> list[dict[str, Any]]:
+    def messages_for(self, knows: Knows) -> list[dict[str, Any]]:
         """Give the same for somebody who knows the sound of this run by its id, or does not."""
         run = self.run
         rounds = [message for tool_round in run.rounds for message in tool_round.messages]
@@ -242,8 +242,8 @@ class Thread:
 
 
 def _conversation(turns: list[Turn], system: str | None, knows: Knows) -> list[dict[str, Any]]:
-    said = [message for turn in turns for message in turn.said(knows)]
-    return said if system is None else [{"role": "system", "content": system}, *said]
+    messages = [message for turn in turns for message in turn.messages_for(knows)]
+    return messages if system is None else [{"role": "system", "content": system}, *messages]
 
 
 def _as_request_message(run: Run, knows: Knows) -> dict[str, Any]:

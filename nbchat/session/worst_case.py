@@ -42,7 +42,7 @@ def worst_case(order: Order) -> WorstCase:
     limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
     prompt = window if _has_media(order.messages) else _most_tokens(order)
     completion = limit or window
-    said = (
+    basis = (
         f"{model}, at most {completion:,} tokens"
         if limit
         else f"{model}, no max_completion_tokens is set and its own limit is {completion:,}"
@@ -51,7 +51,7 @@ def worst_case(order: Order) -> WorstCase:
     )
     n = fields.get("n") or 1
     if prompt is None or completion is None:
-        return WorstCase(None, said)
+        return WorstCase(None, basis)
     cost = prices.most(
         model,
         base_url,
@@ -61,7 +61,7 @@ def worst_case(order: Order) -> WorstCase:
         service_tier=fields.get("service_tier"),
         own_prices=STATE.settings.prices,
     )
-    return WorstCase(None if cost is None else cost.usd, said if n == 1 else f"{said}, {n} times")
+    return WorstCase(None if cost is None else cost.usd, basis if n == 1 else f"{basis}, {n} times")
 
 
 def _most_tokens(order: Order) -> int:

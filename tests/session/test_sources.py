@@ -12,7 +12,7 @@ from nbchat import session
 from nbchat.api import Chunk, Completion
 from nbchat.client import read_stream
 from nbchat.errors import StreamCutError
-from nbchat.session.sources import Given, Order
+from nbchat.session.sources import Order, ReadyAnswer
 from tests.scripted import chunk, sse
 
 
@@ -88,8 +88,8 @@ def test_an_answer_that_is_there_already_needs_no_chunks() -> None:
     class There:
         needs_server = False
 
-        def open(self, order: Order) -> Given:
-            return Given(read_stream([BODY]))
+        def open(self, order: Order) -> ReadyAnswer:
+            return ReadyAnswer(read_stream([BODY]))
 
     run = session.execute(session.prepare(HI), source=There())
     assert (run.text, run.tries, run.elapsed_s) == ("Good day.", 0, None)
