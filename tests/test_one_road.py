@@ -15,7 +15,7 @@ import nbchat
 from nbchat import session
 from nbchat.api.fields import FIELDS
 from nbchat.code import as_call, as_cell, changed_fields, read_cell
-from nbchat.code.flags import CELL_FLAGS, OWN
+from nbchat.code.flags import CELL_FLAGS, OPTION_FLAGS
 from nbchat.options import OPTIONS, Option, Options
 from nbchat.request.draft import Draft, copied
 from nbchat.widgets.controls import controls
@@ -109,7 +109,7 @@ def test_each_option_is_a_flag_an_argument_a_control_and_a_field_or_says_why_not
     option: Option,
 ) -> None:
     assert option.name in Draft.__struct_fields__
-    assert (option.flag in OWN) == (not option.no_flag)
+    assert (option.flag in OPTION_FLAGS) == (not option.no_flag)
     for function in (nbchat.chat, nbchat.stream):
         assert (option.name in inspect.signature(function).parameters) == (not option.no_argument)
     if not option.no_argument:
@@ -121,7 +121,7 @@ def test_each_option_is_a_flag_an_argument_a_control_and_a_field_or_says_why_not
 
 def test_flags_that_are_no_options_are_named_apart() -> None:
     flags = {option.flag for option in OPTIONS().values()}
-    assert set(OWN) == flags | set(CELL_FLAGS)
+    assert set(OPTION_FLAGS) == flags | set(CELL_FLAGS)
     assert flags & set(CELL_FLAGS) == set()
 
 

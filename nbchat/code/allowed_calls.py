@@ -92,7 +92,7 @@ def refusal(function: Any, arguments: tuple[Any, ...], named: Mapping[str, Any])
     """Say why a template must not make this call; None where it may."""
     owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
     if not isinstance(function, types.BuiltinMethodType | types.MethodType) or not name:
-        return f"{_said(function)} is a function or class, and templates call methods alone"
+        return f"{_described(function)} is a function or class, and templates call methods alone"
     types_ = [(cls, names) for cls, names in _BUILTINS.items() if isinstance(owner, cls)]
     if any(name in names and _is_own(function, owner, cls, name) for cls, names in types_):
         return None
@@ -104,9 +104,9 @@ def refusal(function: Any, arguments: tuple[Any, ...], named: Mapping[str, Any])
 
 def _library_types() -> Iterable[tuple[type, frozenset[str]]]:
     for (module, name), names in _OF_LIBRARIES.items():
-        found = getattr(sys.modules.get(module), name, None)
-        if isinstance(found, type):
-            yield found, names
+        kind = getattr(sys.modules.get(module), name, None)
+        if isinstance(kind, type):
+            yield kind, names
 
 
 def _is_own(function: Any, owner: Any, cls: type, name: str) -> bool:
@@ -129,9 +129,11 @@ def _refused_arguments(
     changing = sorted(named.keys() & _CHANGING)
     if any(named[each] is not False for each in changing):
         return f"{changing[0]}=… of {name} changes or calls something"
-    given = [*arguments, *named.values()]
-    odd = next((value for value in given if not is_plain(value)), None)
-    return None if odd is None else f"{name} is given {_said(odd)}, and takes plain values alone"
+    values = [*arguments, *named.values()]
+    odd = next((value for value in values if not is_plain(value)), None)
+    return (
+        None if odd is None else f"{name} is given {_described(odd)}, and takes plain values alone"
+    )
 
 
 def is_plain(value: Any, depth: int = 0) -> bool:
@@ -145,5 +147,5 @@ def is_plain(value: Any, depth: int = 0) -> bool:
     return not callable(value)
 
 
-def _said(value: Any) -> str:
+def _described(value: Any) -> str:
     return str(getattr(value, "__name__", f"a {type(value).__name__}"))

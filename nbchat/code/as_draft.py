@@ -105,22 +105,22 @@ def _of_text(text: str, variables: Mapping[str, Any] | None) -> Draft:
 
 
 def _of_mapping(mapping: Mapping[str, Any]) -> Draft:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: value for name, value in mapping.items() if value is not msgspec.UNSET
     }
     options = {
-        name: given.pop(name)
+        name: fields.pop(name)
         for name, option in OPTIONS().items()
-        if name in given and not option.no_argument
+        if name in fields and not option.no_argument
     }
-    extra = plain(given.pop("extra", None) or {}, "extra")
-    if "messages" in given:
-        messages = plain(given.pop("messages"), "messages")
-        given = {n: v for n, v in given.items() if n not in _ADDED or v != _ADDED[n]}
+    extra = plain(fields.pop("extra", None) or {}, "extra")
+    if "messages" in fields:
+        messages = plain(fields.pop("messages"), "messages")
+        fields = {n: v for n, v in fields.items() if n not in _ADDED or v != _ADDED[n]}
     else:
         messages = []
     messages = _listed(messages)
-    values: dict[str, Any] = {name: value_copied(value, name) for name, value in given.items()}
+    values: dict[str, Any] = {name: value_copied(value, name) for name, value in fields.items()}
     return Draft(
         messages=messages,
         fields={name: value for name, value in values.items() if name in FIELDS()},
@@ -149,13 +149,13 @@ def body_of(draft: Draft, profile: Profile | None = None) -> dict[str, Any]:
     `profile` stands in the place of the draft's own. Raise ProfileError where that one is
     not known, CheckError for a function or type that cannot be described.
     """
-    found = profile_of(draft) if profile is None else profile
+    target = profile_of(draft) if profile is None else profile
     draft = as_data(draft)
     fields = dict(draft.fields)
     model = {"model": fields.pop("model")} if "model" in fields else {}
     body = model | {"messages": draft.messages} | fields | draft.extra
     return dressed(
-        found, body, streams=fields.get("stream") is not False and unstreamable(fields) is None
+        target, body, streams=fields.get("stream") is not False and unstreamable(fields) is None
     )
 
 

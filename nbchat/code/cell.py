@@ -45,7 +45,7 @@ def as_cell(draft: Draft | Any, *, is_template: bool = False) -> str:
     names = names_in(draft.fields)
     draft = as_data(draft)
     system, messages, prompt, media = _apart(draft.messages)
-    words = [*_own(draft, system), *_named(names), *_fields(draft, names), *media]
+    words = [*_options(draft, system), *_named(names), *_fields(draft, names), *media]
     if messages:
         words += ["--messages", _json(messages)]
     if not is_template and any(_TEMPLATE.search(text) for text in (prompt, *words)):
@@ -66,12 +66,12 @@ def read_cell(text: str, variables: Mapping[str, Any] | None = None) -> Draft:
     among the messages; the conversation that the cell goes on with is no part of it. Raise
     MagicUsageError or TemplateError where the cell cannot be read.
     """
-    found = _CELL.match(text)
-    if found is None:
+    match = _CELL.match(text)
+    if match is None:
         raise MagicUsageError("A cell to read begins with %%chat or %chat.")
     known = variables or {}
-    is_line = found[1] == "%"
-    line, _, body = text[found.end() :].partition("\n")
+    is_line = match[1] == "%"
+    line, _, body = text[match.end() :].partition("\n")
     if is_line and body.strip():
         raise MagicUsageError("Besides a line of %chat there is more in this cell.")
     flags = read_line(line.rstrip(), takes_text=is_line)
@@ -99,10 +99,10 @@ def _prompt(message: Mapping[str, Any], *, is_first: bool) -> tuple[str, list[st
     prompt = _text(message, "user")
     if prompt is not None:
         return (prompt, []) if prompt.strip() and not _UNSAFE.search(prompt) else None
-    found = media_of(message)
-    if found is None or not (found[0].strip() or is_first) or _UNSAFE.search(found[0]):
+    media = media_of(message)
+    if media is None or not (media[0].strip() or is_first) or _UNSAFE.search(media[0]):
         return None
-    prompt, named = found
+    prompt, named = media
     words = [word for flag, text in named for word in (f"--{flag}", _word(text))]
     return (prompt, words) if _makes(words, prompt, message) else None
 
@@ -110,7 +110,7 @@ def _prompt(message: Mapping[str, Any], *, is_first: bool) -> tuple[str, list[st
 def _makes(words: list[str], prompt: str, message: Mapping[str, Any]) -> bool:
     """Tell whether a magic would attach the very same; what is in a variable is not known here."""
     line = " ".join([*words, "--fork"])
-    if any(found.path is None for found in base64_in(message)):
+    if any(data.path is None for data in base64_in(message)):
         return _fits(line)
     try:
         flags = read_line(line, takes_text=False)
@@ -127,7 +127,7 @@ def _text(message: Mapping[str, Any], role: str) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _own(draft: Draft, system: str | None) -> Iterator[str]:
+def _options(draft: Draft, system: str | None) -> Iterator[str]:
     """Give the flags of nbchat's own options."""
     for name, option in OPTIONS().items():
         value = system if name == "system" else getattr(draft, name)
@@ -230,4 +230,4 @@ def _word(text: str) -> str:
 def _json(value: Any) -> str:
     """Give JSON on one line, whatever is taken for a line end as an escape."""
     text = without_key_flags(json.dumps(value, ensure_ascii=False))
-    return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)

@@ -53,9 +53,9 @@ def problems(draft: Draft, model: str | None = None) -> list[Problem]:
     }
     if full_vocabulary.is_needed(described.fields):
         fields["top_logprobs"] = 1  # the rules between fields hold for it all the same
-    found = all_offences(fields, extra=described.extra)
-    found.extend(message_offences(described.messages))
-    return [*_in_profile(draft, model), *(_problem(offence) for offence in found)]
+    offences = all_offences(fields, extra=described.extra)
+    offences.extend(message_offences(described.messages))
+    return [*_in_profile(draft, model), *(_problem(offence) for offence in offences)]
 
 
 def refusals(draft: Draft, model: str | None = None) -> dict[str, str]:

@@ -34,8 +34,8 @@ def changed_fields(drafts: Sequence[Draft]) -> list[dict[str, str]]:
 def _state(draft: Draft) -> dict[str, Any]:
     with contextlib.suppress(CheckError):  # then it is shown as it is
         draft = as_data(draft)
-    own = {name: value for name, value in set_options(draft).items() if OPTIONS()[name].in_code}
-    return {**draft.fields, **draft.extra, **own, "messages": draft.messages}
+    options = {name: value for name, value in set_options(draft).items() if OPTIONS()[name].in_code}
+    return {**draft.fields, **draft.extra, **options, "messages": draft.messages}
 
 
 def _undeclared(states: list[dict[str, Any]]) -> list[str]:

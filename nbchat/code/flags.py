@@ -67,20 +67,20 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _own_flags() -> Mapping[str, OwnFlag]:
-    found = {
+def _option_flags() -> Mapping[str, OwnFlag]:
+    flags = {
         option.flag: OwnFlag(option.flag, option.takes, option.shown, option.help, option.short)
         for option in OPTIONS().values()
         if not option.no_flag
     }
-    found.update(CELL_FLAGS)
-    last = [name for name in found if name not in _ORDER and name != "param"]
-    return {name: found[name] for name in (*_ORDER, *last, "param")}
+    flags.update(CELL_FLAGS)
+    last = [name for name in flags if name not in _ORDER and name != "param"]
+    return {name: flags[name] for name in (*_ORDER, *last, "param")}
 
 
 #: in the order of the help
-OWN: Mapping[str, OwnFlag] = _own_flags()
-_SHORT = {flag.short: flag for flag in OWN.values() if flag.short}
+OPTION_FLAGS: Mapping[str, OwnFlag] = _option_flags()
+_SHORT = {flag.short: flag for flag in OPTION_FLAGS.values() if flag.short}
 _LOOKS_LIKE_FLAG = re.compile(rf"--[A-Za-z]|-(?:{'|'.join(_SHORT)})(?=[\s=]|$)")
 _SHOWN_VALUES: Mapping[Takes, str] = {
     "text": "text",
@@ -100,23 +100,23 @@ class Flags(msgspec.Struct):
     `is_ended`: a ``--`` stood before the text.
     """
 
-    given: dict[str, list[Word] | bool]
-    own: dict[str, list[Word] | bool]
+    field_words: dict[str, list[Word] | bool]
+    option_words: dict[str, list[Word] | bool]
     text: str
     is_ended: bool = False
 
     def is_set(self, name: str) -> bool:
         """Tell whether a flag of nbchat's own that takes no value was given."""
-        return name in self.own
+        return name in self.option_words
 
     def one(self, name: str, fill: Callable[[str], str]) -> str | None:
         """Give the value of a flag of nbchat's own; None where it was not given."""
-        words = self.own.get(name)
+        words = self.option_words.get(name)
         return None if not isinstance(words, list) else fill(words[0].text)
 
     def each(self, name: str, fill: Callable[[str], str]) -> list[str]:
         """Give all values of a flag of nbchat's own that may be repeated."""
-        words = self.own.get(name)
+        words = self.option_words.get(name)
         return [fill(word.text) for word in words] if isinstance(words, list) else []
 
     def refuse_other_templates(self, variables: Mapping[str, Any]) -> None:
@@ -124,10 +124,10 @@ class Flags(msgspec.Struct):
 
         Where a flag takes any text, only the name of a variable that is there is taken for one.
         """
-        for name, words in {**self.given, **self.own}.items():
+        for name, words in {**self.field_words, **self.option_words}.items():
             for word in words if isinstance(words, list) else ():
-                found = _OTHER_TEMPLATE.fullmatch(word.raw)
-                variable = next(filter(None, found.groups()), "") if found else ""
+                match = _OTHER_TEMPLATE.fullmatch(word.raw)
+                variable = next(filter(None, match.groups()), "") if match else ""
                 if variable and (variable in variables or not _takes_any_text(name)):
                     flag = "-p" if name == "param" else f"--{name.replace('_', '-')}"
                     raise MagicUsageError(
@@ -205,13 +205,13 @@ class Flags(msgspec.Struct):
             name: words
             if isinstance(words, bool)
             else values_of(FIELDS()[name], [fill(word.text) for word in words], variables)
-            for name, words in self.given.items()
+            for name, words in self.field_words.items()
         }
 
     def unchecked(self, fill: Callable[[str], str]) -> dict[str, Any]:
         """Give the fields of ``-p``."""
         extra: dict[str, Any] = {}
-        words = self.own.get("param", [])
+        words = self.option_words.get("param", [])
         for word in words if isinstance(words, list) else []:
             key, value = _pair(word, fill)
             if key in extra:
@@ -224,16 +224,16 @@ _OTHER_TEMPLATE = re.compile(r"\{([^\W\d]\w*)\}|\$([^\W\d]\w*)|\$\{([^\W\d]\w*)\
 
 
 def _takes_any_text(name: str) -> bool:
-    own = OWN.get(name)
-    if own is not None:
-        return own.takes in ("text", "media")
+    flag = OPTION_FLAGS.get(name)
+    if flag is not None:
+        return flag.takes in ("text", "media")
     return "string" in FIELDS()[name].kinds
 
 
 def _as_typed(name: str, variable: str) -> str:
-    own = OWN.get(name)
+    flag = OPTION_FLAGS.get(name)
     takes_name = (
-        own.takes in ("json", "schema", "media") if own else may_be_variable(FIELDS()[name])
+        flag.takes in ("json", "schema", "media") if flag else may_be_variable(FIELDS()[name])
     )
     return variable if takes_name else f"{{{{ {variable} }}}}"
 
@@ -260,33 +260,33 @@ def read_line(line: str, *, takes_text: bool) -> Flags:
 
 
 def _read_flag(words: Words, dashed: str, flags: Flags) -> None:
-    name, own, is_negated = _named(dashed)
-    seen = flags.given if own is None else flags.own
-    if name in seen and not _is_repeatable(name, own):
+    name, option, is_negated = _named(dashed)
+    seen = flags.field_words if option is None else flags.option_words
+    if name in seen and not _is_repeatable(name, option):
         raise MagicUsageError(f"{dashed} stands on the line twice.")
-    if own is None and FIELDS()[name].kind == "boolean":
+    if option is None and FIELDS()[name].kind == "boolean":
         seen[name] = _boolean(words, dashed, is_negated=is_negated)
-    elif own is not None and own.takes == "nothing":
+    elif option is not None and option.takes == "nothing":
         if words.equals():
             raise MagicUsageError(f"{dashed} takes no value.")
         seen[name] = True
     else:
         values = seen.setdefault(name, [])
         if isinstance(values, list):
-            values.append(_value(words, dashed, name, own))
+            values.append(_value(words, dashed, name, option))
 
 
 def _named(dashed: str) -> tuple[str, OwnFlag | None, bool]:
     """Find the flag of this spelling: its name, its record if it is ours, and if it says no."""
     if not dashed.startswith("--"):
-        own = _SHORT.get(dashed[1:])
-        if own is not None:
-            return own.name, own, False
+        option = _SHORT.get(dashed[1:])
+        if option is not None:
+            return option.name, option, False
         raise MagicUsageError(_unknown(dashed))
     name = dashed[2:].replace("_", "-")
-    own = OWN.get(name)
-    if own is not None and name != "param":
-        return name, own, False
+    option = OPTION_FLAGS.get(name)
+    if option is not None and name != "param":
+        return name, option, False
     field = name.replace("-", "_")
     if field in FIELDS():
         return field, None, False
@@ -296,9 +296,9 @@ def _named(dashed: str) -> tuple[str, OwnFlag | None, bool]:
     raise MagicUsageError(_unknown(dashed))
 
 
-def _is_repeatable(name: str, own: OwnFlag | None) -> bool:
-    if own is not None:
-        return own.takes in ("pair", "media")
+def _is_repeatable(name: str, option: OwnFlag | None) -> bool:
+    if option is not None:
+        return option.takes in ("pair", "media")
     field = FIELDS()[name]
     is_list_of_names = field.kind == "list" and bool(field.choices)
     return field.kind == "mapping" or is_list_of_names or {"string", "list"} <= set(field.kinds)
@@ -312,17 +312,17 @@ def _boolean(words: Words, dashed: str, *, is_negated: bool) -> Any:
     return [words.word()]
 
 
-def _value(words: Words, dashed: str, name: str, own: OwnFlag | None) -> Word:
+def _value(words: Words, dashed: str, name: str, option: OwnFlag | None) -> Word:
     if not words.equals():
         words.skip_blanks()
         if not words.rest or _LOOKS_LIKE_FLAG.match(words.rest):
-            what = _SHOWN_VALUES[own.takes] if own else FIELDS()[name].type_text
+            what = _SHOWN_VALUES[option.takes] if option else FIELDS()[name].type_text
             hint = f" One that looks like a flag is joined: {dashed}=…" if words.rest else ""
             raise MagicUsageError(f"{dashed} needs a value ({what}).{hint}")
-    if own is not None:
-        if own.takes in ("schema", "json"):
+    if option is not None:
+        if option.takes in ("schema", "json"):
             return words.json() or words.word()
-        return words.pair() if own.takes == "pair" else words.word()
+        return words.pair() if option.takes == "pair" else words.word()
     is_structured = FIELDS()[name].kind in ("mapping", "list", "object", "any")
     return (words.json() if is_structured else None) or words.word()
 
@@ -347,7 +347,7 @@ def _pair(word: Word, fill: Callable[[str], str]) -> tuple[str, Any]:
 
 
 def _known_flags() -> list[str]:
-    return [f"--{name.replace('_', '-')}" for name in [*FIELDS(), *OWN] if name != "param"]
+    return [f"--{name.replace('_', '-')}" for name in [*FIELDS(), *OPTION_FLAGS] if name != "param"]
 
 
 def _unknown(dashed: str) -> str:

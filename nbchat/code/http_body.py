@@ -34,14 +34,14 @@ def as_curl(draft: Draft | Any, profile: Profile | None = None) -> str:
     in the place of the draft's own. Raise ProfileError where that is unknown.
     """
     draft = draft_of(draft)
-    found = profile_of(draft) if profile is None else profile
-    variable = found.key_variable or "OPENAI_API_KEY"
-    bearer = "Bearer " if found.key_header == "Authorization" else ""
-    body = body_of(draft, found)
-    lines = [f"curl -N {shlex.quote(found.url)}", "-H 'Content-Type: application/json'"]
-    if found.key is not None or found.key_variable is not None:
-        lines.append(f'-H "{found.key_header}: {bearer}${variable}"')
-    lines += [_header(name, value) for name, value in found.headers.items()]
+    target = profile_of(draft) if profile is None else profile
+    variable = target.key_variable or "OPENAI_API_KEY"
+    bearer = "Bearer " if target.key_header == "Authorization" else ""
+    body = body_of(draft, target)
+    lines = [f"curl -N {shlex.quote(target.url)}", "-H 'Content-Type: application/json'"]
+    if target.key is not None or target.key_variable is not None:
+        lines.append(f'-H "{target.key_header}: {bearer}${variable}"')
+    lines += [_header(name, value) for name, value in target.headers.items()]
     if base64_in(body):
         lines.append(f"--data-binary @- {as_here_document(body)}")
     else:

@@ -20,9 +20,9 @@ def implied(fields: Mapping[str, Any], changed: str) -> tuple[dict[str, Any], st
     """
     now, notes = dict(fields), []
     for rule in _RULES.get(changed, ()):
-        found = rule(now)
-        if found is not None:
-            now, note = found
+        change = rule(now)
+        if change is not None:
+            now, note = change
             notes.append(note)
     return now, f"{changed}: {', '.join(notes)}" if notes else None
 

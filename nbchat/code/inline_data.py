@@ -22,7 +22,7 @@ def base64_in(value: Any) -> list[Encoded]:
     if isinstance(value, Encoded):
         return [value]
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [found for entry in inner for found in base64_in(entry)]
+    return [data for entry in inner for data in base64_in(entry)]
 
 
 def with_short(value: Any, is_kept: Callable[[Encoded], object]) -> Any:
@@ -39,19 +39,19 @@ def as_here_document(body: dict[str, Any]) -> str:
 
     A command line has no room for a picture, and a here-document has.
     """
-    places = {f"@base64-{uuid.uuid4().hex}@": found for found in base64_in(body)}
+    places = {f"@base64-{uuid.uuid4().hex}@": data for data in base64_in(body)}
     text = json.dumps(_replaced(body, iter(places)), ensure_ascii=False)
     text = re.sub(r"([\\$`])", r"\\\1", text)
-    for place, found in places.items():
-        text = text.replace(place, _read(found))
+    for place, data in places.items():
+        text = text.replace(place, _read(data))
     return f"<<{_END}\n{text}\n{_END}"
 
 
-def _read(found: Encoded) -> str:
-    if found.path is None:
-        return plain_text(found)
-    head = found[: found.find(",") + 1] if found.startswith("data:") else ""
-    return f"{head}$(base64 < {shlex.quote(found.path)} | tr -d '\\n')"
+def _read(data: Encoded) -> str:
+    if data.path is None:
+        return plain_text(data)
+    head = data[: data.find(",") + 1] if data.startswith("data:") else ""
+    return f"{head}$(base64 < {shlex.quote(data.path)} | tr -d '\\n')"
 
 
 def _replaced(value: Any, places: Iterator[str]) -> Any:
@@ -100,15 +100,15 @@ def as_arguments(message: dict[str, Any]) -> dict[str, Any] | None:
     values = [_value(part) for part in parts]
     if not values or None in values:
         return None
-    found: dict[str, Any] = {"": text}
+    arguments: dict[str, Any] = {"": text}
     for name, kind in _ARGUMENTS.items():
-        own = [v for v, part in zip(values, parts, strict=True) if part["type"] == kind]
-        if own:
-            found[name] = own[0] if len(own) == 1 else own
+        of_kind = [v for v, part in zip(values, parts, strict=True) if part["type"] == kind]
+        if of_kind:
+            arguments[name] = of_kind[0] if len(of_kind) == 1 else of_kind
     details = {part["image_url"].get("detail") for part in parts if part["type"] == "image_url"}
     if details - {None}:
-        found["detail"] = next(iter(details))
-    return found if _makes(found, message) else None
+        arguments["detail"] = next(iter(details))
+    return arguments if _makes(arguments, message) else None
 
 
 def _makes(arguments: dict[str, Any], message: dict[str, Any]) -> bool:
@@ -116,9 +116,9 @@ def _makes(arguments: dict[str, Any], message: dict[str, Any]) -> bool:
     from nbchat.errors import NbchatError
     from nbchat.media import attach
 
-    known = {found.variable: found for found in base64_in(message)}
-    given = dict(arguments)
-    prompt = given.pop("")
+    known = {data.variable: data for data in base64_in(message)}
+    named = dict(arguments)
+    prompt = named.pop("")
 
     def told(value: Any) -> Any:
         if isinstance(value, list):
@@ -128,7 +128,7 @@ def _makes(arguments: dict[str, Any], message: dict[str, Any]) -> bool:
         return value
 
     try:
-        made = attach(prompt, **{name: told(value) for name, value in given.items()})
+        made = attach(prompt, **{name: told(value) for name, value in named.items()})
     except (NbchatError, OSError, ValueError):
         return False
     return bool(made == message)
@@ -139,9 +139,9 @@ def _value(part: dict[str, Any]) -> Any:
     payload = part.get(part.get("type", ""))
     if part.get("type") not in _MAKERS or not isinstance(payload, dict):
         return None
-    found = base64_in(payload)
-    if found:
-        path, variable = found[0].path, found[0].variable
+    data = base64_in(payload)
+    if data:
+        path, variable = data[0].path, data[0].variable
         return path if path is not None else None if variable is None else _Call(variable)
     address = payload.get("url", payload.get("file_id"))
     is_address = isinstance(address, str) and address.startswith(("http://", "https://", "file-"))
@@ -149,9 +149,9 @@ def _value(part: dict[str, Any]) -> Any:
 
 
 def _part(part: dict[str, Any]) -> Any:
-    found = base64_in(part)
+    data = base64_in(part)
     maker = _MAKERS.get(part.get("type", ""))
-    if not found or maker is None:
+    if not data or maker is None:
         return part
     value = _value(part)
     if value is None:

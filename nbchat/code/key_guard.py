@@ -42,7 +42,7 @@ def without_key_flags(text: str) -> str:
 
     What looks like a key itself stays, and is refused.
     """
-    return _KEY_FLAG.sub(lambda found: found[0].replace("-", r"\u002d"), text)
+    return _KEY_FLAG.sub(lambda match: match[0].replace("-", r"\u002d"), text)
 
 
 def refuse_keys(line: str, variables: Mapping[str, str] | None = None) -> None:
@@ -53,8 +53,8 @@ def refuse_keys(line: str, variables: Mapping[str, str] | None = None) -> None:
     """
     if _KEY.search(line) or names_key(line) or looks_like_key(line):
         raise MagicUsageError(_SENTENCE)
-    found = environment() if variables is None else variables
-    known = {value for name, value in found.items() if _KEY_VARIABLE.search(name)}
+    values = environment() if variables is None else variables
+    known = {value for name, value in values.items() if _KEY_VARIABLE.search(name)}
     if any(len(key) >= _SHORTEST and key in line for key in known | keys_in_use() | typed_keys()):
         raise MagicUsageError(_SENTENCE)
 

@@ -41,16 +41,16 @@ class Words:
         return self.line[self.place :]
 
     def skip_blanks(self) -> None:
-        found = _BLANKS.match(self.line, self.place)
-        self.place = found.end() if found else self.place
+        match = _BLANKS.match(self.line, self.place)
+        self.place = match.end() if match else self.place
 
     def flag(self) -> str | None:
         """Read the name of a flag, dashes included; None where none stands here."""
-        found = FLAG.match(self.line, self.place)
-        if found is None:
+        match = FLAG.match(self.line, self.place)
+        if match is None:
             return None
-        self.place = found.end()
-        return found[0]
+        self.place = match.end()
+        return match[0]
 
     def equals(self) -> bool:
         """Read an equals sign that joins a flag to its value."""
@@ -75,8 +75,8 @@ class Words:
 
     def pair(self) -> Word:
         """Read ``key=value``, where the value is JSON or a word."""
-        found = _PAIR.match(self.line, self.place)
-        word = self._decoded(found.end()) if found else None
+        match = _PAIR.match(self.line, self.place)
+        word = self._decoded(match.end()) if match else None
         return self.word() if word is None else word
 
     def _decoded(self, start: int) -> Word | None:

@@ -31,9 +31,9 @@ def draft_of_line(
     if fill is not str:
         flags.refuse_other_templates(variables)
     base = Draft() if defaults is None else defaults
-    given, extra = _fields(flags, variables, fill)
+    fields_set, extra = _fields(flags, variables, fill)
     extra = {**base.extra, **extra}
-    fields = {n: v for n, v in base.fields.items() if n not in extra} | given
+    fields = {n: v for n, v in base.fields.items() if n not in extra} | fields_set
     if flags.is_set("schema") or flags.is_set("no-strict"):
         from nbchat.code.schema_flag import structure_named
 
@@ -63,17 +63,17 @@ def _messages(
 
 def _options(flags: Flags, variables: Mapping[str, Any], fill: Fill) -> dict[str, Any]:
     """Give the options that stand on the line."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, option in OPTIONS().items():
         if not flags.is_set(option.flag):
             continue
         if option.takes == "media":
             from nbchat.code.media_flags import media_named
 
-            found[name] = media_named(option.flag, flags.each(option.flag, fill), variables)
+            values[name] = media_named(option.flag, flags.each(option.flag, fill), variables)
         else:
-            found[name] = _READ[option.takes](flags, option.flag, fill)
-    return found
+            values[name] = _READ[option.takes](flags, option.flag, fill)
+    return values
 
 
 _READ: Mapping[str, Callable[[Flags, str, Fill], Any]] = {

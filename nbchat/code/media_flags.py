@@ -37,11 +37,11 @@ def media_of(message: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]] | 
         return None
     first = content[0] if content else {}
     has_text = isinstance(first, Mapping) and first.keys() == {"type", "text"}
-    found = [_named_by(part) for part in content[has_text:]]
-    flags = [one for one in found if one is not None]
+    named = [_named_by(part) for part in content[has_text:]]
+    flags = [one for one in named if one is not None]
     details = {flag[2] for flag in flags if flag[0] == "image"}
     order = [[*MEDIA].index(flag) for flag, _, _ in flags]
-    if not flags or len(flags) < len(found) or len(details) > 1 or order != sorted(order):
+    if not flags or len(flags) < len(named) or len(details) > 1 or order != sorted(order):
         return None
     detail = [("detail", text) for text in details if text]
     return first["text"] if has_text else "", [*((f, text) for f, text, _ in flags), *detail]

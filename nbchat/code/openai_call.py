@@ -29,12 +29,12 @@ def as_openai(draft: Draft | Any, profile: Profile | None = None) -> str:
     when the code runs. Raise ProfileError where the profile is unknown.
     """
     draft = draft_of(draft)
-    found = profile_of(draft) if profile is None else profile
-    body = body_of(draft, found)
+    target = profile_of(draft) if profile is None else profile
+    body = body_of(draft, target)
     for name in _STREAMING:
         if name not in draft.fields:
             body.pop(name, None)
-    client = _client(found)
+    client = _client(target)
     call = {name: value for name, value in body.items() if name in FIELDS() or name == "messages"}
     extra = {name: value for name, value in body.items() if name not in call}
     names_a_model = "model" in call
@@ -60,7 +60,7 @@ def as_openai(draft: Draft | Any, profile: Profile | None = None) -> str:
 
 
 def _imports(client: str, body: dict[str, Any]) -> list[str]:
-    reads = any(found.path is not None for found in base64_in(body))
+    reads = any(data.path is not None for data in base64_in(body))
     return [
         *(["import base64"] if reads else []),
         *(["import os"] if "os.environ" in client else []),

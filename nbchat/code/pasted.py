@@ -24,9 +24,9 @@ def read_pasted(text: str, variables: Mapping[str, Any] | None = None) -> Draft 
     """
     if is_curl(text):
         return read_curl(text)
-    found = _json(text)
-    if found is not None:
-        return found
+    draft = _json(text)
+    if draft is not None:
+        return draft
     return read_source(text, variables or {}) if is_source(text) else None
 
 

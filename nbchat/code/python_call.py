@@ -31,10 +31,10 @@ def as_call(
     draft = draft_of(draft)
     names = names_in(draft.fields)
     draft = as_data(draft)
-    said = _messages(draft.messages)
+    messages = _messages(draft.messages)
     if values is not None:
-        said = _with_fill(said, frozenset(literal))
-    arguments = {**said, **draft.fields}
+        messages = _with_fill(messages, frozenset(literal))
+    arguments = {**messages, **draft.fields}
     for name, each in names.items():
         text = ", ".join(each)
         arguments[name] = as_code(text if name == "response_format" else f"[{text}]")

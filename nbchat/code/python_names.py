@@ -14,19 +14,19 @@ def names_in(fields: Mapping[str, Any]) -> dict[str, list[str]]:
     Of `tools` and `functions` those of their functions; of `response_format` that of the type,
     ``list[Fruit]`` included. A field of which a part has no name, such as a lambda, is left out.
     """
-    found: dict[str, list[str]] = {}
+    by_field: dict[str, list[str]] = {}
     for name in ("tools", "functions"):
         value = fields.get(name)
         each = value if isinstance(value, (list, tuple)) else [value]
         names = [_name_of(one) for one in each if callable(one) and not isinstance(one, type)]
         if names and len(names) == len(each) and all(names):
-            found[name] = [one for one in names if one]
+            by_field[name] = [one for one in names if one]
     wanted = fields.get("response_format")
     if wanted is not None and not is_json(wanted):
         text = _type_name(wanted)
         if text:
-            found["response_format"] = [text]
-    return found
+            by_field["response_format"] = [text]
+    return by_field
 
 
 def _name_of(value: Any) -> str | None:

@@ -45,11 +45,11 @@ def read_source(text: str, variables: Mapping[str, Any]) -> Draft:
     call = max(calls, key=lambda node: (node.lineno, node.col_offset))
     names = _Names(variables, _set_in(tree))
     arguments = dict(_arguments(call, names))
-    found = _of_nbchat(call, arguments, names) if _is_nbchat(call) else _of_client(arguments)
+    draft = _of_nbchat(call, arguments, names) if _is_nbchat(call) else _of_client(arguments)
     address = arguments.get("base_url", arguments.get("api_base")) or _address(tree, names)
-    if found.profile is None and isinstance(address, str):
-        found = msgspec.structs.replace(found, profile=profile_of_address(address))
-    return found
+    if draft.profile is None and isinstance(address, str):
+        draft = msgspec.structs.replace(draft, profile=profile_of_address(address))
+    return draft
 
 
 def _asks(call: ast.Call) -> bool:
@@ -75,10 +75,10 @@ def _of_nbchat(call: ast.Call, arguments: dict[str, Any], names: _Names) -> Draf
     messages = arguments.pop("messages", None)
     options = {n: v for n, v in arguments.items() if n in OPTIONS() and v is not None}
     rest = {n: v for n, v in arguments.items() if n not in OPTIONS() and n != "live"}
-    found = draft_of(rest)
-    asked = as_messages(messages if prompt is None else prompt)
+    draft = draft_of(rest)
+    turns = as_messages(messages if prompt is None else prompt)
     # what was said before in a conversation is not in the call
-    return msgspec.structs.replace(found, messages=asked, **{**options, "thread": None})
+    return msgspec.structs.replace(draft, messages=turns, **{**options, "thread": None})
 
 
 def _of_client(arguments: dict[str, Any]) -> Draft:
@@ -90,10 +90,10 @@ def _of_client(arguments: dict[str, Any]) -> Draft:
     if "messages" not in body:
         raise _unreadable("the call has no messages")
     try:
-        found = draft_of(body)
+        draft = draft_of(body)
     except TypeError as error:
         raise _unreadable(str(error).rstrip(".")) from None
-    return msgspec.structs.replace(found, extra={**found.extra, **extra})
+    return msgspec.structs.replace(draft, extra={**draft.extra, **extra})
 
 
 def _arguments(call: ast.Call, names: _Names) -> Iterator[tuple[str, Any]]:
@@ -120,13 +120,13 @@ def _address(tree: ast.Module, names: _Names) -> Any:
 
 
 def _set_in(tree: ast.Module) -> dict[str, ast.expr]:
-    found: dict[str, ast.expr] = {}
+    assigned: dict[str, ast.expr] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             if isinstance(target, ast.Name):
-                found[target.id] = node.value
-    return found
+                assigned[target.id] = node.value
+    return assigned
 
 
 class _Names:

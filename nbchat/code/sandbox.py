@@ -154,10 +154,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, type | types.ModuleType):
             return self.unsafe_undefined(obj, str(argument))
         try:
-            found = obj[argument]
+            entry = obj[argument]
         except (TypeError, LookupError, AttributeError):
             return otherwise()
-        return self.taken(found, str(argument))
+        return self.taken(entry, str(argument))
 
     def _attribute(self, obj: Any, name: str, value: Any) -> Any:
         if isinstance(value, Undefined):
@@ -180,10 +180,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if reason is not None:
                 raise SecurityError(f"{reason}. Compute it in a cell first, and name its value")
             check_method(__obj, args)
-        found = __context.call(__obj, *args, **kwargs)
+        result = __context.call(__obj, *args, **kwargs)
         if isinstance(getattr(__obj, "__self__", None), Mapping):
-            found = __self.taken(found, __obj.__name__)  # what it gives was there before
-        return __self._kept(found)
+            result = __self.taken(result, __obj.__name__)  # what it gives was there before
+        return __self._kept(result)
 
     def _is_own(self, function: Any) -> bool:
         if isinstance(function, _OWN_CALLS) or getattr(function, "is_sandboxed", False) is True:
@@ -230,19 +230,19 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         @wraps(filter_)
         def watched(*args: Any, **kwargs: Any) -> Any:
-            given = [*args, *kwargs.values()]
+            inputs = [*args, *kwargs.values()]
             # before the value there may be the context, which Jinja adds
             value = args[1] if args and hasattr(filter_, "jinja_pass_arg") else args[0]
             if hasattr(filter_, "jinja_pass_arg"):
-                given = given[1:]
-            for each in given:
+                inputs = inputs[1:]
+            for each in inputs:
                 self.taken(each, "what is filtered")
             if name == "join" and not isinstance(value, str | Mapping | Undefined):
                 value = list(self._counting(value))
-                args = tuple(value if each is given[0] else each for each in args)
-            check_filter(name, value, given[1:])
-            found = filter_(*args, **kwargs)
-            return self._kept(found) if name in _LAZY else self._kept(self.taken(found, name))
+                args = tuple(value if each is inputs[0] else each for each in args)
+            check_filter(name, value, inputs[1:])
+            result = filter_(*args, **kwargs)
+            return self._kept(result) if name in _LAZY else self._kept(self.taken(result, name))
 
         return watched
 
@@ -278,9 +278,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
 class _Context(Context):
     def resolve_or_missing(self, key: str) -> Any:
         value = super().resolve_or_missing(key)
-        own = key in self.environment.globals or key in self.vars
+        is_made_here = key in self.environment.globals or key in self.vars
         taken: Callable[[Any, str], Any] = self.environment.taken  # type: ignore[attr-defined]
-        return value if own else taken(value, key)
+        return value if is_made_here else taken(value, key)
 
 
 class _Formatter(SandboxedFormatter):

@@ -24,7 +24,7 @@ def structure_named(flags: Flags, variables: Mapping[str, Any], fill: Callable[[
     text = flags.one("schema", fill)
     if text is None:
         raise MagicUsageError("--no-strict says how --schema is sent: name one.")
-    if "response_format" in flags.given:
+    if "response_format" in flags.field_words:
         raise MagicUsageError("--schema and --response-format are the same field: set one.")
     return _structure(text, variables, strict=not flags.is_set("no-strict"))
 

@@ -45,9 +45,9 @@ def as_sweep(
     if data:
         arguments["data"] = as_code(data)
     elif rows:
-        own = [{name: v for name, v in row.items() if name not in grid} for row in rows]
-        if own[0]:
-            arguments["data"] = own
+        per_row = [{name: v for name, v in row.items() if name not in grid} for row in rows]
+        if per_row[0]:
+            arguments["data"] = per_row
     if grid:
         arguments["grid"] = _grid(grid)
     if repeats > 1:

@@ -54,8 +54,8 @@ def fill(text: str, variables: Mapping[str, Any], notes: list[str] | None = None
 
     from nbchat.code.sandbox import Sandbox
 
-    said: list[str] = []
-    environment = Sandbox(lambda value, name: as_text(value, name, said))
+    remarks: list[str] = []
+    environment = Sandbox(lambda value, name: as_text(value, name, remarks))
     environment.filters["all_rows"] = all_rows
     try:
         filled = environment.written(text, variables)
@@ -74,7 +74,7 @@ def fill(text: str, variables: Mapping[str, Any], notes: list[str] | None = None
             f"The template failed: {type(error).__name__}: {error} ({HINT.rstrip('.')})"
         ) from error
     if notes is not None:
-        notes.extend(note for note in dict.fromkeys(said) if note not in notes)
+        notes.extend(note for note in dict.fromkeys(remarks) if note not in notes)
     return filled
 
 
@@ -89,10 +89,10 @@ def _undefined(
     unknown = sorted(names - variables.keys() - environment.globals.keys())
     if not unknown:
         return f"The template failed: {str(error).rstrip('.')}. {HINT}"
-    own = [name for name in variables if not name.startswith("_")]
+    public = [name for name in variables if not name.startswith("_")]
     sentences = []
     for name in unknown:
-        near = difflib.get_close_matches(name, own, n=1)
+        near = difflib.get_close_matches(name, public, n=1)
         nearest = f" Did you mean {near[0]}?" if near else ""
         sentences.append(f"There is no variable {name}.{nearest}")
     return f"{' '.join(sentences)} {HINT}"
@@ -103,18 +103,18 @@ def as_text(value: Any, name: str = "a value", notes: list[str] | None = None) -
 
     `notes` is told what was left out of it; `name` is how the template names it.
     """
-    said = [] if notes is None else notes
+    remarks = [] if notes is None else notes
     frame = _frame_of(value)
     if frame is not None:
         if len(frame) > MOST_ROWS:
-            said.append(
+            remarks.append(
                 f"{MOST_ROWS} of {len(frame):,} rows of {name} sent "
                 f"({{{{ {name} | all_rows }}}} sends all)"
             )
         return table(frame)
     if _is_printed_short(value):
         kind = type(_largest(value)).__name__
-        said.append(f"{name} sent as its {kind} prints itself, which leaves some of it out")
+        remarks.append(f"{name} sent as its {kind} prints itself, which leaves some of it out")
     return value
 
 
@@ -139,10 +139,10 @@ def _frame_of(value: Any) -> Any:
 
 def _is_printed_short(value: Any) -> bool:
     """Tell whether an array or a table of some library, or a list of them, prints a part alone."""
-    found = _largest(value)
-    if found is None:
+    largest = _largest(value)
+    if largest is None:
         return False
-    printed = str(found)
+    printed = str(largest)
     return "..." in printed or "…" in printed
 
 

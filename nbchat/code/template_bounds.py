@@ -49,8 +49,8 @@ def check_size(*values: Any) -> None:
 def check_widths(text: str, values: Any) -> None:
     numbers = [int(number) for number in re.findall(r"\d+", text)]
     if "*" in text:
-        given = values if isinstance(values, tuple) else (values,)
-        numbers += [value for value in given if isinstance(value, int)]
+        entries = values if isinstance(values, tuple) else (values,)
+        numbers += [value for value in entries if isinstance(value, int)]
     if any(number > MOST_WIDTH for number in numbers):
         raise SecurityError("the format is too wide")
 

@@ -44,10 +44,10 @@ def _is_taken(shell: Any, name: str) -> bool:
 
 
 def _remover(magics: dict[str, dict[str, Any]], name: str) -> Callable[[], object]:
-    own = {kind: magics[kind][name] for kind in ("line", "cell")}
+    functions = {kind: magics[kind][name] for kind in ("line", "cell")}
 
     def remove() -> None:
-        for kind, function in own.items():
+        for kind, function in functions.items():
             if magics[kind].get(name) is function:
                 del magics[kind][name]
 

@@ -41,7 +41,7 @@ class Cells:
         self._numbers: dict[str, int] = {}
         #: what is said below the cell, and whether it was
         self._aside = ""
-        self._is_said = False
+        self._is_noted = False
 
     def start(self) -> None:
         """Begin to listen."""
@@ -71,8 +71,8 @@ class Cells:
 
     def say_what_is_unknown(self) -> None:
         """Say once, below the cell, that turns cannot be followed where no cell is named."""
-        if not self._is_said and names_no_cell(request_of(self._shell)):
-            self._is_said, self._aside = True, _NO_CELLS
+        if not self._is_noted and names_no_cell(request_of(self._shell)):
+            self._is_noted, self._aside = True, _NO_CELLS
 
     def is_alone(self, names: set[str]) -> bool:
         """Tell whether the magic of one of these names is all that the running cell holds."""

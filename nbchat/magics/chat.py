@@ -97,13 +97,13 @@ def _defaults_of(shell: Any) -> NbChat:
     """Give the defaults as IPython's configuration has them; what is in force already stays."""
     profile, model = session.settings.profile, session.settings.model
     try:
-        found = NbChat(parent=shell)
+        defaults = NbChat(parent=shell)
     except NbchatError as error:
         write(sys.stderr, f"{error} (It stands in IPython's configuration of NbChat.)\n")
-        found = NbChat()
+        defaults = NbChat()
     if profile is not None:
         session.settings.profile, session.settings.model = profile, model
-    return found
+    return defaults
 
 
 def _usage() -> str:
@@ -166,15 +166,15 @@ class ChatMagic:
 
     def _defaults(self) -> Draft:
         """Give what ``%config NbChat`` sets as a draft."""
-        own = self.defaults
-        fields = {name: getattr(own, name) for name in FIELDS() if name != "model"}
+        settings = self.defaults
+        fields = {name: getattr(settings, name) for name in FIELDS() if name != "model"}
         return Draft(
             fields={name: value for name, value in fields.items() if value is not None},
-            extra={**own.extra},
-            thread=own.thread,
-            timeout=own.timeout,
-            max_retries=own.max_retries,
-            replay=own.replay,
+            extra={**settings.extra},
+            thread=settings.thread,
+            timeout=settings.timeout,
+            max_retries=settings.max_retries,
+            replay=settings.replay,
         )
 
     def _ask(self, line: str, cell: str | None, key: Any, variables: dict[str, Any]) -> Run | None:

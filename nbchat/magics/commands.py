@@ -58,8 +58,8 @@ def command_of(line: str, thread: str, explore: Callable[[], Any]) -> Callable[[
         return lone[text]
     if shown := _SHOW.match(text):
         return partial(_run, shown[1])
-    if found := _HISTORY.match(text):
-        return partial(_frame, found[1] or None)
+    if match := _HISTORY.match(text):
+        return partial(_frame, match[1] or None)
     if (more := _ONE_MORE.match(text)) and more[1] == "reset":
         return partial(_reset, _known_thread(more[2]))
     if more and _is_profile(more[2]):
@@ -74,9 +74,9 @@ def refuse_near(text: str) -> None:
     meant = _nearest_command(word)
     if not meant:
         return
-    said = f"{word!r} alone is no prompt"
+    fact = f"{word!r} alone is no prompt"
     hint = f"it is typed {SPELT[meant]}" if word == meant else f"did you mean {SPELT[meant]}?"
-    raise MagicUsageError(f"{said}: {hint} (%chat -- {word} asks the model.)")
+    raise MagicUsageError(f"{fact}: {hint} (%chat -- {word} asks the model.)")
 
 
 def _nearest_command(word: str) -> str:

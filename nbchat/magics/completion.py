@@ -12,7 +12,7 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 from nbchat.api.fields import FIELDS, Field
 from nbchat.api.messages import LITERALS
 from nbchat.client import presets
-from nbchat.code.flags import OWN
+from nbchat.code.flags import OPTION_FLAGS
 from nbchat.code.media_flags import MEDIA
 from nbchat.code.notebook_variables import may_be_variable
 from nbchat.session import Thread
@@ -38,9 +38,9 @@ def matcher(shell: Any, names: set[str], models: Callable[[str | None], list[str
         if head is None:
             return _nothing()
         before = context.text_until_cursor
-        found = _OPEN_TEMPLATE.search(before)
-        if found is not None:
-            return _result(found[1], _variables(shell))
+        match = _OPEN_TEMPLATE.search(before)
+        if match is not None:
+            return _result(match[1], _variables(shell))
         if not is_first:
             return _nothing()
         word, offered = _offered(head, shell, models)
@@ -72,8 +72,8 @@ def _offered(
         values = _values(flag[1].replace("_", "-"), line, shell, models)
         if values is not None:
             return flag[2], values
-    found = _LAST_WORD.search(line)
-    word = found[1] if found else ""
+    match = _LAST_WORD.search(line)
+    word = match[1] if match else ""
     return word, _flags() if word.startswith("-") or not word else ()
 
 
@@ -81,7 +81,7 @@ def _values(
     flag: str, line: str, shell: Any, models: Callable[[str | None], list[str]]
 ) -> Iterable[str] | None:
     """Give the values of a flag; None where it takes none, so that flags can follow."""
-    if flag in OWN:
+    if flag in OPTION_FLAGS:
         offers: dict[str, Callable[[], Iterable[str]]] = {
             "profile": presets.names,
             "thread": Thread.names,
@@ -92,7 +92,7 @@ def _values(
             "messages": lambda: _variables(shell),
             "params": lambda: _variables(shell),
         }
-        return None if OWN[flag].takes == "nothing" else offers.get(flag, tuple)()
+        return None if OPTION_FLAGS[flag].takes == "nothing" else offers.get(flag, tuple)()
     field = FIELDS().get(flag.replace("-", "_"))
     if field is None or field.kind == "boolean":
         return None
@@ -108,7 +108,7 @@ def _declared_values(field: Field, shell: Any) -> list[str]:
 
 
 def _flags() -> list[str]:
-    flags = [f"--{name}" for name in OWN if name != "param"]
+    flags = [f"--{name}" for name in OPTION_FLAGS if name != "param"]
     for field in FIELDS().values():
         flags.append(f"--{field.name.replace('_', '-')}")
         if field.kind == "boolean":
@@ -118,8 +118,8 @@ def _flags() -> list[str]:
 
 def _paths(line: str) -> list[str]:
     """Name the files of the folder that the last word on the line stands in."""
-    found = _LAST_FLAG.search(line)
-    folder, slash, _ = (found[2] if found else "").rpartition("/")
+    match = _LAST_FLAG.search(line)
+    folder, slash, _ = (match[2] if match else "").rpartition("/")
     try:
         entries = sorted(Path(folder + slash or ".").expanduser().iterdir())
     except OSError:

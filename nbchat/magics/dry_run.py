@@ -28,10 +28,10 @@ def mimebundle(prepared: Prepared) -> dict[str, str]:
     draft = draft_of(prepared)
     # of a picture the display has the beginning; curl can read files, and Python variables too
     short = _shortened(draft, lambda _: False)
-    for_curl = _shortened(draft, lambda found: found.path)
-    for_call = _shortened(draft, lambda found: found.path or found.variable)
+    for_curl = _shortened(draft, lambda data: data.path)
+    for_call = _shortened(draft, lambda data: data.path or data.variable)
     parts = [
-        (f"**Not sent.** POST {url}{_said(prepared)}", "json", as_json(short, profile)),
+        (f"**Not sent.** POST {url}{_notes(prepared)}", "json", as_json(short, profile)),
         (f"**curl**{_lack(draft, for_curl)}{_before(profile)}", "bash", as_curl(for_curl, profile)),
         (f"**Python**{_lack(draft, for_call)}", "python", as_call(for_call)),
     ]
@@ -44,7 +44,7 @@ def _shortened(draft: Draft, is_kept: Callable[[Encoded], object]) -> Draft:
     return msgspec.structs.replace(draft, messages=with_short(draft.messages, is_kept))
 
 
-def _said(prepared: Prepared) -> str:
+def _notes(prepared: Prepared) -> str:
     """Give what is to be known of the request, which a run would have as its notes."""
     return "".join(f" · {note}" for note in prepared.notes)
 
@@ -58,7 +58,7 @@ def _before(profile: Profile) -> str:
 
 def _lack(whole: Draft, shown: Draft) -> str:
     """Say which base64 is not all there, so that the code cannot be used as it stands."""
-    there = {id(found) for found in base64_in(shown.messages)}
-    gone = [found for found in base64_in(whole.messages) if id(found) not in there]
-    names = dict.fromkeys(found.variable or found.name for found in gone if len(found) > MOST_SHOWN)
+    there = {id(data) for data in base64_in(shown.messages)}
+    gone = [data for data in base64_in(whole.messages) if id(data) not in there]
+    names = dict.fromkeys(data.variable or data.name for data in gone if len(data) > MOST_SHOWN)
     return f" (not to be used as it stands: {', '.join(names)} is shortened)" if names else ""

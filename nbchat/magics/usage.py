@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from nbchat.api.fields import FIELDS, Field
-from nbchat.code.flags import OWN, OwnFlag
+from nbchat.code.flags import OPTION_FLAGS, OwnFlag
 
 _WIDTH = 88
 _HEAD = """\
@@ -36,7 +36,7 @@ stand alone: %chat -- models asks the model.
 
 def usage() -> str:
     """Give the text of the help."""
-    sections = [_HEAD, "Flags of nbchat", *(_own(flag) for flag in OWN.values())]
+    sections = [_HEAD, "Flags of nbchat", *(_flag_text(flag) for flag in OPTION_FLAGS.values())]
     sections.append("\nFields of the request, sent as they are given (null sends null)")
     for group, fields in _groups():
         sections += [f"\n  {group}", *(_declared(field) for field in fields)]
@@ -49,7 +49,7 @@ def _groups() -> Iterator[tuple[str, list[Field]]]:
         yield group, [field for field in fields if field.group == group]
 
 
-def _own(flag: OwnFlag) -> str:
+def _flag_text(flag: OwnFlag) -> str:
     long = "" if flag.takes == "pair" else f"--{flag.name}"
     spellings = ", ".join(part for part in (f"-{flag.short}" if flag.short else "", long) if part)
     return _entry(f"{spellings} {flag.shown}".rstrip(), flag.description)

@@ -66,9 +66,11 @@ class Arguments(msgspec.Struct, frozen=True):
 
     def _values(self, text: str) -> dict[str, Any]:
         decoded = msgspec.json.decode(encodable(text)) if text.strip() else None
-        given = with_whole_numbers({} if decoded is None else decoded, self.schema, self.schema)
+        decoded_values = with_whole_numbers(
+            {} if decoded is None else decoded, self.schema, self.schema
+        )
         made = msgspec.convert(
-            given, self.shape, str_keys=True, dec_hook=python_types.foreign_object
+            decoded_values, self.shape, str_keys=True, dec_hook=python_types.foreign_object
         )
         values: dict[str, Any] = {}
         for taken, field in zip(self.taken, self.shape.__struct_fields__, strict=True):
@@ -82,8 +84,10 @@ class Arguments(msgspec.Struct, frozen=True):
         return values
 
 
-def arguments_of(function: Callable[..., Any], name: str, said: Mapping[str, str]) -> Arguments:
-    """Give what a function takes. `said` is what its docstring says of each parameter.
+def arguments_of(
+    function: Callable[..., Any], name: str, descriptions: Mapping[str, str]
+) -> Arguments:
+    """Give what a function takes. `descriptions` are what its docstring says of each parameter.
 
     Raise CheckError where that is nothing that JSON can carry.
     """
@@ -91,7 +95,7 @@ def arguments_of(function: Callable[..., Any], name: str, said: Mapping[str, str
     nodes, components = _schemas(taken, name)
     properties = {}
     for one, node in zip(taken, nodes, strict=True):
-        words = description_in(one.hint) or said.get(one.name, "")
+        words = description_in(one.hint) or descriptions.get(one.name, "")
         about = {"description": words} if words and "description" not in node else {}
         default = {} if one.is_needed else default_of(one.default)
         properties[one.name] = {**node, **about, **default}
@@ -114,8 +118,8 @@ def description_in(hint: Any) -> str:
     """Give the description of ``Annotated[int, "how many"]``, or of a ``Doc("how many")``."""
     if get_origin(hint) is not Annotated:
         return ""
-    words = (getattr(said, "documentation", said) for said in get_args(hint)[1:])
-    return next((said for said in words if isinstance(said, str)), "")
+    words = (getattr(note, "documentation", note) for note in get_args(hint)[1:])
+    return next((note for note in words if isinstance(note, str)), "")
 
 
 def _taken(function: Callable[..., Any], name: str) -> list[Taken]:
@@ -147,12 +151,12 @@ def _described(parameter: inspect.Parameter, hint: Any) -> Taken:
     default = parameter.default
     if not python_types.is_field(default):
         return Taken(name=parameter.name, hint=hint, default=default, is_positional=is_positional)
-    given = default.get_default(call_default_factory=True)
+    value = default.get_default(call_default_factory=True)
     is_needed = default.is_required()
     return Taken(
         name=parameter.name,
         hint=Annotated[hint, default],
-        default=_NO_DEFAULT if is_needed else given,
+        default=_NO_DEFAULT if is_needed else value,
         is_positional=is_positional,
         is_explicit=not is_needed,
     )
@@ -163,8 +167,8 @@ def _schemas(taken: Sequence[Taken], name: str) -> tuple[list[dict[str, Any]], d
         try:
             python_types.described([one.hint])
         except _REASONS as error:
-            said = [line.rstrip(".:") for line in str(error).splitlines() if line.strip()]
-            reason = (said or [type(error).__name__])[-1]
+            lines = [line.rstrip(".:") for line in str(error).splitlines() if line.strip()]
+            reason = (lines or [type(error).__name__])[-1]
             raise refusal(
                 f"{name} cannot be described to a model: its parameter {one.name} "
                 f"({_shown(one.hint)}) is nothing that JSON can carry ({reason})."

@@ -60,8 +60,8 @@ def escaped(text: str) -> str:
     """Write what is not to be seen in a text as JSON escapes it: ``\\u202e``."""
     if not text.isprintable() or not text.isascii():
         text = "".join(c if c.isprintable() else _escape(c) for c in text)
-        text = _INVISIBLE.sub(lambda found: _escape(found[0]), text)
-    return _MANY_BLANKS.sub(lambda found: "\\u0020" * len(found[0]), text)
+        text = _INVISIBLE.sub(lambda match: _escape(match[0]), text)
+    return _MANY_BLANKS.sub(lambda match: "\\u0020" * len(match[0]), text)
 
 
 def _escape(character: str) -> str:

@@ -111,16 +111,16 @@ def calls_of(message: ResponseMessage, taken: Collection[str] = ()) -> list[Call
     calls = [_call(call, name) for call, name in zip(message.tool_calls, ids, strict=True)]
     if message.function_call and not calls:
         body = message.function_call
-        given = input_text(body.get("arguments"))
-        calls = [Call("", str(body.get("name") or ""), given, "function_call")]
+        arguments = input_text(body.get("arguments"))
+        calls = [Call("", str(body.get("name") or ""), arguments, "function_call")]
     return calls
 
 
 def _call(call: Mapping[str, Any], call_id: str) -> Call:
     kind: Kind = "custom" if kind_of(call) == "custom" else "function"
     body = call.get(kind) or {}
-    given = body.get("input" if kind == "custom" else "arguments")
-    return Call(call_id, str(body.get("name") or ""), input_text(given), kind)
+    arguments = body.get("input" if kind == "custom" else "arguments")
+    return Call(call_id, str(body.get("name") or ""), input_text(arguments), kind)
 
 
 def round_of(completion: Completion, taken: Collection[str] = ()) -> Round:
@@ -246,19 +246,19 @@ def _outcome(job: Callable[[], Any]) -> _Outcome:
 
 def _job(call: Call, tools: Mapping[str, Tool]) -> Callable[[], Any] | None:
     """Give what is to be done; None, with the call's error set, where it is not to be done."""
-    found = tools.get(call.name)
-    if found is None or found.function is None:
+    tool = tools.get(call.name)
+    if tool is None or tool.function is None:
         known = ", ".join(tools) or "none"
         call.error = f"There is no tool {call.name!r}. The tools are: {known}."
         return None
-    if found.takes is None:
-        return partial(_called, found.function, (call.arguments,), {})
+    if tool.takes is None:
+        return partial(_called, tool.function, (call.arguments,), {})
     try:
-        first, values = found.takes.read(call.arguments)
+        first, values = tool.takes.read(call.arguments)
     except WrongArgumentsError as error:
         call.error = f"{call.name} was not called, because its arguments are wrong: {error}."
         return None
-    return partial(_called, found.function, first, values)
+    return partial(_called, tool.function, first, values)
 
 
 def _called(function: Callable[..., Any], first: tuple[Any, ...], values: dict[str, Any]) -> Any:

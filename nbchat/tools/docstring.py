@@ -20,7 +20,7 @@ _FIELD = re.compile(r":(param|type|returns?|rtype|raises?)\b\s*([^:]*):\s*(.*)")
 
 def read_docstring(text: str) -> tuple[str, dict[str, str]]:
     """Give what a docstring says of the function, and what of each parameter."""
-    said: dict[str, list[str]] = {}
+    descriptions: dict[str, list[str]] = {}
     summary: list[str] = []
     where: str | None = None  # the section; None is the text before the first one
     current: list[str] | None = None
@@ -32,9 +32,9 @@ def read_docstring(text: str) -> tuple[str, dict[str, str]]:
             where = "fields"
             current = None
             if kind == "param" and name.split():
-                current = said[name.split()[-1]] = [rest]
+                current = descriptions[name.split()[-1]] = [rest]
         elif bullet and where is None:
-            current = said[bullet[1]] = [bullet[2]]
+            current = descriptions[bullet[1]] = [bullet[2]]
         elif head and _is_section(head[1]) and (line.rstrip().endswith(":") or _is_rule(following)):
             where, current = head[1].lower(), None
         elif where is None:
@@ -48,10 +48,10 @@ def read_docstring(text: str) -> tuple[str, dict[str, str]]:
             if entry and (current is None or indent <= depth):
                 depth = indent
                 # NumPy writes the type behind the colon, and the words below
-                current = said[entry[1]] = [entry[2] if indent else ""]
+                current = descriptions[entry[1]] = [entry[2] if indent else ""]
             else:
                 _append(current, line)
-    joined = {name: " ".join(" ".join(lines).split()) for name, lines in said.items()}
+    joined = {name: " ".join(" ".join(lines).split()) for name, lines in descriptions.items()}
     return "\n".join(summary).strip(), joined
 
 

@@ -78,34 +78,34 @@ def custom(
     return Tool(schema={"type": "custom", "custom": body}, function=function)
 
 
-def read_tools(given: Any, *, field: str = "tools") -> tuple[Any, dict[str, Tool]]:
+def read_tools(tools: Any, *, field: str = "tools") -> tuple[Any, dict[str, Tool]]:
     """Give the schemas for the request, and the tools that have a function by their names.
 
     Functions and `Tool`s become schemas; all else (ready-made schemas, texts of flags)
     passes as it is. With `field` "functions" the schemas are those of the deprecated field.
     """
-    if callable(given) or isinstance(given, Tool):
-        given = [given]
-    if not isinstance(given, Sequence) or isinstance(given, (str, bytes)):
-        return given, {}
-    found: dict[str, Tool] = {}
+    if callable(tools) or isinstance(tools, Tool):
+        tools = [tools]
+    if not isinstance(tools, Sequence) or isinstance(tools, (str, bytes)):
+        return tools, {}
+    by_name: dict[str, Tool] = {}
     schemas: list[Any] = []
-    for entry in given:
+    for entry in tools:
         made = entry if isinstance(entry, Tool) else tool(entry) if callable(entry) else None
         if made is None:
             schemas.append(entry)
             continue
-        if made.name in found:
+        if made.name in by_name:
             raise refusal(f"{field} names {made.name} twice.", field)
         schemas.append(made.schema if field == "tools" else _legacy(made))
         if made.function is not None:
-            found[made.name] = made
+            by_name[made.name] = made
     n_functions = sum(not _is_custom(schema) for schema in schemas)
     if n_functions > MOST_FUNCTIONS:
         raise refusal(
             f"{field} has {n_functions} functions, and {MOST_FUNCTIONS} are the most.", field
         )
-    return schemas, found
+    return schemas, by_name
 
 
 def _is_custom(schema: Any) -> bool:
@@ -121,10 +121,10 @@ def _legacy(made: Tool) -> dict[str, Any]:
 
 def _name_of(function: Any, name: str | None) -> str:
     inner = getattr(function, "func", function)  # functools.partial
-    found = name or getattr(inner, "__name__", "") or type(inner).__name__
-    if not _NAME.match(found):
+    wanted = name or getattr(inner, "__name__", "") or type(inner).__name__
+    if not _NAME.match(wanted):
         raise refusal(
-            f"A tool's name has 1 to 64 letters, digits, _ or -, and {found} is none: "
+            f"A tool's name has 1 to 64 letters, digits, _ or -, and {wanted} is none: "
             "give one, nbchat.tools.tool(function, name=…)."
         )
-    return str(found)
+    return str(wanted)

@@ -8,7 +8,7 @@ from pathlib import Path
 from IPython.core.oinspect import getdoc
 
 from nbchat.api.fields import FIELDS
-from nbchat.code.flags import OWN
+from nbchat.code.flags import OPTION_FLAGS
 from nbchat.magics.chat import ChatMagic
 from nbchat.magics.usage import usage
 
@@ -28,7 +28,7 @@ def test_ipython_is_given_the_help_for_the_docstring_of_the_magic() -> None:
 
 def test_the_help_names_every_flag_and_fits_a_terminal() -> None:
     text = usage()
-    for name in [*FIELDS(), *(name for name in OWN if name != "param")]:
+    for name in [*FIELDS(), *(name for name in OPTION_FLAGS if name != "param")]:
         assert f"--{name.replace('_', '-')}" in text
     assert max(map(len, text.splitlines())) <= 100
 
