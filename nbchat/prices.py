@@ -118,7 +118,7 @@ def cost(
     - `base_url`: the server that answered; `model`, `service_tier`: what it says of itself
     - `when`: the time of the request, whose price counts (None: now)
     - `searches`: whether the web was searched, which costs something apart
-    - `own`: the user's table, of which the first row that fits comes before all else
+    - `own_prices`: the user's table, of which the first row that fits comes before all else
 
     No network is used.
     """

@@ -20,7 +20,7 @@ _LARGEST = 2**63 - 1
 def broken_rules(mapping: Fields, elsewhere: Collection[str]) -> Iterator[Offence]:
     """Give the rules that a request breaks.
 
-    `given` has the set fields, plain. `elsewhere` names fields sent through `extra`: they
+    `mapping` has the set fields, plain. `elsewhere` names fields sent through `extra`: they
     count as present, and what they hold is not looked into.
     """
     fields = {name: value for name, value in mapping.items() if value is not None}

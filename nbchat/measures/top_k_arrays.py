@@ -109,9 +109,9 @@ def _packed(unseen: Floats, piece: Floats, logprob: Floats) -> Floats:
 
 
 def ranks(logprobs: Floats, offsets: Integers, sampled: Floats) -> Floats:
-    """Give 1 + the number of alternatives more likely than `own`, the row's token's logprob.
+    """Give 1 + the number of alternatives more likely than `sampled`, the row's token's logprob.
 
-    Ties take the smaller rank. NaN where `own` is NaN. float64, whole numbers.
+    Ties take the smaller rank. NaN where `sampled` is NaN. float64, whole numbers.
     """
     larger = logprobs > np.repeat(sampled, np.diff(offsets))
     return np.where(np.isnan(sampled), np.nan, 1.0 + row_sums(larger, offsets))

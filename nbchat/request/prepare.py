@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Prepared(msgspec.Struct, kw_only=True):
     """A request that is checked and whole, but not sent. `body` is what would go out.
 
-    - `messages`: list of dict, all that is sent; `asked`: those of them that are new
+    - `messages`: list of dict, all that is sent; `new_messages`: those of them that are new
     - `options`: how it was asked for, `profile` the one that this found
     - `thread`, `cell`: the conversation that it belongs to, and which turn of it
     - `structure`: what the reply is read as; `toolbox`: the functions that may run

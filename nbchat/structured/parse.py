@@ -42,7 +42,7 @@ def parsed(
 ) -> Parsed:
     """Read the object of a choice. Raises nothing.
 
-    `status` is that of its run. `asked` is the `response_format` that was sent, which counts
+    `status` is that of its run. `response_format` is what was sent, and counts
     where there is no `structure`: its JSON is read as builtins.
     """
     is_json = isinstance(response_format, Mapping) and response_format.get("type") in (
