@@ -87,15 +87,17 @@ def controls(models: Iterable[str] = ()) -> list[dict[str, Any]]:
 
     Keys: those of `Control`. `models` are the names that the control of the model offers.
     """
-    found = [control_of(field) for field in FIELDS().values()]
-    found = [
+    of_fields = [control_of(field) for field in FIELDS().values()]
+    of_fields = [
         msgspec.structs.replace(one, choices=[*models]) if one.name == "model" else one
-        for one in sorted(found, key=_place)
+        for one in sorted(of_fields, key=_place)
     ]
-    own = [control_of_option(option) for option in OPTIONS().values() if not option.no_control]
-    n_deprecated = sum(one.group == DEPRECATED for one in found)
-    at = len(found) - n_deprecated
-    return [msgspec.to_builtins(one) for one in [*found[:at], *own, *found[at:]]]
+    of_options = [
+        control_of_option(option) for option in OPTIONS().values() if not option.no_control
+    ]
+    n_deprecated = sum(one.group == DEPRECATED for one in of_fields)
+    at = len(of_fields) - n_deprecated
+    return [msgspec.to_builtins(one) for one in [*of_fields[:at], *of_options, *of_fields[at:]]]
 
 
 def groups() -> list[dict[str, Any]]:

@@ -122,13 +122,13 @@ class Answers:
 
     def _do_paste(self, content: Content) -> None:
         text = content["text"]
-        found = copied(attached(draft_of(text, notebook_variables())))
-        if found.profile is None:
-            found = msgspec.structs.replace(found, profile=self.desk.draft.profile)
+        pasted = copied(attached(draft_of(text, notebook_variables())))
+        if pasted.profile is None:
+            pasted = msgspec.structs.replace(pasted, profile=self.desk.draft.profile)
         self.desk.keep_unsent()
-        is_said = found.messages == [{"role": "user", "content": text}]
+        is_said = pasted.messages == [{"role": "user", "content": text}]
         words = "It is no request, so it is what the user says." if is_said else "It is read."
-        self.desk.set(found, undo=words)
+        self.desk.set(pasted, undo=words)
 
     def _do_attach(self, content: Content) -> None:
         desk = self.desk
@@ -288,8 +288,8 @@ class Answers:
         self.offers.offer()
 
     def _do_names(self, content: Content) -> None:
-        found = names_of(notebook_variables())
-        self.desk.send({"on": "names", "by": content["view"], **found})
+        names = names_of(notebook_variables())
+        self.desk.send({"on": "names", "by": content["view"], **names})
 
     def _do_save(self, content: Content) -> None:
         path = self.save(content["path"])

@@ -44,15 +44,15 @@ class Attachments:
 
     def facts(self, messages: Any) -> dict[str, dict[str, str]]:
         """Give of each attachment in messages, by its address: `facts`, and `thumbnail` or ""."""
-        found = {}
+        facts = {}
         for message in messages if _is_list(messages) else ():
             content = message.get("content") if isinstance(message, dict) else None
             for part in content if isinstance(content, list) else ():
                 item = item_of(part)
                 address = next((self._addresses.get(id(data)) for data in _data_in(part)), None)
                 if item is not None and address is not None:
-                    found[address] = {"facts": item.facts, "thumbnail": item.thumbnail}
-        return found
+                    facts[address] = {"facts": item.facts, "thumbnail": item.thumbnail}
+        return facts
 
     def part_of(self, kind: str, name: str, data: str) -> dict[str, Any]:
         """Give the content part of a file that was chosen in the page, as base64.
@@ -64,8 +64,8 @@ class Attachments:
         except (binascii.Error, ValueError):
             raise CheckError(f"{name} did not come whole.", field="messages") from None
         made: dict[str, Any] = _MAKERS[kind](media.Named(whole, None, name))
-        for found in _data_in(made):
-            found.name = name
+        for data_of_part in _data_in(made):
+            data_of_part.name = name
         if kind == "file" and "file" in made:
             made["file"]["filename"] = name
         return made
@@ -89,4 +89,4 @@ def _data_in(part: Any) -> list[Encoded]:
     if isinstance(part, Encoded):
         return [part]
     values = part.values() if isinstance(part, dict) else ()
-    return [found for value in values for found in _data_in(value)]
+    return [data for value in values for data in _data_in(value)]

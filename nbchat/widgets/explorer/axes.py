@@ -48,11 +48,11 @@ def typed_values(name: str, text: str) -> list[Any]:
     stripped = text.strip()
     if stripped.startswith("["):
         try:
-            found = json.loads(stripped)
+            decoded = json.loads(stripped)
         except ValueError:
-            found = None
-        if isinstance(found, list):
-            return found
+            decoded = None
+        if isinstance(decoded, list):
+            return decoded
     by_line = name == "system" or "\n" in stripped
     parts = stripped.split("\n") if by_line else _at_commas(stripped)
     values = [value for part in parts if part.strip() for value in _read(name, part.strip())]
@@ -126,10 +126,10 @@ def _read(name: str, part: str) -> list[Any]:
         return [UNSET]
     if name in TEXTS:
         return [part]
-    if found := _RANGE.fullmatch(part):
-        return _range(part, *found.groups())
-    if (found := _DASHED.fullmatch(part)) and int(found[1]) < int(found[2]):
-        return _range(part, found[1], found[2], None)
+    if match := _RANGE.fullmatch(part):
+        return _range(part, *match.groups())
+    if (match := _DASHED.fullmatch(part)) and int(match[1]) < int(match[2]):
+        return _range(part, match[1], match[2], None)
     try:
         return [json.loads(part)]
     except ValueError:

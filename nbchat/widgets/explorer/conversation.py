@@ -28,14 +28,19 @@ def continued(run: Run, choice: int) -> list[dict[str, Any]]:
     """
     from nbchat.tools.calls import calls_of
 
-    found = _choice(run, choice)
+    reply = _choice(run, choice)
     messages = [dict(message) for message in run.messages]
-    rounds = [message for asked in run.rounds if asked.is_answered for message in asked.messages]
+    rounds = [
+        message
+        for tool_round in run.rounds
+        if tool_round.is_answered
+        for message in tool_round.messages
+    ]
     if rounds and messages[-len(rounds) :] != rounds:
         messages += rounds
-    calls = calls_of(found.message, call_ids(messages))
-    ids = [call.id for call in calls] if found.message.tool_calls else None
-    messages.append(request_message(found.message, ids=ids))
+    calls = calls_of(reply.message, call_ids(messages))
+    ids = [call.id for call in calls] if reply.message.tool_calls else None
+    messages.append(request_message(reply.message, ids=ids))
     if not calls:
         return [*messages, dict(_BLANK)]
     return [*messages, *(_empty_result(call) for call in calls)]
@@ -61,9 +66,9 @@ def call_at(messages: list[Any], place: int) -> Call | None:
             if isinstance(call, Mapping) and call.get("id") == message.get("tool_call_id"):
                 kind = "custom" if call.get("type") == "custom" else "function"
                 body = call.get(kind) or {}
-                given = body.get("input" if kind == "custom" else "arguments")
+                arguments = body.get("input" if kind == "custom" else "arguments")
                 name = str(body.get("name") or "")
-                return Call(str(call["id"]), name, input_text(given), kind)  # type: ignore[arg-type]
+                return Call(str(call["id"]), name, input_text(arguments), kind)  # type: ignore[arg-type]
     return None
 
 
@@ -86,10 +91,10 @@ def choice_json(run: Run, choice: int) -> str:
     """Give a choice as JSON, indented, in the words of the API."""
     completion = run.completion
     choices = [] if completion is None else completion.to_dict()["choices"]
-    found = next((one for one in choices if one.get("index", 0) == choice), None)
-    if found is None:
+    entry = next((one for one in choices if one.get("index", 0) == choice), None)
+    if entry is None:
         raise _no_reply(choice)
-    encoded = msgspec.json.encode({n: v for n, v in found.items() if n != "logprobs"})
+    encoded = msgspec.json.encode({n: v for n, v in entry.items() if n != "logprobs"})
     return msgspec.json.format(encoded, indent=2).decode()
 
 
@@ -104,9 +109,9 @@ def _empty_result(call: Call) -> dict[str, Any]:
 
 def _choice(run: Run, choice: int) -> Choice:
     completion = run.completion
-    for found in completion.choices if completion is not None else ():
-        if found.index == choice:
-            return found
+    for reply in completion.choices if completion is not None else ():
+        if reply.index == choice:
+            return reply
     raise _no_reply(choice)
 
 

@@ -114,19 +114,19 @@ class Desk:
     def form(self) -> dict[str, Any]:
         """Give the request as the page shows it."""
         model = default_model(self.draft, self.profiles)
-        found = form_of(self.draft, model, self.attachments)
+        form = form_of(self.draft, model, self.attachments)
         if self.draft.profile in self.profiles:
-            found["problems"].pop("profile", None)
+            form["problems"].pop("profile", None)
         notebook = notebook_variables()
         names = variables.names_in(self.draft.messages, self.literal)
-        found["variables"] = variables.facts(self.variables, names, notebook)
-        found["data"] = self.variables.data
-        found["is_raw"] = self.variables.is_raw
-        found["lanes"], sentence = self._lane_facts(names)
+        form["variables"] = variables.facts(self.variables, names, notebook)
+        form["data"] = self.variables.data
+        form["is_raw"] = self.variables.is_raw
+        form["lanes"], sentence = self._lane_facts(names)
         if sentence:
-            found["problems"].setdefault("variables", sentence)
-        found["callable"] = sorted(functions_of(self.draft))
-        return found
+            form["problems"].setdefault("variables", sentence)
+        form["callable"] = sorted(functions_of(self.draft))
+        return form
 
     def set(
         self,

@@ -73,7 +73,7 @@ class LaneFeed:
         completion = run.completion if run is not None else None
         if completion is None:
             return []
-        found = []
+        records = []
         choices = without_inline_reasoning(completion.choices, is_growing=not is_whole)
         for choice in choices:
             feed = self._choices.get(choice.index)
@@ -88,8 +88,8 @@ class LaneFeed:
                 is_one_of_several=len(choices) > 1,
             )
             if news:
-                found.append({"index": choice.index, **news})
-        return found
+                records.append({"index": choice.index, **news})
+        return records
 
 
 class _ChoiceFeed:

@@ -39,17 +39,17 @@ def form_of(
     what belongs to no control stands under extra.
     """
     attachments = attachments or Attachments()
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for problem in problems(draft, model) if draft.messages else _but_messages(draft, model):
         has_place = problem.field in {*FIELDS(), *panel_options(), "messages", "profile"}
-        found.setdefault(problem.field if has_place else "extra", counted(problem.sentence))
+        sentences.setdefault(problem.field if has_place else "extra", counted(problem.sentence))
     return {
         "profile": draft.profile,
         "messages": attachments.for_page(draft.messages) or [_BLANK],
         "attachments": attachments.facts(draft.messages),
         "fields": {name: _exact(value) for name, value in shown_fields(draft).items()},
         "extra": draft.extra,
-        "problems": found,
+        "problems": sentences,
         "refusals": refusals(draft, model),
         "model": model,
         "in_force": _in_force(),
@@ -58,18 +58,18 @@ def form_of(
 
 def counted(sentence: str) -> str:
     """Give a sentence that counts messages as the page does: from 1."""
-    return _A_MESSAGE.sub(lambda found: f"message {int(found[1]) + 1}{found[2] and ': '}", sentence)
+    return _A_MESSAGE.sub(lambda match: f"message {int(match[1]) + 1}{match[2] and ': '}", sentence)
 
 
 def _but_messages(draft: Draft, model: str | None) -> list[Any]:
-    return [found for found in problems(draft, model) if found.field != "messages"]
+    return [problem for problem in problems(draft, model) if problem.field != "messages"]
 
 
 def default_model(draft: Draft, profiles: Mapping[str, Any]) -> str | None:
     """Give the model that answers where the draft names none, None where that is not known."""
-    given = profiles.get(draft.profile or "")
-    if given is not None:
-        model: str | None = given.model
+    profile = profiles.get(draft.profile or "")
+    if profile is not None:
+        model: str | None = profile.model
         return model
     try:
         return profile_of(draft).model
@@ -106,23 +106,23 @@ def edited(
     """
     changed = {name: _typed(name, value) for name, value in (change.get("fields") or {}).items()}
     gone = [*(change.get("unset") or ())]
-    own = panel_options()
-    given = {
+    options = panel_options()
+    fields_set = {
         name: meant(name, value, draft, variables or {})
         for name, value in changed.items()
-        if name not in own
+        if name not in options
     }
-    fields = {**draft.fields, **given}
+    fields = {**draft.fields, **fields_set}
     fields = {name: value for name, value in fields.items() if name not in gone}
     notes = []
-    for name in [*given, *(name for name in gone if name not in own)]:
+    for name in [*fields_set, *(name for name in gone if name not in options)]:
         fields, note = implied(fields, name)
         notes += [note] if note else []
     parts: dict[str, Any] = {name: change[name] for name in ("messages", "extra") if name in change}
     if "profile" in change:
         parts["profile"] = change["profile"] or None
-    parts |= {name: value for name, value in changed.items() if name in own}
-    parts |= {name: None for name in gone if name in own}
+    parts |= {name: value for name, value in changed.items() if name in options}
+    parts |= {name: None for name in gone if name in options}
     following = msgspec.structs.replace(draft, fields=fields, **parts)
     refusal = key_in(following)
     if refusal:
@@ -173,8 +173,8 @@ def meant(name: str, value: Any, draft: Draft, variables: Mapping[str, Any]) -> 
     if name in ("tools", "functions") and isinstance(value, list):
         known = [one for one in before if not is_json(one)] if isinstance(before, list) else []
         data = [_described(name, [one])[0] for one in known]
-        found = dict(zip(map(_key, data), known, strict=True))
-        return [_function(entry, found, variables) for entry in value]
+        by_key = dict(zip(map(_key, data), known, strict=True))
+        return [_function(entry, by_key, variables) for entry in value]
     if name == "response_format":
         if before is not None and not is_json(before) and _described(name, before) == value:
             return before
@@ -199,8 +199,8 @@ def _key(value: Any) -> str:
 def key_in(draft: Draft) -> str:
     """Say why a draft may not hold the key that it holds; empty where it has none."""
     names = [name for name in draft.extra if is_credential(name)]
-    found = [problem.sentence for problem in problems(draft) if problem.field in names]
-    return found[0] if found else ""
+    sentences = [problem.sentence for problem in problems(draft) if problem.field in names]
+    return sentences[0] if sentences else ""
 
 
 def refuse_credentials(draft: Draft) -> None:

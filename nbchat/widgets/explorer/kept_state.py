@@ -96,13 +96,13 @@ def _options(draft: Draft) -> dict[str, Any]:
 
 
 def _named(name: str, names: list[str], described: Any, notebook: Mapping[str, Any]) -> Any:
-    found = [notebook.get(one) for one in names]
+    values = [notebook.get(one) for one in names]
     if name == "response_format":
-        return described if found[0] is None else found[0]
+        return described if values[0] is None else values[0]
     schemas = described if isinstance(described, list) else [None] * len(names)
     return [
         schema if function is None else function
-        for function, schema in zip(found, schemas, strict=False)
+        for function, schema in zip(values, schemas, strict=False)
     ]
 
 

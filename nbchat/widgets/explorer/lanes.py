@@ -43,7 +43,7 @@ def lanes_along(
             for point, label in points
             for value in axis.values
         ]
-    found: list[Entry] = []
+    entries: list[Entry] = []
     n_cells, n_all = 1, 0
     for point, label in points:
         names = names_of(point, literal)
@@ -58,15 +58,15 @@ def lanes_along(
                     entry = _with_seed(entry, k)
                 parts = [lane.label, label, f"#{k + 1}" if repeats > 1 else ""]
                 entry.label = " · ".join(filter(None, parts))
-                found.append(entry)
+                entries.append(entry)
     _check_count(n_all)
     last = repeats if repeats > 1 else len(along[-1].values) if along else 0
     if n_cells > 1 and along and repeats == 1:
-        found = _by_variable(found, len(points))
+        entries = _by_variable(entries, len(points))
         last = len(points)
-    for place, entry in enumerate(found):
+    for place, entry in enumerate(entries):
         entry.number = first + place
-    return found, last if 1 < last < len(found) else 0
+    return entries, last if 1 < last < len(entries) else 0
 
 
 def names_of(situation: Situation, literal: Collection[str]) -> list[str]:

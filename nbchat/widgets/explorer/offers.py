@@ -54,7 +54,7 @@ class Offers:
 def _kind(profile: Any) -> str:
     """Name the kind of server; the name of a profile that comes with nbchat is known at once."""
     try:
-        found: Profile = session.current_profile(profile)
-        return found.name if found.name in ("openrouter", "ollama", "openai") else kind_of(found)
+        target: Profile = session.current_profile(profile)
+        return target.name if target.name in ("openrouter", "ollama", "openai") else kind_of(target)
     except (NbchatError, OSError):
         return "other"

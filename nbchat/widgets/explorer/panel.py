@@ -115,16 +115,16 @@ class Explorer(Panel):
         if session_file.is_path(source):
             self.take_session(session_file.load(source, notebook_variables()))
             return
-        found = copied(attached(draft_of(source, notebook_variables())))
+        draft = copied(attached(draft_of(source, notebook_variables())))
         with desk.lock:
-            if found.profile is None and not isinstance(source, Draft):
-                found = msgspec.structs.replace(found, profile=desk.draft.profile)
+            if draft.profile is None and not isinstance(source, Draft):
+                draft = msgspec.structs.replace(draft, profile=desk.draft.profile)
             if isinstance(source, Run):
                 desk.take_literally(source)
             desk.keep_unsent()
-            desk.set(found)
+            desk.set(draft)
             if isinstance(source, Run):
-                desk.screen.open([desk.entry_of(source, found)])
+                desk.screen.open([desk.entry_of(source, draft)])
         self.refresh_stand_in()
 
     def show_reply(self, run: Run) -> None:
@@ -199,8 +199,8 @@ class Explorer(Panel):
         suffix, and where there is no such folder.
         """
         with self._desk.lock:
-            found: Path = self._answers.save(path)
-        return found
+            written: Path = self._answers.save(path)
+        return written
 
     @property
     def runs(self) -> pd.DataFrame:

@@ -40,21 +40,21 @@ def picture(draft: Draft, shown: Sequence[Entry], *, is_kept: bool = False) -> s
 
     `is_kept`: whether the notebook has the state, so that the cell opens with it.
     """
-    asked = shown[0].sent if shown else draft
+    request = shown[0].sent if shown else draft
     replies = "".join(_reply(entry) for entry in shown)
     body = f'<div style="{_ROW}">{replies}</div>' if len(shown) > 1 else replies
     return (
         f'<div style="{_BOX}">'
         f'<div style="{_GREY}">nbchat explorer · {_HERE}{_GO_ON if is_kept else _ANEW}</div>'
-        f"{_request(asked)}{body}{_tokens(shown)}</div>"
+        f"{_request(request)}{body}{_tokens(shown)}</div>"
     )
 
 
 def _request(draft: Draft) -> str:
     messages = "".join(map(_message, with_short(draft.messages, lambda _: False)))
-    given = {**shown_fields(draft), **draft.extra}
+    fields = {**shown_fields(draft), **draft.extra}
     set_fields = " · ".join(
-        f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in given.items()
+        f"{name} {json.dumps(v, ensure_ascii=False)}" for name, v in fields.items()
     )
     where = f"profile {draft.profile} · " if draft.profile else ""
     line = f"{where}{set_fields}" if set_fields else f"{where}no parameter set"

@@ -54,24 +54,25 @@ def comparison(pinned: Sequence[Entry], base: str | None) -> dict[str, Any]:
 
 def _marked(texts: Sequence[str], base: int) -> list[list[Piece]]:
     """Give each text with what sets it apart from that at `base`."""
-    found: list[list[Piece]] = []
+    marked: list[list[Piece]] = []
     for k, text in enumerate(texts):
         parts: list[Piece] = [(text, "same")]
         if k != base:
             parts = differences(texts[base], text)[1]
         elif len(texts) == 2:
             parts = differences(text, texts[1 - k])[0]
-        found.append(parts)
-    return found
+        marked.append(parts)
+    return marked
 
 
 def _prompt(entry: Entry) -> str:
     return "\n".join(
-        f"{message.get('role', '')}: {visible(_said(message))}" for message in entry.sent.messages
+        f"{message.get('role', '')}: {visible(_text_of(message))}"
+        for message in entry.sent.messages
     )
 
 
-def _said(message: dict[str, Any]) -> str:
+def _text_of(message: dict[str, Any]) -> str:
     content = message.get("content")
     more = {name: held for name, held in message.items() if name not in ("role", "content")}
     short = with_short([content, more], lambda _: False)

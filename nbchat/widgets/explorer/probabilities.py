@@ -128,14 +128,16 @@ def _basis(run: Run, temperature: float | None) -> str:
 
 
 def _others(shown: Sequence[Entry]) -> list[list[Any]]:
-    found: list[list[Any]] = []
+    others: list[list[Any]] = []
     for entry in shown:
         completion = entry.run.completion if entry.run is not None else None
         for choice in completion.choices if completion is not None else []:
             name = entry.label or f"#{entry.number}"
             many = len(completion.choices) > 1 if completion is not None else False
-            found.append([entry.id, choice.index, f"{name} · choice {choice.index}" * many or name])
-    return found
+            others.append(
+                [entry.id, choice.index, f"{name} · choice {choice.index}" * many or name]
+            )
+    return others
 
 
 def _spoken(text: str) -> str:

@@ -54,8 +54,8 @@ def _with_values(draft: Draft, values: Mapping[str, Any], literal: set[str]) -> 
     if not isinstance(text, str) or text in literal or others or last.get("role") != "user":
         return None
     names = variables.names_in([last])
-    given = {name: value for name, value in values.items() if name in names}
-    if not all(isinstance(value, (str, int, float)) for value in given.values()):
+    named = {name: value for name, value in values.items() if name in names}
+    if not all(isinstance(value, (str, int, float)) for value in named.values()):
         return None
-    head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in given.items())
+    head = "".join(f"{{% set {name} = {json.dumps(value)} %}}" for name, value in named.items())
     return msgspec.structs.replace(draft, messages=[*before, {**last, "content": head + text}])

@@ -58,11 +58,11 @@ def names_in(messages: Any, literal: Iterable[str] = ()) -> list[str]:
 
     A template that is none has no names here: filling it in says what is wrong.
     """
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for text in _texts(messages):
         if text not in literal:
-            found.update(dict.fromkeys(template.names_in(text)))
-    return [*found]
+            names.update(dict.fromkeys(template.names_in(text)))
+    return [*names]
 
 
 def lanes_of(variables: Variables, names: Sequence[str], notebook: Mapping[str, Any]) -> Lanes:
@@ -117,12 +117,12 @@ def facts(
     variables: Variables, names: Sequence[str], notebook: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """Give of each name what the page shows: name, text, several, note."""
-    found = []
+    rows = []
     columns = _columns(variables.data, notebook)
     for name in names:
         value = variables.values.get(name, msgspec.UNSET)
         is_several = isinstance(value, Several)
-        found.append(
+        rows.append(
             {
                 "name": name,
                 "text": "" if value is msgspec.UNSET else _written(value),
@@ -130,35 +130,35 @@ def facts(
                 "note": _note(name, value, columns, notebook),
             }
         )
-    return found
+    return rows
 
 
 def read(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Read what the page says of each name: ``{"text": …, "several": …}``; blank is not set."""
-    found: dict[str, Any] = {}
+    values_read: dict[str, Any] = {}
     for name, typed in values.items():
         text = typed["text"]
         if not typed["several"]:
             if text != "":
-                found[name] = text
+                values_read[name] = text
             continue
-        found[name] = Several(_listed(text))
-    return found
+        values_read[name] = Several(_listed(text))
+    return values_read
 
 
-def as_variables(given: Mapping[str, Any]) -> dict[str, Any]:
+def as_variables(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Read what Python gives for names: a list is `Several`, all else one value.
 
     Raise CheckError where it is no mapping of names.
     """
-    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+    if not isinstance(variables, Mapping) or not all(isinstance(name, str) for name in variables):
         raise CheckError(
-            f"variables is {shown(given)}, but it must be a mapping of names to values.",
+            f"variables is {shown(variables)}, but it must be a mapping of names to values.",
             field="variables",
         )
     return {
         name: Several([*value]) if isinstance(value, (list, tuple)) else value
-        for name, value in given.items()
+        for name, value in variables.items()
     }
 
 
@@ -178,15 +178,15 @@ def name_of(data: Any, notebook: Mapping[str, Any]) -> str:
         if data:
             frame_of(data, notebook)
         return data
-    found = [name for name, value in notebook.items() if value is data and name[:1] != "_"]
-    if not _is_frame(data) or not found:
+    names = [name for name, value in notebook.items() if value is data and name[:1] != "_"]
+    if not _is_frame(data) or not names:
         what = "this DataFrame" if _is_frame(data) else f"a {type(data).__name__}"
         raise CheckError(
             f"data is {what}, but it must be a DataFrame that a variable of the notebook holds, "
             "or its name.",
             field="data",
         )
-    return found[0]
+    return names[0]
 
 
 def frame_of(name: str, notebook: Mapping[str, Any]) -> Any:
@@ -254,11 +254,11 @@ def _note(name: str, value: Any, columns: Sequence[str], notebook: Mapping[str, 
 def _listed(text: str) -> list[Any]:
     if text.strip().startswith("["):
         try:
-            found = json.loads(text)
+            decoded = json.loads(text)
         except ValueError:
-            found = None
-        if isinstance(found, list):
-            return found
+            decoded = None
+        if isinstance(decoded, list):
+            return decoded
     return [line for line in text.splitlines() if line.strip()]
 
 

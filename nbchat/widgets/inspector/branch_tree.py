@@ -93,10 +93,10 @@ class Tree:
 
 def _token(branch: Parted, table: Table) -> dict[str, Any]:
     listed = table.alternatives_frame(branch.position)
-    found = listed[listed["token"] == branch.alternative]
-    if branch.token_id is not None and found["token_id"].notna().any():
-        found = found[found["token_id"] == branch.token_id]
-    row = found.iloc[0] if len(found) else None
+    rows = listed[listed["token"] == branch.alternative]
+    if branch.token_id is not None and rows["token_id"].notna().any():
+        rows = rows[rows["token_id"] == branch.token_id]
+    row = rows.iloc[0] if len(rows) else None
     return {
         "token": branch.alternative,
         "display": visible(branch.alternative) or "∅" if row is None else str(row["display"]),

@@ -100,7 +100,7 @@ class Page:
 
     def number_of(self, run: Run) -> int:
         """Give the number of a run of the page."""
-        return next(number for number, own in enumerate(self.runs) if own is run)
+        return next(number for number, shown_run in enumerate(self.runs) if shown_run is run)
 
     def plant(self, tree: GrownTree) -> list[Message]:
         """Take what a tree says of its runs, and add those that are not here yet."""
@@ -122,17 +122,17 @@ class Page:
     def numbered(self, key: str) -> tuple[int, Table]:
         """Give the table of this key and its run's number. Raise ValueError of none."""
         with self._lock:
-            for number, own, table in self._numbered():
-                if own == key:
+            for number, of_table, table in self._numbered():
+                if of_table == key:
                     return number, table
         raise ValueError(f"there are no tokens {key}")
 
     def alternative_of(self, key: str, position: int, row: int) -> int:
         """Give the place among all alternatives of one that the browser shows in this row."""
-        found = self.table(key)
-        if found is None or row < MOST:
+        numbered = self.table(key)
+        if numbered is None or row < MOST:
             return row
-        is_sampled = found[1].alternatives_frame(position)["is_sampled"]
+        is_sampled = numbered[1].alternatives_frame(position)["is_sampled"]
         return int(is_sampled.argmax())  # the only one beyond those that are shown
 
     def merged(self, number: int) -> dict[int, int]:
@@ -195,10 +195,10 @@ class Page:
 
     def alternatives(self, key: str, position: int) -> Message | None:
         """Give the alternatives of this position and of those about it; None of none."""
-        found = self.table(key)
-        if found is None or not 0 <= position < len(found[1]):
+        numbered = self.table(key)
+        if numbered is None or not 0 <= position < len(numbered[1]):
             return None
-        table = found[1]
+        table = numbered[1]
         start = position - position % BLOCK
         stop = min(start + BLOCK, len(table))
         stretch = table.alternatives(start, stop, MOST)

@@ -17,7 +17,7 @@ from nbchat.widgets.inspector.following import follow
 from nbchat.widgets.inspector.page_messages import Page
 from nbchat.widgets.inspector.picture import picture
 from nbchat.widgets.inspector.rereading import Rereading
-from nbchat.widgets.inspector.selection import described, found, wanted
+from nbchat.widgets.inspector.selection import described, position_of, wanted
 from nbchat.widgets.inspector.standalone import standalone
 from nbchat.widgets.stand_in import Panel, joined
 
@@ -160,7 +160,7 @@ class Inspector(Panel):
             return None
         place = wanted(proposal["value"], self.selected)
         tables = [(run_id, table) for _, run_id, table in self._page.tables()]
-        number, position = found(place, tables)
+        number, position = position_of(place, tables)
         return described(*tables[number], position)
 
     @traitlets.observe("selected")
@@ -171,7 +171,7 @@ class Inspector(Panel):
             self.selected_alternatives = empty("alternatives")
         else:
             tables = list(self._page.tables())
-            number, position = found(now, [(run_id, table) for _, run_id, table in tables])
+            number, position = position_of(now, [(run_id, table) for _, run_id, table in tables])
             key, _, table = tables[number]
             self._at = [key, position]
             self.selected_alternatives = table.alternatives_frame(position)
@@ -235,9 +235,9 @@ class Inspector(Panel):
 
         def show(started: Started) -> None:
             parent = self._page.number_of(started.parent)
-            _, own = self._page.numbered(f"{parent}:{started.choice}:content")
+            _, parent_table = self._page.numbered(f"{parent}:{started.choice}:content")
             with self._lock:
-                for message in self._page.branch_out(started, parent, own, opens=False):
+                for message in self._page.branch_out(started, parent, parent_table, opens=False):
                     self.send(message.content, message.buffers)
 
         def start() -> Growing:
@@ -282,8 +282,10 @@ class Inspector(Panel):
         if not self._at:
             return None
         key, position = self._at
-        own, table = self._page.numbered(key)
-        return (key, int(table.frame["byte_end"].iloc[position])) if own == number else None
+        number_of_run, table = self._page.numbered(key)
+        return (
+            (key, int(table.frame["byte_end"].iloc[position])) if number_of_run == number else None
+        )
 
     def _relabel(self, branch: Any) -> None:
         """Take the label of a branch that is whole: it may say how many began like it."""

@@ -45,11 +45,11 @@ def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.Dat
             continue
         label = escape(page.labels[number])
         parts.append(f'<div style="margin:8px 0 2px;font-weight:600">{label}</div>')
-        own = [table for key, _, table in tables if key.startswith(f"{number}:")]
-        if not own:
+        of_run = [table for key, _, table in tables if key.startswith(f"{number}:")]
+        if not of_run:
             parts.append(f"<p>{escape(sentence_of(run))}</p>")
-        for table in own:
-            parts.append(_tokens(table, several=len(own) > 1))
+        for table in of_run:
+            parts.append(_tokens(table, several=len(of_run) > 1))
             if selected is not None and _is_of(selected, run.id, table):
                 parts.append(_alternatives(selected, alternatives))
     return f'<div style="max-width:70em">{"".join(parts)}</div>'

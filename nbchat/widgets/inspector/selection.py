@@ -61,7 +61,7 @@ def wanted(value: Any, current: Mapping[str, Any] | None) -> dict[str, Any]:
     return place
 
 
-def found(place: Mapping[str, Any], tables: Sequence[tuple[str, Table]]) -> tuple[int, int]:
+def position_of(place: Mapping[str, Any], tables: Sequence[tuple[str, Table]]) -> tuple[int, int]:
     """Give the number of the table that is asked for, and the position in it.
 
     `tables` are pairs of run id and table. The first that fits is meant. Negative positions
@@ -78,5 +78,5 @@ def found(place: Mapping[str, Any], tables: Sequence[tuple[str, Table]]) -> tupl
                 f"has {len(table)} tokens"
             )
         return number, position % len(table)
-    said = ", ".join(f"{name} {place[name]}" for name in KEY if name in place)
-    raise ValueError(f"no token probabilities are shown of {said or 'these runs'}")
+    place_in_words = ", ".join(f"{name} {place[name]}" for name in KEY if name in place)
+    raise ValueError(f"no token probabilities are shown of {place_in_words or 'these runs'}")
