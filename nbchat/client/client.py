@@ -321,6 +321,6 @@ def dressed(
 def _checked(params: ChatParams | Mapping[str, Any] | None, fields: dict[str, Any]) -> ChatParams:
     if isinstance(params, ChatParams) and not fields:
         return params
-    given = params.given() if isinstance(params, ChatParams) else dict(params or {})
+    values = params.given() if isinstance(params, ChatParams) else dict(params or {})
     extra = {**(params.extra if isinstance(params, ChatParams) else {}), **fields.pop("extra", {})}
-    return check({**given, **fields}, extra=extra)
+    return check({**values, **fields}, extra=extra)

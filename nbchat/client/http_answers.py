@@ -203,8 +203,8 @@ def _message(status: int, body: Any, fields: ErrorFields) -> str:
 
 def _of_page(status: int, page: str) -> str:
     """Say what an HTML page means: it is a proxy's or a website's, never the API's."""
-    found = _TITLE.search(page[:_MOST_TITLE])
-    title = " ".join(found[1].split()) if found else ""
+    match = _TITLE.search(page[:_MOST_TITLE])
+    title = " ".join(match[1].split()) if match else ""
     called = f" titled “{_shortened(title)}”" if title else ""
     answered = f"answered {status} with an HTML page{called}"
     if status == 413:

@@ -187,7 +187,7 @@ def odds(
     the sampler know a bias, and one that lifts both tokens above all others, the whole one so
     far that it is drawn, leaves their odds. None where the server does not tell.
     """
-    asked: dict[str, Any] = {
+    request: dict[str, Any] = {
         "prompt": list(ids),
         "max_tokens": 1,
         "temperature": 1,
@@ -198,7 +198,7 @@ def odds(
         "logit_bias": {str(token): _LIFT, str(whole): _LIFT + _AHEAD},
         **({"model": model} if model else {}),
     }
-    answer = _json(client.ask(client.profile.completions_url, asked, timeout_s=600.0))
+    answer = _json(client.ask(client.profile.completions_url, request, timeout_s=600.0))
     try:
         (row,) = answer["choices"][0]["logprobs"]["content"]
         probs = {one["id"]: float(one["prob"]) for one in row["top_probs"]}
@@ -214,17 +214,17 @@ def end_tokens(client: Client, model: str | None = None) -> list[int]:
     until no new one comes.
     """
     before = [token.id for token in tokenized(client, "a")]
-    found: list[int] = []
-    while len(found) < _MOST_ENDS:
-        bias = {str(number): -_FORCING for number in found}
+    ends: list[int] = []
+    while len(ends) < _MOST_ENDS:
+        bias = {str(number): -_FORCING for number in ends}
         ended = written(
             client, before, n_tokens=1, top=1, model=model, grammar='root ::= ""', logit_bias=bias
         )
         number = VOCABULARY.ids[ended.table.codes[0]] if len(ended.table) else None
-        if number is None or number in found or not ended.ends:
+        if number is None or number in ends or not ended.ends:
             break
-        found.append(number)
-    return found
+        ends.append(number)
+    return ends
 
 
 def beginning(client: Client) -> Token | None:
@@ -234,8 +234,8 @@ def beginning(client: Client) -> Token | None:
         name = str(facts["bos_token"])
     except (ApiError, LookupError, TypeError):
         return None
-    found = tokenized(client, name, parses_special=True) if name else []
-    return found[0] if len(found) == 1 else None
+    tokens = tokenized(client, name, parses_special=True) if name else []
+    return tokens[0] if len(tokens) == 1 else None
 
 
 def n_slots(client: Client) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from nbchat.client.presets import PRESETS, Preset
 from nbchat.client.secret import Secret, checked_key
-from nbchat.client.variables import ASKED, Variables
+from nbchat.client.variables import TYPED_IN, Variables
 from nbchat.errors import ProfileError
 
 
@@ -81,7 +81,7 @@ def key_by_asking(
     if ask is not None:
         value = ask(f"Key for {name} (is not shown, is kept in memory only): ").strip()
     if value:
-        return ProfileKey(Secret(checked_key(value, preset.key_variable or "the key")), ASKED)
+        return ProfileKey(Secret(checked_key(value, preset.key_variable or "the key")), TYPED_IN)
     if needs_key:
         raise ProfileError(
             f"The profile {name} needs a key: set {preset.key_variable} in the environment or "

@@ -113,11 +113,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     def _secrets(self) -> list[str]:
         """Give the key, and what stands in headers, which may be one; the longest first."""
-        found = {value for value in self.headers.values() if len(value) >= 8}
-        found |= {value.rpartition(" ")[2] for value in found}
+        secrets = {value for value in self.headers.values() if len(value) >= 8}
+        secrets |= {value.rpartition(" ")[2] for value in secrets}
         if self.key is not None:
-            found.add(self.key.reveal())
-        return sorted(found, key=len, reverse=True)
+            secrets.add(self.key.reveal())
+        return sorted(secrets, key=len, reverse=True)
 
     def __repr__(self) -> str:
         address = redact_address(self.base_url.split("?", maxsplit=1)[0])
@@ -205,17 +205,17 @@ def _account(base_url: str, variables: Variables) -> dict[str, str]:
     parts = urlsplit(base_url)
     if parts.scheme != "https" or not f".{parts.hostname}".endswith(".openai.com"):
         return {}
-    given = {name: (variables.get(name) or "").strip() for name in _ACCOUNT_HEADERS}
+    values = {name: (variables.get(name) or "").strip() for name in _ACCOUNT_HEADERS}
     return {
-        _ACCOUNT_HEADERS[name]: checked_key(value, name) for name, value in given.items() if value
+        _ACCOUNT_HEADERS[name]: checked_key(value, name) for name, value in values.items() if value
     }
 
 
 def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
     base_url = _checked_url(url)
-    own = _place_of(base_url, variables)
-    address_from = own or named_by
-    variable = provider_of(base_url) or ("OPENAI_API_KEY" if own else "NBCHAT_API_KEY")
+    named_at = _place_of(base_url, variables)
+    address_from = named_at or named_by
+    variable = provider_of(base_url) or ("OPENAI_API_KEY" if named_at else "NBCHAT_API_KEY")
     return Profile(
         name=urlsplit(base_url).netloc,
         base_url=base_url,
@@ -228,9 +228,9 @@ def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
 
 def _place_of(base_url: str, variables: Variables) -> str | None:
     """Name the place whose OPENAI_BASE_URL this is; of several, one that has the key too."""
-    own = [place for place in variables.places if _names(place, base_url)]
-    with_key = [place for place in own if place.values.get("OPENAI_API_KEY")]
-    return next((place.name for place in [*with_key, *own]), None)
+    naming = [place for place in variables.places if _names(place, base_url)]
+    with_key = [place for place in naming if place.values.get("OPENAI_API_KEY")]
+    return next((place.name for place in [*with_key, *naming]), None)
 
 
 def _names(place: Place, base_url: str) -> bool:
@@ -291,8 +291,8 @@ def _azure(
 
 
 def _default_model(name: str, variables: Mapping[str, str]) -> str | None:
-    own = variables.get("OPENAI_MODEL") if name == "openai" else None
-    return own or variables.get("NBCHAT_MODEL") or None
+    of_openai = variables.get("OPENAI_MODEL") if name == "openai" else None
+    return of_openai or variables.get("NBCHAT_MODEL") or None
 
 
 def _checked_url(url: str) -> str:

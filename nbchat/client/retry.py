@@ -86,8 +86,8 @@ def is_retryable(status: int, headers: Mapping[str, str], code: str | None) -> b
 
 def status_of(*names: str | None) -> int | None:
     """Give the HTTP status that a server's code or type of error stands for; None if unknown."""
-    found = (_STATUS_OF_NAME.get(_plain(name)) for name in names if name)
-    return next((status for status in found if status is not None), None)
+    statuses = (_STATUS_OF_NAME.get(_plain(name)) for name in names if name)
+    return next((status for status in statuses if status is not None), None)
 
 
 def _plain(name: str) -> str:

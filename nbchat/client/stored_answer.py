@@ -24,15 +24,15 @@ def read_answer(answer: Any) -> Completion:
     """
     if isinstance(answer, Completion):
         return answer
-    found = as_mapping(answer)
-    if not is_answer(found):
+    mapping = as_mapping(answer)
+    if not is_answer(mapping):
         raise UnreadableRunError(
             f"Expected a Chat Completions answer, an object with choices; got {_shown(answer)}."
         )
-    if _is_own(found):
-        return Completion.from_dict(found)
+    if _is_own(mapping):
+        return Completion.from_dict(mapping)
     fold = Fold()
-    fold.add(read_chunk(found))
+    fold.add(read_chunk(mapping))
     return fold.completion()
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Self
 
 ENVIRONMENT = "the environment"
-ASKED = "what was asked for"
+TYPED_IN = "what was asked for"
 
 
 class Place(NamedTuple):
@@ -34,7 +34,7 @@ class Variables(Mapping[str, str]):
         """Take a mapping for the environment; None is the real one, with its ``.env`` file."""
         if isinstance(variables, cls):
             return variables
-        return cls(*(_found() if variables is None else [Place(ENVIRONMENT, variables)]))
+        return cls(*(_places_here() if variables is None else [Place(ENVIRONMENT, variables)]))
 
     def place(self, name: str) -> Place | None:
         """Give the place that a variable with something in it is taken from."""
@@ -66,7 +66,7 @@ class Variables(Mapping[str, str]):
         return f"Variables({', '.join(place.name for place in self.places)})"
 
 
-def _found() -> list[Place]:
+def _places_here() -> list[Place]:
     places = [Place(ENVIRONMENT, MappingProxyType(dict(os.environ)))]
     path = _dotenv_path()
     if path is not None:

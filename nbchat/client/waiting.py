@@ -88,12 +88,12 @@ def _answer_of(connection: _Plain | _Secure, answer: Any) -> Any:
     if pending is not None:
         pending._begin(sock)  # noqa: SLF001 - of this module
     try:
-        found = answer()
+        result = answer()
     finally:
         if pending is not None:
             pending._end()  # noqa: SLF001
     connection.answered_on = sock
-    return found
+    return result
 
 
 class _Plain(HTTPConnection):

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a folder's name may not be in its encoding
     try:
-        if given.command == "download":
-            path = local.download(force=given.force, progress=False if given.quiet else None)
-            if not given.quiet:
+        if options.command == "download":
+            path = local.download(force=options.force, progress=False if options.quiet else None)
+            if not options.quiet:
                 _say(f"The weights are whole: {path}")
-        elif given.command == "status":
+        elif options.command == "status":
             _say(repr(local.status()))
         else:
-            _serve(given)
+            _serve(options)
     except NbchatError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -40,13 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(given: argparse.Namespace) -> None:
+def _serve(options: argparse.Namespace) -> None:
     server = local.serve(
-        given.model,
-        threads=given.threads,
-        context=given.context,
-        slots=given.slots,
-        max_tokens=given.max_tokens,
+        options.model,
+        threads=options.threads,
+        context=options.context,
+        slots=options.slots,
+        max_tokens=options.max_tokens,
     )
     # the key is not printed: a terminal's output is kept and shown around
     key = weights.models_dir().parent / f"serve-{server.pid}.key"

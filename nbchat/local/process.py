@@ -119,8 +119,8 @@ class Process:
         for line in lines:
             if "error loading model: " in line:
                 return line.partition("error loading model: ")[2]
-        said = [line for line in lines if line][-3:]
-        return " | ".join(said) or f"its process ended with code {self._child.returncode}"
+        last = [line for line in lines if line][-3:]
+        return " | ".join(last) or f"its process ended with code {self._child.returncode}"
 
 
 #: what a child needs to find its libraries, its files and its threads; no key of anybody's

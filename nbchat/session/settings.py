@@ -15,7 +15,7 @@ from nbchat.client import presets, profiles
 from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile
 from nbchat.client.secret import Secret
-from nbchat.client.variables import ASKED, Place, Variables
+from nbchat.client.variables import TYPED_IN, Place, Variables
 from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.prices import read_prices
 from nbchat.session.offline import asks_nobody, refuse_to_ask
@@ -182,7 +182,7 @@ def _in_force(profile: str | Profile | None, say: Callable[[str], None] | None) 
         raise ProfileError(
             f"A profile is a name, a base URL or a Profile, not a {type(chosen).__name__}."
         )
-    variables = Variables(*profiles.environment().places, Place(ASKED, STATE.typed_keys))
+    variables = Variables(*profiles.environment().places, Place(TYPED_IN, STATE.typed_keys))
     name = chosen or profiles.default_name(variables)
     if name == LOCAL:
         return _local_profile(say)
