@@ -98,7 +98,7 @@ def test_every_declared_field_is_a_flag() -> None:
     for name, field in FIELDS().items():
         dashed = f"--{name.replace('_', '-')}"
         line = dashed if field.kind == "boolean" else f"{dashed} x"
-        assert name in read_line(line, takes_text=False).given
+        assert name in read_line(line, takes_text=False).field_words
 
 
 @pytest.mark.parametrize(
