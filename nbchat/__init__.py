@@ -150,7 +150,7 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(module), attribute)
     globals()[name] = value
     if "nbchat.frames.source" in sys.modules:
-        from nbchat.session.found_runs import let_frames_find_runs
+        from nbchat.session.run_lookup import let_frames_find_runs
 
         let_frames_find_runs()
     return value

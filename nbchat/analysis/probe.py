@@ -153,5 +153,5 @@ def probe(
         Asking(client_of(target), result).ask_all()
         STATE.probes[key] = result
         STATE.logprob_bases[key] = result.logprob_basis
-    found_before: Probe = STATE.probes[key]
-    return found_before
+    known: Probe = STATE.probes[key]
+    return known

@@ -79,12 +79,12 @@ class AskedRows:
         before = [number for ids in self._ids[:position] for number in ids]
         ids = (*self._prompt, *before, *path)
         if ids not in self._rows:
-            self._rows[ids] = self._asked_for(ids)
+            self._rows[ids] = self._row_by_asking(ids)
             if not path:
                 self._compare(position, self._rows[ids])
         return self._rows[ids]
 
-    def _asked_for(self, ids: Sequence[int]) -> list[ListedToken]:
+    def _row_by_asking(self, ids: Sequence[int]) -> list[ListedToken]:
         table = native.step(
             self._client, ids, forced=self._whole, top=self._size, model=self._model
         ).table

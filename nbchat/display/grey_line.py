@@ -66,10 +66,10 @@ def _model(run: ShownRun) -> str:
 
 def _clock(run: ShownRun) -> str:
     """Say when it was asked, so that a cell that ran again is seen to have run."""
-    asked_at = getattr(run, "created_at", None)
-    if asked_at is None:
+    created_at = getattr(run, "created_at", None)
+    if created_at is None:
         return ""
-    local = asked_at.astimezone()
+    local = created_at.astimezone()
     is_today = local.date() == datetime.now().astimezone().date()
     return f"{local:%H:%M:%S}" if is_today else f"{local:%Y-%m-%d %H:%M:%S}"
 

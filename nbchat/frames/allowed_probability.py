@@ -63,14 +63,14 @@ def allowed_share(
         return None
     if len(allowed) == 1:
         return 1.0, 1.0
-    n_given = len(lead) + n_shared(allowed)
+    n_common = len(lead) + n_shared(allowed)
     texts = [lead + text for text in allowed]
     whole = lead + value
     written = b""
     decided: list[tuple[Row, _Masses, bool]] = []
     for row in rows:
         before, written = written, written + row.token
-        if len(written) <= n_given:
+        if len(written) <= n_common:
             continue
         certain, _ = reached(written, texts, after)
         if whole not in certain or isnan(row.prob):

@@ -15,7 +15,7 @@ from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.integrity_checks import CHECKS, NO_FAULTS, Facts
 from nbchat.frames.per_choice import choices
 from nbchat.frames.source import lacks_logprobs
-from nbchat.frames.text_alignment import given_prefix, token_places
+from nbchat.frames.text_alignment import reply_prefix, token_places
 from nbchat.frames.token_arrays import CHANNELS, positions_of
 from nbchat.frames.token_texts import Words
 
@@ -185,15 +185,15 @@ def _text_findings(
     )
     if joined == text:
         return
-    prefix = given_prefix(messages).encode("utf-8", "surrogatepass")
+    prefix = reply_prefix(messages).encode("utf-8", "surrogatepass")
     ends = facts.texts.byte_end[stretch]
     starts = ends - facts.texts.n_bytes[stretch]
     first, last, is_placed = token_places(starts, ends, joined, text, prefix)
     first, last = np.clip(first, 0, len(text)), np.clip(last, 0, len(text))
     n_written = int((last - first)[is_placed].sum())
-    n_given = len(prefix) if text.startswith(prefix) else 0
+    n_begun = len(prefix) if text.startswith(prefix) else 0
     outside = np.flatnonzero(~is_placed | ((first == last) & (ends > starts))).tolist()
-    count = len(text) - n_given - n_written
+    count = len(text) - n_begun - n_written
     if count > 0:
         words = "bytes of the text that no token is known to write: positions in it are not certain"
         yield from _in_list("text differs", owner, outside, count=count, meaning=words)

@@ -158,7 +158,7 @@ def _figures(
         return {"note": _NO_LOGPROBS}
     start, end = span.start, span.end
     if written.covered[end] - written.covered[start] < end - start:
-        return {"note": _BEGUN if start < written.n_given else _NOT_THERE}
+        return {"note": _BEGUN if start < written.n_begun else _NOT_THERE}
     # nothing inside a number tells that it has ended
     told = end + 1 if span.type == "number" else end
     among = slice(
@@ -185,7 +185,7 @@ def _figures(
     share = _allowed_share(span, data, written, among.start, allowed)
     is_open = share[1] - share[0] > NARROW  # not so where nothing is known
     if is_open and whole_rows is not None and allowed is not None:
-        share = _asked_share(span, data, written, among.start, allowed, whole_rows)
+        share = _share_by_asking(span, data, written, among.start, allowed, whole_rows)
     note = _CENSORED if is_censored else _FEWER if is_fewer else _SOME_END if is_some_end else None
     return {
         "n_tokens": len(of_value),
@@ -227,7 +227,7 @@ def _allowed_share(
     return allowed_share(value, values, _rows(written, first), lead, after) or (nan, nan)
 
 
-def _asked_share(
+def _share_by_asking(
     span: Span,
     data: bytes,
     written: Written,
@@ -237,9 +237,9 @@ def _asked_share(
 ) -> tuple[float, float]:
     lead = written.tokens[first][: max(0, span.start - int(written.start[first]))]
     texts = [lead + value for value in allowed(span.steps) or []]
-    n_given, before = n_shared(texts), b""
+    n_common, before = n_shared(texts), b""
     for i, _ in enumerate(_rows(written, first), first):
-        if len(before + written.tokens[i]) > n_given:
+        if len(before + written.tokens[i]) > n_common:
             row = partial(whole_rows.row, int(written.at[i]) - written.first)
             value, after = lead + data[span.start : span.end], data[span.end :]
             return exact_share(value, texts, row, before, after)

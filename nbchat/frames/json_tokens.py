@@ -12,7 +12,7 @@ from nbchat.frames.allowed_probability import Row
 from nbchat.frames.alternatives_lists import lists_of, with_unlisted
 from nbchat.frames.decoded_text import texts_of
 from nbchat.frames.reply_end import end_of
-from nbchat.frames.text_alignment import given_prefix, token_places
+from nbchat.frames.text_alignment import reply_prefix, token_places
 from nbchat.frames.token_arrays import positions_of
 from nbchat.frames.token_texts import Words
 from nbchat.measures.rounding import rounding_of
@@ -33,7 +33,7 @@ class Written:
     - `is_merged`: its list is of the last piece of a character
     - `start`, `end`: int64, bytes of the text
     - `covered`: for each byte of the text, how many before it have a token
-    - `n_given`: the bytes at the text's beginning that the request gave
+    - `n_begun`: the bytes at the text's beginning that the request gave
     - `first`: where the list begins in all arrays; `rounding`: how far its masses can be off
     - `ending`: the log probability that the reply ends in its last row, by all tokens that end one;
       None where the row has no end or these are not known
@@ -46,7 +46,7 @@ class Written:
     logprobs: NDArray[np.float64]
     is_merged: NDArray[np.bool_]
     covered: NDArray[np.int64]
-    n_given: int
+    n_begun: int
     lists: Lists
     words: Words
     vocab_size: int | None
@@ -94,7 +94,7 @@ def tokens_in(run: RunLike, choice: int, data: bytes) -> Written | None:
         for place, special in zip(places, texts.is_special[at], strict=True)
     ]
     joined = b"".join(tokens)
-    prefix = given_prefix(getattr(run, "messages", ())).encode("utf-8", "surrogatepass")
+    prefix = reply_prefix(getattr(run, "messages", ())).encode("utf-8", "surrogatepass")
     ends = texts.byte_end[at]
     starts, ends, is_placed = token_places(ends - texts.n_bytes[at], ends, joined, data, prefix)
     kept = is_placed & ((ends > starts) | texts.is_end[at])
@@ -111,7 +111,7 @@ def tokens_in(run: RunLike, choice: int, data: bytes) -> Written | None:
         logprobs=positions.logprobs[at],
         is_merged=positions.is_merged[at],
         covered=np.concatenate([[0], np.cumsum(np.cumsum(borders)[:-1])]),
-        n_given=len(prefix) if data.startswith(prefix) and data != joined else 0,
+        n_begun=len(prefix) if data.startswith(prefix) and data != joined else 0,
         lists=with_unlisted(lists_of(positions, words), positions, words),
         words=words,
         vocab_size=run.vocab_size,

@@ -77,7 +77,7 @@ def token_places(
     return starts + shift, ends + shift, is_placed
 
 
-def given_prefix(messages: Sequence[Mapping[str, Any]]) -> str:
+def reply_prefix(messages: Sequence[Mapping[str, Any]]) -> str:
     """Give the beginning of the reply that a request ends with; "" where it has none."""
     last = messages[-1] if messages else {}
     content = last.get("content")

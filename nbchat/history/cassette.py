@@ -144,10 +144,10 @@ class Cassette:
         is_appended = self._ends_whole and self.path.suffix != ".gz"
         for line in self._waiting:
             head = _read_head(line)
-            given_way = [known.id for known in self._heads.values() if _same_place(known, head)]
+            replaced = [known.id for known in self._heads.values() if _same_place(known, head)]
             is_last = all(known < head.id for known in self._lines)
-            is_appended = is_appended and is_last and not given_way
-            for run_id in given_way:
+            is_appended = is_appended and is_last and not replaced
+            for run_id in replaced:
                 self._lines.pop(run_id, None)
                 self._heads.pop(run_id, None)
             self._lines[head.id], self._heads[head.id] = line, head

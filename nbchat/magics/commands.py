@@ -138,7 +138,7 @@ def _reset(name: str) -> None:
 
 
 def _run(beginning: str) -> Run:
-    from nbchat.session.found_runs import run_with_id
+    from nbchat.session.run_lookup import run_with_id
 
     return run_with_id(beginning)
 

@@ -27,9 +27,9 @@ _HOMES = {
     "Watcher": "nbchat.session.watchers",
     "execute": "nbchat.session.execution",
     "prepare": "nbchat.session.servers",
-    "runs_frame": "nbchat.session.found_runs",
+    "runs_frame": "nbchat.session.run_lookup",
     "shortened": "nbchat.session.interrupts",
-    "usage_frame": "nbchat.session.found_runs",
+    "usage_frame": "nbchat.session.run_lookup",
 }
 
 #: every run of this process, in the order of their start
@@ -67,7 +67,7 @@ def __getattr__(name: str) -> Any:
 
 if TYPE_CHECKING:
     from nbchat.session.execution import Execution, execute
-    from nbchat.session.found_runs import runs_frame, usage_frame
     from nbchat.session.interrupts import shortened
+    from nbchat.session.run_lookup import runs_frame, usage_frame
     from nbchat.session.servers import prepare
     from nbchat.session.watchers import PrintingWatcher, Watcher

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbchat.frames.text_alignment import Stretch, given_prefix, stretches, token_places
+from nbchat.frames.text_alignment import Stretch, reply_prefix, stretches, token_places
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_token_may_stand_out_of_the_text_at_its_ends():
 
 def test_the_prefix_is_what_the_last_message_of_the_assistant_says():
     asked = {"role": "user", "content": "Go on."}
-    assert given_prefix([asked, {"role": "assistant", "content": "Sun"}]) == "Sun"
-    assert given_prefix([{"role": "assistant", "content": "Sun"}, asked]) == ""
-    assert given_prefix([{"role": "assistant", "tool_calls": []}]) == ""
-    assert given_prefix([]) == ""
+    assert reply_prefix([asked, {"role": "assistant", "content": "Sun"}]) == "Sun"
+    assert reply_prefix([{"role": "assistant", "content": "Sun"}, asked]) == ""
+    assert reply_prefix([{"role": "assistant", "tool_calls": []}]) == ""
+    assert reply_prefix([]) == ""

@@ -126,8 +126,8 @@ class Answers:
         if pasted.profile is None:
             pasted = msgspec.structs.replace(pasted, profile=self.desk.draft.profile)
         self.desk.keep_unsent()
-        is_said = pasted.messages == [{"role": "user", "content": text}]
-        words = "It is no request, so it is what the user says." if is_said else "It is read."
+        is_prompt = pasted.messages == [{"role": "user", "content": text}]
+        words = "It is no request, so it is what the user says." if is_prompt else "It is read."
         self.desk.set(pasted, undo=words)
 
     def _do_attach(self, content: Content) -> None:
