@@ -17,7 +17,7 @@ from nbchat.client.addresses import crosses_in_clear, is_loopback
 from nbchat.client.client import Client, proxies_of
 from nbchat.client.presets import PRESETS
 from nbchat.client.profiles import default_name, resolve
-from nbchat.client.variables import ASKED, ENVIRONMENT, Place, Variables
+from nbchat.client.variables import ENVIRONMENT, TYPED_IN, Place, Variables
 from nbchat.code import as_curl, draft_of
 from nbchat.errors import ApiError, NbchatError, ProfileError
 from nbchat.session.settings import client_of
@@ -27,7 +27,7 @@ from tests.magics.conftest import Shell
 from tests.scripted import Reply, ScriptedServer
 
 FILE = "/project/.env"
-PLACES = (ENVIRONMENT, FILE, ASKED)
+PLACES = (ENVIRONMENT, FILE, TYPED_IN)
 SOME_PLACES = [found for n in range(4) for found in itertools.combinations(PLACES, n)]
 ELSEWHERE = "http://elsewhere.example:8000/v1"
 
