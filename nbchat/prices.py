@@ -10,7 +10,7 @@ import functools
 import importlib.metadata
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -21,6 +21,8 @@ from nbchat.errors import CheckError
 
 #: what a server calls the tier that has the listed price
 _ORDINARY = {None, "", "default", "auto", "standard"}
+#: what the tier of a batch is called here
+BATCH = "batch"
 _MILLION = 1_000_000
 #: says in each answer what it charged, in US dollars
 _OPENROUTER = re.compile(r"https://openrouter\.ai(/|$)")
@@ -237,7 +239,7 @@ def _by_package(
     if listing is None:
         return None
     used = {kind for kind, count in tokens.items() if count}
-    if not all(_has_price(listing, kind, tier) for kind in used):
+    if not all(_has_price(listing, kind, tier, when) for kind in used):
         return None
     version = getattr(package, "__version__", "") or importlib.metadata.version("genai-prices")
     return Cost(float(listing.total_price), f"genai-prices {version}")
@@ -254,14 +256,13 @@ def _listed(
     if package is None or not model or not base_url:
         return None
     usage = package.Usage(**(counts or {"input_tokens": 0, "output_tokens": 0}))
-    context = None if tier in _ORDINARY else {"service_tier": tier}
     try:
         listing = package.calc_price(
             usage,
             model_ref=model,
             provider_api_url=base_url,
             genai_request_timestamp=when,
-            price_context=context,
+            price_context=_conditions(tier) or None,
         )
     except (LookupError, ValueError, TypeError):
         return None
@@ -274,8 +275,20 @@ def _listed(
     return listing if begins_with.endswith("/") or rest[:1] in ("", "/", ":") else None
 
 
-def _has_price(listing: Any, kind: str, tier: str | None) -> bool:
-    """Tell whether a kind of token has a price of its own, in this tier."""
+def _conditions(tier: str | None) -> dict[str, str]:
+    """Give under which conditions genai-prices lists a tier; a batch is a way of processing."""
+    if tier in _ORDINARY:
+        return {}
+    return {"processing": "batch"} if tier == BATCH else {"service_tier": str(tier)}
+
+
+def _holds(variant: Any, when: datetime | None) -> bool:
+    constraint = getattr(variant, "constraint", None)
+    return constraint is None or bool(constraint.active(when or datetime.now(UTC)))
+
+
+def _has_price(listing: Any, kind: str, tier: str | None, when: datetime | None) -> bool:
+    """Tell whether a kind of token has a price of its own, in this tier at this time."""
     name = _KINDS[kind][0]
     if getattr(listing.model_price, name, None) is None:
         return False
@@ -285,6 +298,6 @@ def _has_price(listing: Any, kind: str, tier: str | None) -> bool:
     variants = [
         variant
         for variant in listing.model.price_variants or ()
-        if variant.when == {"service_tier": tier}
+        if variant.when == _conditions(tier) and _holds(variant, when)
     ]
     return any(getattr(variant.prices, name, None) is not None for variant in variants)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -57,6 +58,14 @@ def test_a_tier_with_a_price_of_its_own_has_that() -> None:
     assert usd("gpt-5", service_tier="flex") == pytest.approx(0.001125)
 
 
+def test_a_batch_costs_half_and_a_tier_has_its_price_from_its_first_day_on() -> None:
+    # of gpt-4o, since it is in the package's list
+    late, early = datetime(2026, 11, 1, tzinfo=UTC), datetime(2024, 6, 1, tzinfo=UTC)
+    assert usd(service_tier="batch", when=late) == pytest.approx(0.00175)
+    assert usd(service_tier="batch", when=early) is None
+    assert usd(service_tier="priority", when=early) is None
+
+
 UNKNOWN: dict[str, dict[str, Any]] = {
     "no such model": {"model": "no-such-model"},
     "no model": {"model": ""},
@@ -69,7 +78,15 @@ UNKNOWN: dict[str, dict[str, Any]] = {
     "half a usage": {"usage": Usage(prompt_tokens=5)},
     "a tier without a price": {"service_tier": "flex"},
     "a tier nobody knows": {"service_tier": "overnight"},
-    "a batch": {"service_tier": "batch"},
+    "a batch of a model without a price for it": {"model": "o1-mini", "service_tier": "batch"},
+    "a batch before it had a price": {
+        "service_tier": "batch",
+        "when": datetime(2024, 6, 1, tzinfo=UTC),
+    },
+    "a cache in a batch, without a price": {
+        "service_tier": "batch",
+        "usage": counted(prompt_cached_tokens=10),
+    },
     "sound in, without a price": {"usage": counted(prompt_audio_tokens=10)},
     "sound out, without a price": {"usage": counted(completion_audio_tokens=10)},
     "a cache, without a price": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import msgspec
@@ -196,6 +196,31 @@ class Client:
                 waited_s = time.perf_counter() - started
                 failure = transport_error(error, self.profile, waited_s, timeout)
         raise failure
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout_s: float,
+        body: Iterable[bytes] = (),
+        size: int = 0,
+        content_type: str = "application/json",
+    ) -> requests.Response:
+        """Ask another address of this server once, and give the answer with its body unread.
+
+        `body` is sent in pieces of `size` bytes together, from its beginning again where a
+        connection was found closed. Raises what `ask` raises.
+        """
+        request = self._prepared(method, url)
+        if size:
+            request.body = body  # type: ignore[assignment]  # urllib3 sends what it iterates over
+            request.headers.update({"Content-Type": content_type, "Content-Length": str(size)})
+        response = self._sent(request, (min(timeout_s, self.timeouts.connect_s), timeout_s))
+        if response.status_code >= 300:
+            with response:
+                raise http_answers.api_error(response, self.profile)
+        return response
 
     def close(self) -> None:
         """Close all connections."""

@@ -76,12 +76,24 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         return self._address("completions")
 
     @property
+    def batches_url(self) -> str:
+        """The address of the server's batches; on Azure beside the deployments."""
+        return self._address("batches", is_of_model=False)
+
+    @property
+    def files_url(self) -> str:
+        """The address of the files that batches are made of, and of what came of them."""
+        return self._address("files", is_of_model=False)
+
+    @property
     def root_url(self) -> str:
         """Where a server has its own addresses, beside those of the API."""
         return self.base_url.partition("?")[0].rstrip("/").removesuffix("/v1")
 
-    def _address(self, path: str) -> str:
+    def _address(self, path: str, *, is_of_model: bool = True) -> str:
         base, _, query = self.base_url.partition("?")
+        if not is_of_model:
+            base = base.partition("/deployments/")[0]
         if self.api_version and "api-version=" not in query:
             query = "&".join(filter(None, (query, f"api-version={self.api_version}")))
         return f"{base.rstrip('/')}/{path}{'?' * bool(query)}{query}"

@@ -24,8 +24,13 @@ def cost_of(run: Run, own_prices: tuple[OwnPrice, ...] = ()) -> Cost | None:
     return Cost(sum(cost.usd for cost in known), known[0].source)
 
 
-def cost_of_answer(run: Run, answer: Completion, own_prices: tuple[OwnPrice, ...]) -> Cost | None:
-    """Give the cost of one request of a run, by the answer to it; None where it is not known."""
+def cost_of_answer(
+    run: Run, answer: Completion, own_prices: tuple[OwnPrice, ...], *, is_batch: bool = False
+) -> Cost | None:
+    """Give the cost of one request of a run, by the answer to it; None where it is not known.
+
+    One that came in a batch has the price of a batch, whatever tier the answer names.
+    """
     fields = {**run.params.given(), **run.params.extra}
     model = answer.model or fields.get("model")
     if not isinstance(model, str):
@@ -37,7 +42,7 @@ def cost_of_answer(run: Run, answer: Completion, own_prices: tuple[OwnPrice, ...
         model,
         run.base_url,
         answer.usage or Usage(),
-        service_tier=answer.service_tier,
+        service_tier=prices.BATCH if is_batch else answer.service_tier,
         when=run.created_at,
         searches=has_searched,
         own_prices=own_prices,

@@ -218,6 +218,16 @@ class Design:
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Start servers and ask for keys, here and now, where a question can be answered."""
         self._is_ready, self._kept = True, None
+        for profile in self._named_profiles():
+            found = resolved(profile, say)
+            if found.name != LOCAL and not isinstance(profile, Profile):
+                self._profiles[profile] = found
+
+    def profiles(self) -> list[Profile]:
+        """Give the servers that rows are asked at. Starts nothing, asks for nothing."""
+        return [resolved(self._profile(named), None) for named in self._named_profiles()]
+
+    def _named_profiles(self) -> list[Any]:
         profiles = [self.base.profile]
         if "profile" in self._kinds:
             profiles = [point.get("profile") for point in self.grid.points]
@@ -225,10 +235,7 @@ class Design:
         for profile in profiles:
             if profile not in named:
                 named.append(profile)
-        for profile in named:
-            found = resolved(profile, say)
-            if found.name != LOCAL and not isinstance(profile, Profile):
-                self._profiles[profile] = found
+        return named
 
     def _kind(self, axis: str) -> str:
         if axis == AXIS and self.prompts.names is not None:

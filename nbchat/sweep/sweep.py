@@ -21,6 +21,7 @@ from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.session.worst_case import worst_case
 from nbchat.sweep.bar import Bar, Display, markup_of
+from nbchat.sweep.batched import Batched
 from nbchat.sweep.batches import RUNS, Batches, with_columns
 from nbchat.sweep.design import Design
 from nbchat.sweep.executors import Going, Work, checked_executor
@@ -28,7 +29,6 @@ from nbchat.sweep.folder import Folder
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.progress import Counts, Tally
 from nbchat.sweep.request_size import order_of
-from nbchat.sweep.scored import Scored
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _LEAVE_WITHIN_S = 3.0
 
 
-class Sweep(Scored):
+class Sweep(Batched):
     """Prompts and data over a grid of params; see `nbchat.sweep`, which makes it.
 
     - `plan`: what would be sent, and what it costs; nothing is sent before `run` or `start`
@@ -51,6 +51,8 @@ class Sweep(Scored):
     - `status`: how far it is; `writer`: who writes its folder now
     - `runs()`, `tokens()`, `scores()`, `table()`, `compare()`, `agreement()`: frames, also while it
       runs; `evaluate()` scores later, `judges` are the models that judge
+    - `to_batch()`, `from_batch()`: files of requests for a batch, and the files that it gave;
+      `batch` does both at a provider
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Sweep(Scored):
             str(name): as_evaluator(str(name), one) for name, one in (evaluate or {}).items()
         }
         self.folder = _temporary_folder(self) if folder is None else _folder(folder)
+        self.is_kept = folder is not None
         self.name = self.folder.name
         self._folder = Folder(self.folder)
         self._lock = WriterLock(self.folder)
@@ -252,10 +255,6 @@ class Sweep(Scored):
         return self
 
     @property
-    def is_running(self) -> bool:
-        return self._going is not None and self._going.is_running
-
-    @property
     def status(self) -> Counts:
         """How far it is: rows by what became of them, requests, tokens, cost, time to go."""
         going, tally = self._going, self._tally
@@ -288,6 +287,7 @@ class Sweep(Scored):
         try:
             standings = self._folder.standings()
             rows = {row.id for row in self.design.rows()}
+            self.batch.refuse_to_ask(rows - standings.keys())
             unknown = self._folder.unknown()
             self._n_unknown_before = sum(unknown.values())
             self._unknown_usd_before = self._most_usd(unknown)

@@ -1,0 +1,168 @@
+"""What is known of the batches of a sweep, on disk: a file for each part, whole or as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from nbchat.client.batch_endpoints import ENDED, Batch
+from nbchat.sweep.batch_requests import RequestFile, row_ids_of
+
+FOLDER = "batch"
+#: not yet sent; sent, and nobody knows whether it is there; no longer there
+WAITING, UNKNOWN, GONE = "waiting", "unknown", "gone"
+
+
+class Part(msgspec.Struct, kw_only=True):
+    """A file of requests that becomes a batch, and what became of it. No key is in it.
+
+    - `id`: by what the server's batch is found again, in its metadata
+    - `status`: "waiting" (not sent), "unknown" (it may have been created, and nobody knows),
+      the server's own word, or "gone" (the server does not know it any more)
+    - `requests`, `completed`, `failed`; `prompt_tokens`; `most_usd`: what it costs at most
+    - `made_at`, `created_at`, `expires_at`: seconds since 1970
+    - `is_collected`: what it answered is in the sweep
+    """
+
+    id: str
+    number: int
+    made_at: float
+    profile: str
+    base_url: str
+    model: str
+    requests: int
+    bytes: int
+    prompt_tokens: int
+    queue_tokens: int | None = None
+    most_usd: float | None = None
+    status: str = WAITING
+    is_uploading: bool = False
+    file_id: str | None = None
+    sent_at: float | None = None
+    batch_id: str | None = None
+    completed: int = 0
+    failed: int = 0
+    created_at: float | None = None
+    expires_at: float | None = None
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    error: str | None = None
+    is_collected: bool = False
+
+    @property
+    def is_sent(self) -> bool:
+        """Whether it is, or may be, at the server."""
+        return self.batch_id is not None or self.sent_at is not None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in ENDED or self.status == GONE
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether answers to its rows may be at the server that are not here."""
+        return self.is_sent and not self.is_collected
+
+    def learn(self, batch: Batch) -> None:
+        """Note what the server tells of it."""
+        self.batch_id, self.status = batch.id, batch.status
+        self.sent_at = self.sent_at or time.time()
+        self.output_file_id, self.error_file_id = batch.output_file_id, batch.error_file_id
+        self.created_at, self.expires_at = batch.created_at, batch.expires_at
+        if batch.request_counts is not None:
+            self.completed = batch.request_counts.completed
+            self.failed = batch.request_counts.failed
+        self.error = batch.error
+
+
+class BatchState:
+    """The parts of a sweep, in its folder. What is saved is on the disk."""
+
+    def __init__(self, sweep_folder: Path):
+        self.folder = sweep_folder / FOLDER
+
+    def parts(self) -> list[Part]:
+        """Give all parts, in the order in which they were made."""
+        found = []
+        for path in self.folder.glob("part-*.json"):
+            with contextlib.suppress(FileNotFoundError):  # it was taken back meanwhile
+                found.append(msgspec.json.decode(path.read_bytes(), type=Part))
+        return sorted(found, key=lambda part: part.number)
+
+    def new_file(self) -> Path:
+        """Give the place of the requests of a part that is still to be made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"requests-{uuid.uuid4().hex}.jsonl"
+
+    def add(self, file: RequestFile, queue_tokens: int | None) -> Part:
+        """Make the part of a file that `new_file` named."""
+        numbers = [part.number for part in self.parts()]
+        part = Part(
+            id=file.path.stem.removeprefix("requests-"),
+            number=max(numbers, default=0) + 1,
+            made_at=time.time(),
+            profile=file.profile.name,
+            base_url=file.profile.base_url,
+            model=file.model,
+            requests=file.requests,
+            bytes=file.bytes,
+            prompt_tokens=file.prompt_tokens,
+            queue_tokens=queue_tokens,
+            most_usd=file.most_usd,
+        )
+        self.save(part)
+        return part
+
+    def save(self, part: Part) -> None:
+        """Write what is known of a part, and wait until it is on the disk."""
+        path = self._path(part)
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        with unfinished.open("wb") as file:
+            file.write(msgspec.json.encode(part))
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        if os.name == "posix":  # the name, too
+            folder = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def remove(self, part: Part) -> None:
+        """Forget a part that was never sent, and its requests."""
+        self._path(part).unlink(missing_ok=True)
+        self.requests_of(part).unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Take away requests that became no part: their process ended before."""
+        known = {self.requests_of(part) for part in self.parts()}
+        for path in [*self.folder.glob("requests-*.jsonl"), *self.folder.glob(".*.unfinished")]:
+            if path not in known:
+                path.unlink(missing_ok=True)
+
+    def requests_of(self, part: Part) -> Path:
+        return self.folder / f"requests-{part.id}.jsonl"
+
+    def results_of(self, part: Part) -> dict[str, Path]:
+        """Give the ids of the files that a batch has at its server, and their places here."""
+        names = {part.output_file_id: "output", part.error_file_id: "errors"}
+        return {
+            file_id: self.folder / f"{name}-{part.id}.jsonl"
+            for file_id, name in names.items()
+            if file_id
+        }
+
+    def row_ids(self, part: Part) -> Iterator[str]:
+        """Give the ids of the rows that a part asks."""
+        return row_ids_of(self.requests_of(part))
+
+    def _path(self, part: Part) -> Path:
+        return self.folder / f"part-{part.number:04d}-{part.id}.json"
