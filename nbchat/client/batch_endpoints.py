@@ -160,8 +160,8 @@ def download(client: Client, file_id: str, target: Path) -> None:
 
 
 def _words_of(entry: Any) -> str:
-    found = entry.get("message") or entry.get("code") if isinstance(entry, Mapping) else entry
-    return "" if found is None else str(found)
+    reason = entry.get("message") or entry.get("code") if isinstance(entry, Mapping) else entry
+    return "" if reason is None else str(reason)
 
 
 class _Form:
@@ -192,8 +192,8 @@ def _listed(client: Client, url: str, query: Mapping[str, str]) -> Iterator[byte
     after: str | None = None
     seen: set[str] = set()
     while True:
-        asked = {**query, "limit": str(_PAGE), **({"after": after} if after else {})}
-        words = "&".join(f"{name}={quote(value, safe='')}" for name, value in asked.items())
+        fields = {**query, "limit": str(_PAGE), **({"after": after} if after else {})}
+        words = "&".join(f"{name}={quote(value, safe='')}" for name, value in fields.items())
         page_url = f"{url}{'&' if '?' in url else '?'}{words}"
         answer = _patiently(client, lambda at=page_url: client.ask(at, timeout_s=_QUESTION_S))  # type: ignore[misc]
         page = _read(answer, _Page, "a list")

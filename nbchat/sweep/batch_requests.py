@@ -118,28 +118,28 @@ def write_requests(
             model = str(prepared.body["model"])
             _refuse_too_large(row, line, size, limits)
             server = (prepared.profile.identity, model)
-            found = going.get(server)
-            if found is not None and not _has_room(found.file, line, size, limits):
-                _finish(found)
-                found = None
-            if found is None:
+            part = going.get(server)
+            if part is not None and not _has_room(part.file, line, size, limits):
+                _finish(part)
+                part = None
+            if part is None:
                 path = new_path(len(whole) + 1, model)
                 file = RequestFile(path=path, profile=prepared.profile, model=model)
                 whole.append(file)
-                found = going[server] = _Open(file, _unfinished(path).open("wb", _BUFFER))
-            found.handle.write(line)
-            found.file.requests += 1
-            found.file.bytes += len(line)
-            found.file.prompt_tokens += size
-            before, more = found.file.most_usd, encoded.most_usd
-            found.file.most_usd = None if before is None or more is None else before + more
-        for found in going.values():
-            _finish(found)
+                part = going[server] = _Open(file, _unfinished(path).open("wb", _BUFFER))
+            part.handle.write(line)
+            part.file.requests += 1
+            part.file.bytes += len(line)
+            part.file.prompt_tokens += size
+            before, more = part.file.most_usd, encoded.most_usd
+            part.file.most_usd = None if before is None or more is None else before + more
+        for part in going.values():
+            _finish(part)
         for file in whole:
             _unfinished(file.path).replace(file.path)
     except BaseException:
-        for found in going.values():
-            found.handle.close()
+        for part in going.values():
+            part.handle.close()
         for file in whole:
             _unfinished(file.path).unlink(missing_ok=True)
         raise
@@ -204,8 +204,8 @@ def _checked_body(row: Row, prepared: Prepared, secrets: set[bytes]) -> bytes:
             field="model",
         )
     body = _encode(prepared.body)
-    own = {prepared.profile.key.reveal().encode()} if prepared.profile.key is not None else set()
-    if any(is_credential(name) for name in prepared.body) or any(s in body for s in secrets | own):
+    key = {prepared.profile.key.reveal().encode()} if prepared.profile.key is not None else set()
+    if any(is_credential(name) for name in prepared.body) or any(s in body for s in secrets | key):
         raise CheckError(
             f"{where}: the request holds a key, and is not written to a file. Take the key out, "
             "or ask with run().",
@@ -238,8 +238,8 @@ def _unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.unfinished")
 
 
-def _finish(found: _Open) -> None:
-    handle: IO[bytes] = found.handle
+def _finish(part: _Open) -> None:
+    handle: IO[bytes] = part.handle
     if not handle.closed:
         handle.flush()
         os.fsync(handle.fileno())

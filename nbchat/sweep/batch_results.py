@@ -19,7 +19,7 @@ from nbchat.history.stored_answers import runs_of_value
 from nbchat.session.cost import cost_of_answer
 from nbchat.session.execution import Execution
 from nbchat.session.record import record
-from nbchat.session.sources import Answer, Given, Order
+from nbchat.session.sources import Answer, Order, ReadyAnswer
 from nbchat.session.state import STATE
 from nbchat.sweep.outcomes import ending_of
 from nbchat.sweep.records import Status, status_of
@@ -231,8 +231,8 @@ def _brief_of(line: bytes) -> _Brief:
     response = value.get("response")
     body: Any = response.get("body") if isinstance(response, dict) else None
     choices = [_Choice() for _ in body["choices"]] if is_answer(body) else None
-    found = _Response(body=_Body(choices)) if response is not None else None
-    return _Brief(custom_id=value["custom_id"], response=found, method=value.get("method"))
+    summary = _Response(body=_Body(choices)) if response is not None else None
+    return _Brief(custom_id=value["custom_id"], response=summary, method=value.get("method"))
 
 
 class _FromBatch:
@@ -244,4 +244,4 @@ class _FromBatch:
         self._completion = completion or Completion()
 
     def open(self, order: Order) -> Answer:  # noqa: ARG002 - as every source
-        return Given(self._completion)
+        return ReadyAnswer(self._completion)

@@ -90,11 +90,11 @@ class BatchState:
 
     def parts(self) -> list[Part]:
         """Give all parts, in the order in which they were made."""
-        found = []
+        parts = []
         for path in self.folder.glob("part-*.json"):
             with contextlib.suppress(FileNotFoundError):  # it was taken back meanwhile
-                found.append(msgspec.json.decode(path.read_bytes(), type=Part))
-        return sorted(found, key=lambda part: part.number)
+                parts.append(msgspec.json.decode(path.read_bytes(), type=Part))
+        return sorted(parts, key=lambda part: part.number)
 
     def new_file(self) -> Path:
         """Give the place of the requests of a part that is still to be made."""

@@ -195,16 +195,16 @@ class Batched(Scored):
 
     def _own_request_files(self, folder: Path) -> list[Path]:
         """Give the files of an earlier `to_batch`. Raise CheckError for those of another sweep."""
-        found = sorted(folder.glob(_NAMES))
-        known = {row.id for row in self.design.rows()} if found else set()
-        for path in found:
+        files = sorted(folder.glob(_NAMES))
+        known = {row.id for row in self.design.rows()} if files else set()
+        for path in files:
             if not known.issuperset(row_ids_of(path)):
                 raise CheckError(
                     f"{path} has requests of another sweep: give another folder, or take it away.",
                     field="folder",
                     value=str(folder),
                 )
-        return found
+        return files
 
 
 def _frame_of(files: Iterable[RequestFile]) -> pd.DataFrame:
