@@ -49,7 +49,7 @@ STANDS_ON: dict[str, set[str]] = {
     "code": JOINED | {"session"},
     "analysis": JOINED | {"session"},
     "evaluators": JOINED | {"session", "code"},
-    "sweep": JOINED | {"session", "code", "evaluators", "statistics"},
+    "sweep": JOINED | {"session", "code", "evaluators", "statistics", "stored_error"},
     "widgets": JOINED | {"session", "code", "analysis", "sweep"},
     "magics": JOINED | {"session", "code", "analysis", "sweep", "widgets"},
 }
@@ -79,6 +79,7 @@ LIVES_IN: dict[str, set[str]] = {
     "sqlite3": {"history"},
     "pyarrow": {"history", "sweep"},  # Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
+    "cloudpickle": {"sweep"},  # functions of a notebook on their way to workers
     "tiktoken": {"request"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},
