@@ -91,6 +91,11 @@ class State:
             else:
                 setattr(self, name, getattr(fresh, name))
 
+    def forget_servers(self) -> None:
+        """Forget what servers said of themselves, so that it is asked again."""
+        for known in (self.kinds, self.end_tokens, self.probes, self.continuations):
+            known.clear()
+
     def begin_anew_after_fork(self) -> None:
         """Leave the parent's connections to the parent: two readers would mix up their answers."""
         self.lock = threading.Lock()  # the old one may be held for ever
