@@ -55,7 +55,9 @@ def test_conda_gets_python_and_pip_and_the_project_itself() -> None:
 def test_the_extras_that_are_installed_exist() -> None:
     for extra in ("lab", "local", "dev"):
         assert extra in PROJECT["optional-dependencies"]
-    assert f"{DISTRIBUTION}[lab,local,parquet,dask,prices]" in PROJECT["optional-dependencies"]["dev"]
+    assert (
+        f"{DISTRIBUTION}[lab,local,parquet,dask,prices]" in PROJECT["optional-dependencies"]["dev"]
+    )
 
 
 def test_make_and_the_project_ask_for_the_same_python() -> None:

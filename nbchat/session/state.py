@@ -54,6 +54,7 @@ class State:
     - `refusals`: what servers have refused
     - `budget`: what requests may cost, and what they did
     - `limiters`: server and key -> who says when a sweep may ask it
+    - `stations`: sweeps of others that this process works for, by their run
     - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
@@ -74,6 +75,7 @@ class State:
         self.probes: dict[tuple[str, str], Any] = {}
         self.continuations: dict[tuple[str, str], Any] = {}
         self.limiters: dict[Hashable, Any] = {}
+        self.stations: dict[str, Any] = {}
         self.refusals = Memory()
         self.places = Places()
         self.budget = Budget()

@@ -23,6 +23,7 @@ from nbchat.errors import HistoryError
 from nbchat.history.redaction import Redaction, known_secrets
 from nbchat.session.budget import Budget
 from nbchat.session.pool import AT_ONCE
+from nbchat.session.state import STATE
 from nbchat.stored_error import error_as_dict
 from nbchat.sweep.folder import Folder, Standing
 from nbchat.sweep.leased import LeasedBudget, LeasedGrants
@@ -72,7 +73,7 @@ def renewed(run: str, renewal: Renewal) -> Report:
 def closed(run: str) -> None:
     """Forget a run that is over."""
     with _LOCK:
-        _STATIONS.pop(run, None)
+        STATE.stations.pop(run, None)
 
 
 class Station:
@@ -329,17 +330,16 @@ def where() -> str:
     return name
 
 
-_STATIONS: dict[str, Station] = {}
 _LOCK = threading.Lock()
 
 
 def station_of(run: str) -> Station:
     """Give the station of a run, made where there is none."""
     with _LOCK:
-        found = _STATIONS.get(run)
-        if found is None:
-            found = _STATIONS[run] = Station()
-        return found
+        station: Station | None = STATE.stations.get(run)
+        if station is None:
+            station = STATE.stations[run] = Station()
+        return station
 
 
 def _check_folder(folder: Path, run: str) -> None:
