@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, and fetches everything else: make help
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab demo quick test fuzz bench clean check-python
+.PHONY: help env lab demo quick lowest test fuzz bench clean check-python
 
 works = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON := $(or $(PYTHON),$(shell \
@@ -27,6 +27,7 @@ help:
 	@echo "make demo   the quickstart without a browser, as a page: build/01_quickstart.html"
 	@echo "make test   everything that has to pass: linters, types, pytest (PYTEST_ARGS=... narrows it)"
 	@echo "make quick  the same without browser, kernel, model and what is long: for the time between commits"
+	@echo "make lowest the tests of make quick on the oldest versions that nbchat allows, in build/lowest"
 	@echo "make fuzz   the property tests with TIMES=100 times as many examples"
 	@echo "make bench  what things cost, beside the openai client"
 	@echo "make env    .venv with everything for development"
@@ -48,7 +49,7 @@ lab: check-python
 	@$(VENV_PYTHON) .ci/lab.py
 
 demo: check-python
-	@$(PYTHON) .ci/env.py lab,local
+	@$(PYTHON) .ci/env.py lab,local,demo
 	@$(VENV_PYTHON) -m nbchat.local download
 	@$(VENV_PYTHON) .ci/demo.py $(NOTEBOOK)
 
@@ -61,6 +62,9 @@ test: env
 quick: env
 	$(read_over)
 	$(VENV_PYTHON) -m pytest -n auto -m "not (browser or kernel or local or long)" $(PYTEST_ARGS)
+
+lowest: env
+	@$(VENV_PYTHON) .ci/lowest.py $(PYTEST_ARGS)
 
 fuzz: env
 	NBCHAT_FUZZ=$(TIMES) $(VENV_PYTHON) -m pytest -m fuzz --timeout=0 $(PYTEST_ARGS)

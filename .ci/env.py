@@ -23,7 +23,9 @@ STAMP = VENV / "nbchat.json"
 def main(extras: str) -> None:
     wanted = {"root": str(ROOT), "project": project_hash()}
     have = stamp()
-    if is_usable() and {**have, **wanted} == have and have.get("extras") in (extras, "dev"):
+    is_same = {**have, **wanted} == have
+    there = set(have.get("extras", "").split(",")) if is_same else set()
+    if is_usable() and ("dev" in there or set(extras.split(",")) <= there):
         return
     # its scripts name the folder that it was made in
     is_elsewheres = have.get("root", str(ROOT)) != str(ROOT)

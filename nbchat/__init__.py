@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 from nbchat.above import ABOVE
 from nbchat.version import __version__ as __version__
 
+if sys.platform == "emscripten":
+    raise ImportError(
+        "nbchat does not run in JupyterLite: Python in a browser has neither threads nor sockets, "
+        "which requests and panels need. It runs in JupyterLab, Notebook and VS Code."
+    )
+
 #: public name -> the module that has it (None: it is the module nbchat.NAME) and its name there
 _HOMES: dict[str, tuple[str | None, str]] = {
     "achat": ("nbchat.session.async_chat", "achat"),

@@ -6,6 +6,7 @@ NbchatError
 ├── TemplateError                    a prompt template that cannot be filled; nothing was sent
 ├── MagicUsageError                  a line of %%chat that cannot be read; nothing was sent
 ├── ProfileError                     no such profile, or no key for it; nothing was sent
+├── MissingLibraryError (ImportError) what needs a library of an extra that is not installed
 ├── LocalModelError                  the embedded model: not installed, broken, died
 ├── NoObjectError (ValueError)       a reply has no object of the wanted shape to show
 ├── NotAvailableError                the server cannot do this; nothing was sent
@@ -125,6 +126,10 @@ class MagicUsageError(NbchatError):
 
 class ProfileError(NbchatError):
     """No such profile, or no key for it. Nothing was sent."""
+
+
+class MissingLibraryError(NbchatError, ImportError):
+    """Something needs a library that one of nbchat's extras brings, and it is not installed."""
 
 
 class LocalModelError(NbchatError):

@@ -44,12 +44,12 @@ STANDS_ON: dict[str, set[str]] = {
     "prices": LOW,
     "request": WITH_RUN | {"tools"},
     "tools": LOW | {"structured"},  # what types are to a model is known there
-    "history": WITH_RUN | {"stored_error"},
+    "history": WITH_RUN,
     "session": JOINED,
     "code": JOINED | {"session"},
     "analysis": JOINED | {"session"},
     "evaluators": JOINED | {"session", "code"},
-    "sweep": JOINED | {"session", "code", "evaluators", "statistics", "stored_error"},
+    "sweep": JOINED | {"session", "code", "evaluators", "statistics"},
     "widgets": JOINED | {"session", "code", "analysis", "sweep"},
     "magics": JOINED | {"session", "code", "analysis", "sweep", "widgets"},
 }
@@ -79,7 +79,6 @@ LIVES_IN: dict[str, set[str]] = {
     "sqlite3": {"history"},
     "pyarrow": {"history", "sweep"},  # Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
-    "cloudpickle": {"sweep"},  # functions of a notebook on their way to workers
     "tiktoken": {"request"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},

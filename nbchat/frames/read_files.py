@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 import pandas as pd
 
+from nbchat.errors import MissingLibraryError
 from nbchat.frames.assembly import category_of
 from nbchat.frames.columns import FrameName, columns_of, columns_of_requests
 from nbchat.frames.token_texts import SentBytes
+from nbchat.version import install_command
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -63,10 +65,15 @@ def _line_ends(path: str | PathLike[str]) -> dict[str, Any]:
 def read_parquet(path: str | PathLike[str]) -> pd.DataFrame:
     """Read a frame that ``frame.to_parquet(path)`` wrote, with its declared dtypes.
 
-    It needs pyarrow (``pip install -e ".[parquet]"`` in a clone). Columns that are not declared
-    stay as they are. Raise ValueError where it is none of the frames.
+    Columns that are not declared stay as they are. Raise ValueError where it is none of the
+    frames, MissingLibraryError where there is no pyarrow (the extra ``parquet``).
     """
-    written = pd.read_parquet(path)
+    try:
+        written = pd.read_parquet(path)
+    except ImportError:  # pandas lists all that could read it, in many lines
+        raise MissingLibraryError(
+            f"Parquet files need pyarrow ({install_command('parquet')})."
+        ) from None
     columns = _columns_in(written, path)
     by_name = {
         name: _as_declared(written[name], columns[name]) if name in columns else written[name].array

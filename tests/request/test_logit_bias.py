@@ -125,7 +125,7 @@ def test_without_tiktoken_the_sentence_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(logit_bias.importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(CheckError, match="install tiktoken, or give token ids"):
+    with pytest.raises(CheckError, match=r"of gpt-4o: pip install .*tiktoken.*; or give token ids"):
         prepared({" A": 1}, model="gpt-4o", profile="openai")
 
 
