@@ -270,7 +270,7 @@ def test_the_top_level_holds_only_what_people_look_for() -> None:
     names = {path.name for path in ROOT.iterdir()} - {".git"}
     kept = {name for name in names if not any(fnmatch(name, i.rstrip("/")) for i in ignored)}
     assert kept <= {
-        *("nbchat", "notebooks", "tests", "pyproject.toml", "environment.yml", "README.md"),
+        *("nbchat", "docs", "notebooks", "tests", "pyproject.toml", "environment.yml", "README.md"),
         *(
             "CHANGELOG.md",
             "CONTRIBUTING.md",

@@ -1,0 +1,172 @@
+"""Records docs/images/nbchat.webp: a real notebook in a real JupyterLab, on the embedded model.
+
+    .venv/bin/python .ci/moving_picture.py
+
+Chromium is that of the browser tests. The picture is of what happens: nothing in it is drawn.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from PIL import Image, ImageChops  # noqa: E402
+from playwright.sync_api import Page, sync_playwright  # noqa: E402
+
+from tests.browser.lab import Lab, Notebook, launch_browser  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILE = ROOT / "docs" / "images" / "nbchat.webp"
+SIZE = (1080, 720)
+MOST_BYTES = 3_000_000
+LOAD = "import nbchat\n%load_ext nbchat"
+ASK = (
+    "%%chat --temperature 0 --max-completion-tokens 80 --logprobs --top-logprobs 8 -o sky\n"
+    "Why is the sky blue?"
+)
+EXPLORE = "nbchat.explore(sky, temperature=0.7, max_completion_tokens=40)"
+INSPECT = "nbchat.inspect(sky)"
+
+
+class Film:
+    """Pictures of a page with the time that each stands; equal ones are one that stands longer."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.pictures: list[Image.Image] = []
+        self.stands_ms: list[int] = []
+        self._last_at = time.perf_counter()
+
+    def take(self, stands_ms: int | None = None) -> None:
+        """Take a picture; it stands as long as it took to come to the next, or `stands_ms`."""
+        shot = self.page.screenshot(type="png", scale="css")
+        picture = Image.open(io.BytesIO(shot)).convert("RGB")
+        now = time.perf_counter()
+        passed, self._last_at = int((now - self._last_at) * 1000), now
+        if self.stands_ms and self.stands_ms[-1] == 0:
+            self.stands_ms[-1] = max(40, min(passed, 400))
+        if self.pictures and not ImageChops.difference(self.pictures[-1], picture).getbbox():
+            self.stands_ms[-1] += stands_ms or 0
+            return
+        self.pictures.append(picture)
+        self.stands_ms.append(stands_ms or 0)
+
+    def type(self, text: str) -> None:
+        """Type as a user does, and take a picture of every few letters."""
+        for start in range(0, len(text), 4):
+            self.page.keyboard.insert_text(text[start : start + 4])
+            self.take(70)
+
+    def save(self, path: Path) -> None:
+        self.stands_ms = [stands or 100 for stands in self.stands_ms]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        first, *others = self.pictures
+        for quality in (80, 65, 50, 35):
+            first.save(
+                path, save_all=True, append_images=others, duration=self.stands_ms, loop=0,
+                quality=quality, method=5, minimize_size=True,
+            )  # fmt: skip
+            if path.stat().st_size < MOST_BYTES:
+                return
+        sys.exit(f"The picture is larger than {MOST_BYTES / 1e6:g} MB.")
+
+
+def main() -> None:
+    with sync_playwright() as playwright:
+        browser = launch_browser(playwright)
+        with Lab(browser) as lab:
+            lab.write("picture.ipynb", [LOAD, "", "", ""])
+            with lab.open("picture.ipynb", size=SIZE) as notebook:
+                film = record(notebook)
+        browser.close()
+    film.save(FILE)
+    seconds, size = sum(film.stands_ms) / 1000, FILE.stat().st_size / 1e6
+    print(
+        f"{FILE.relative_to(ROOT)}: {len(film.pictures)} pictures, {seconds:.0f} s, {size:.1f} MB"
+    )
+
+
+def record(notebook: Notebook) -> Film:
+    """Ask, explore and inspect in a notebook, and give the pictures of it."""
+    page = notebook.page
+    notebook.run(0)
+    notebook.wait_idle()
+    # the model is loaded before the picture begins
+    notebook.write_cell(1, "nbchat.chat('Hello.', max_completion_tokens=2);")
+    notebook.run(1)
+    notebook.wait_idle()
+    notebook.write_cell(1, "")
+    page.wait_for_timeout(1000)
+    film = Film(page)
+
+    typed(notebook, film, 1, ASK)
+    while notebook.prompt(1) == "[*]:":
+        film.take()
+    film.take(2000)
+
+    typed(notebook, film, 2, EXPLORE)
+    panel = notebook.cell(2).locator(".nbx")
+    panel.wait_for()
+    notebook.wait_idle()
+    panel.evaluate("panel => panel.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(500)
+    film.take(1500)
+    panel.get_by_role("button", name="Vary…", exact=True).click()
+    film.take(700)
+    panel.get_by_label("values, with commas between them", exact=True).fill("0, 0.7, 1.4")
+    film.take(900)
+    page.keyboard.press("Enter")
+    watch_until(film, lambda: panel.locator(".nbx-lane").count() > 1)
+    watch_until(film, lambda: not panel.locator(".nbx-lane[aria-busy=true]").count())
+    film.take(2200)
+
+    typed(notebook, film, 3, INSPECT)
+    inspector = notebook.cell(3).locator(".nbchat-inspector")
+    inspector.locator(".run").first.wait_for()
+    notebook.wait_idle()
+    inspector.evaluate("panel => panel.scrollIntoView({block: 'start'})")
+    page.wait_for_timeout(500)
+    film.take(1200)
+    inspector.locator('.text .token[data-position="4"]').click()
+    film.take(900)
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        film.take(450)
+    inspector.locator(".rows .row").nth(1).click()
+    film.take(900)
+    inspector.get_by_role("button", name="Branch with").click()
+    watch_until(film, lambda: inspector.locator(".tree .item").count() > 1)
+    watch_until(film, lambda: not inspector.get_by_role("button", name="Stop").is_visible())
+    film.take(3000)
+    return film
+
+
+def watch_until(film: Film, is_so: Callable[[], bool], most_s: float = 60) -> None:
+    """Take pictures until something is so. Raise TimeoutError where it never is."""
+    end = time.perf_counter() + most_s
+    while not is_so():
+        if time.perf_counter() > end:
+            raise TimeoutError("what was to be recorded did not happen")
+        film.take()
+
+
+def typed(notebook: Notebook, film: Film, cell: int, text: str) -> None:
+    editor = notebook.cell(cell).locator(".jp-InputArea-editor")
+    editor.scroll_into_view_if_needed()
+    editor.click()
+    film.take(300)
+    film.type(text)
+    film.take(400)
+    notebook.run(cell, "Shift+Enter")
+
+
+if __name__ == "__main__":
+    main()
