@@ -34,7 +34,7 @@ LogprobBasis = Literal["raw", "tempered", "unknown"]
 _counter = itertools.count()
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """Give an id that is unique among machines and sorts by time."""
     number = next(_counter)
     return f"{time.time_ns() // 1_000_000:012x}{number & 0xFFFF:04x}{os.urandom(4).hex()}"
@@ -178,7 +178,7 @@ class Run:
         thread: str | None = None,
         turn: int | None = None,
     ):
-        self.id = _new_id()
+        self.id = new_id()
         self.created_at = datetime.now(UTC)
         self.profile = profile
         self.base_url = base_url

@@ -44,12 +44,12 @@ STANDS_ON: dict[str, set[str]] = {
     "prices": LOW,
     "request": WITH_RUN | {"tools"},
     "tools": LOW | {"structured"},  # what types are to a model is known there
-    "history": WITH_RUN,
+    "history": WITH_RUN | {"stored_error"},
     "session": JOINED,
     "code": JOINED | {"session"},
     "analysis": JOINED | {"session"},
     "evaluators": JOINED | {"session", "code"},
-    "sweep": JOINED | {"session", "code", "evaluators", "statistics"},
+    "sweep": JOINED | {"session", "code", "evaluators", "statistics", "stored_error"},
     "widgets": JOINED | {"session", "code", "analysis", "sweep"},
     "magics": JOINED | {"session", "code", "analysis", "sweep", "widgets"},
 }
@@ -79,6 +79,7 @@ LIVES_IN: dict[str, set[str]] = {
     "sqlite3": {"history"},
     "pyarrow": {"history", "sweep"},  # Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
+    "cloudpickle": {"sweep"},  # functions of a notebook on their way to workers
     "tiktoken": {"request"},
     "ipywidgets": {"widgets"},
     "anywidget": {"widgets"},

@@ -24,10 +24,11 @@ from nbchat.errors import CheckError, NotAvailableError
 from nbchat.request.draft import Draft
 from nbchat.run import Run
 from nbchat.session.execution import FROM_SERVER, Execution
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.pool import AT_ONCE, play
 from nbchat.session.server_kind import kind_of
 from nbchat.session.servers import prepare
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import resolved
 from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
@@ -368,7 +369,7 @@ def _way(question: _Question, method: Method | None) -> _Way:
 
 def _by_token_ids(question: _Question, *, decodes: bool) -> _Way:
     run, place = question.run, question.position
-    client = client_of(question.profile)
+    client = client_in_steps(question.profile)
     made = exact(client, run, place, question.option, decodes=decodes)
     n_slots = native.n_slots(client) if decodes and question.n > 1 else 1
 

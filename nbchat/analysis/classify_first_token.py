@@ -13,8 +13,9 @@ from nbchat.analysis.position import Option, position_of
 from nbchat.client import native
 from nbchat.client.presets import LOCAL
 from nbchat.errors import ApiError
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.server_kind import kind_of, vocabulary_size_of
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import resolved
 from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def _fields(profile: Profile, fields: dict[str, Any], top: int | str) -> dict[st
     params = {**fields, **plain, "top_logprobs": top}
     if kind_of(profile) == "llama.cpp":
         # a token that begins a character is held back, and its row with it: write a whole one
-        whole = native.tokenized(client_of(profile), "a")[0].id
+        whole = native.tokenized(client_in_steps(profile), "a")[0].id
         params["logit_bias"] = {str(whole): 100}
         vocabulary_size_of(profile)
     return params

@@ -14,7 +14,7 @@ from nbchat.analysis.branch_by_token_ids import body_of, own_fields
 from nbchat.analysis.decoded_prefix import keep_warm
 from nbchat.client.client import dressed
 from nbchat.request.prepare import streams
-from nbchat.session.settings import client_of
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.sources import ReadyAnswer, Rewritten
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ class FromTokenIds(msgspec.Struct, frozen=True):
         prefix = self.prefix
         if prefix is not None:
             body |= {"id_slot": prefix.slot, "cache_prompt": True}
-        answer = client_of(profile).start_body(
+        answer = client_in_steps(profile).start_body(
             dressed(profile, body, streams=streams(params)),
             url=profile.completions_url,
             **order.manners,
         )
         if prefix is None:
             return Rewritten(answer, self.beginning.completion)
-        return _Warmed(answer, self.beginning, lambda: keep_warm(client_of(profile), prefix))
+        return _Warmed(answer, self.beginning, lambda: keep_warm(client_in_steps(profile), prefix))
 
 
 class _Warmed(Rewritten):
@@ -82,7 +82,7 @@ class FromText(msgspec.Struct, frozen=True):
     needs_server: bool = True
 
     def open(self, order: Order) -> Rewritten:
-        client = client_of(order.profile)
+        client = client_in_steps(order.profile)
         begun = {"role": "assistant", "content": self.beginning.text}
         body = client.body([*order.messages, begun], order.params, streams=streams(order.params))
         answer = client.start_body(body | self.extra, **order.manners)

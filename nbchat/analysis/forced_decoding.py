@@ -21,7 +21,7 @@ from nbchat.client import native
 from nbchat.client.native import Token
 from nbchat.errors import ApiError
 from nbchat.measures.sentinels import is_known
-from nbchat.session.settings import client_of
+from nbchat.session.in_steps import client_in_steps
 
 if TYPE_CHECKING:
     from nbchat.client.client import Client
@@ -101,7 +101,7 @@ class _PiecedAnswer:
         self._is_cancelled = True
 
     def __iter__(self) -> Iterator[Any]:
-        order, client, reply = self._order, client_of(self._order.profile), self._reply
+        order, client, reply = self._order, client_in_steps(self._order.profile), self._reply
         fields = order.fields
         model = fields.get("model") or order.profile.model
         asking = _Pieces(client, model, fields["top_logprobs"], reply.size)

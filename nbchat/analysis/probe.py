@@ -13,7 +13,8 @@ from nbchat.client.profiles import Profile
 from nbchat.display.characters import visible
 from nbchat.request.prepare import check_model
 from nbchat.run import LogprobBasis
-from nbchat.session.settings import client_of, endpoint, resolved
+from nbchat.session.in_steps import client_in_steps
+from nbchat.session.settings import endpoint, resolved
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
 
@@ -124,7 +125,7 @@ def continuation(profile: Profile, model: str | None = None) -> Probe:
         # a stream and a whole answer can differ in whether they repeat what was begun
         known = Probe(profile=profile.name, base_url=profile.base_url, model=name, streaming=True)
         PrintingWatcher().status(f"Asking {known.title()} whether it goes on with a reply.")
-        Asking(client_of(profile), known).ask_continuation()
+        Asking(client_in_steps(profile), known).ask_continuation()
         if known.continuation is not None:
             STATE.continuations[key] = known
     return known
@@ -150,7 +151,7 @@ def probe(
     if key not in STATE.probes or again:
         result = Probe(profile=target.name, base_url=target.base_url, model=name)
         PrintingWatcher().status(f"Asking {result.title()} what it supports.")
-        Asking(client_of(target), result).ask_all()
+        Asking(client_in_steps(target), result).ask_all()
         STATE.probes[key] = result
         STATE.logprob_bases[key] = result.logprob_basis
     known: Probe = STATE.probes[key]

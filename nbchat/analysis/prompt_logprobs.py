@@ -14,7 +14,7 @@ import msgspec
 from nbchat.api.logprobs import ChoiceLogprobs, TokenTable
 from nbchat.api.response import Choice, Completion, ResponseMessage
 from nbchat.client.native import vllm_tokens
-from nbchat.session.settings import client_of
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.sources import Rewritten
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class FromPromptLogprobs:
         self._text = text
 
     def open(self, order: Order) -> Rewritten:
-        client, fields = client_of(order.profile), order.fields
+        client, fields = client_in_steps(order.profile), order.fields
         model, top = fields.get("model") or order.profile.model, fields["top_logprobs"]
         before = vllm_tokens(client, model, messages=order.messages, add_generation_prompt=True)
         text = vllm_tokens(client, model, prompt=self._text, add_special_tokens=False)

@@ -13,7 +13,7 @@ from nbchat.analysis.prompt_ids import prompt_ids
 from nbchat.api.logprobs import VOCABULARY
 from nbchat.client import native
 from nbchat.measures.sentinels import is_known
-from nbchat.session.settings import client_of
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.sources import Rewritten
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class WithEnds:
     def _unlisted(
         self, ends: Sequence[int], completion: Completion, order: Order
     ) -> dict[int | None, float]:
-        client, fields = client_of(order.profile), order.fields
+        client, fields = client_in_steps(order.profile), order.fields
         model = fields.get("model") or order.profile.model
         n_prompt = completion.usage.prompt_tokens if completion.usage is not None else None
         before = (

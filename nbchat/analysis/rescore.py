@@ -27,8 +27,9 @@ from nbchat.errors import CheckError, NotAvailableError
 from nbchat.measures.sentinels import is_known
 from nbchat.request.draft import Draft
 from nbchat.run import Run
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.server_kind import end_tokens_of, kind_of, vocabulary_size_of
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import resolved
 from nbchat.session.sources import Rewritten
 from nbchat.session.watchers import PrintingWatcher
 
@@ -209,7 +210,7 @@ class _ByIds(Started):
 
     def __init__(self, wanted: _Wanted):
         run, there = wanted.run, wanted.there
-        client = client_of(there)
+        client = client_in_steps(there)
         self._each = written_tokens(client, wanted.reply) if wanted.is_own else None
         if self._each is None:
             tokens = tokens_of_text(there, wanted.text)

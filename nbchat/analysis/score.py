@@ -21,10 +21,10 @@ from nbchat.errors import ApiError, CheckError, NotAvailableError
 from nbchat.measures.sentinels import without_sentinels
 from nbchat.request.arguments import as_messages
 from nbchat.request.draft import Draft
-from nbchat.session.execution import FROM_SERVER
+from nbchat.session.in_steps import FromServerInSteps, client_in_steps
 from nbchat.session.pool import AT_ONCE
 from nbchat.session.server_kind import end_tokens_of, kind_of, vocabulary_size_of
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import resolved
 from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def scores_of(
         )
         prompt = [beginning.id] if messages is None and beginning is not None else None
         is_plain = prompt is None and all(map(is_whole, pieces))
-        source: Source = FROM_SERVER if is_plain else FromPieces(pieces, size or 1, prompt)
+        source: Source = FromServerInSteps() if is_plain else FromPieces(pieces, size or 1, prompt)
         sources.append(WithEnds(source, pieces, ends, prompt))
     executions = executions_of(drafts, by="score", source_of=sources.__getitem__)
     for execution, (messages, _) in zip(executions, pairs, strict=True):
@@ -274,7 +274,7 @@ def check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
     text, longest = max(tokens.items(), key=lambda item: len(item[1]), default=("", ()))
     if len(longest) < _SURELY_FITS:
         return
-    room = native.context_size(client_of(profile))
+    room = native.context_size(client_in_steps(profile))
     if room is not None and len(longest) >= room:
         rule = f"fewer than {room:,}, all that this server has room for"
         raise CheckError(
@@ -285,7 +285,7 @@ def check_room(profile: Profile, tokens: Mapping[str, Sequence[Token]]) -> None:
 
 
 def _beginning(profile: Profile) -> Token:
-    token = native.beginning(client_of(profile))
+    token = native.beginning(client_in_steps(profile))
     if token is None:
         raise NotAvailableError(
             f"The model of {profile.name} at {profile.base_url} has no token that begins a text, "
@@ -304,7 +304,7 @@ def _is_encodable(text: str) -> bool:
 
 def tokens_of_text(profile: Profile, text: str) -> list[Token]:
     """Give llama.cpp's tokens of a text as it stands, alone. Raise ApiError where some is lost."""
-    tokens = native.tokenized(client_of(profile), text)
+    tokens = native.tokenized(client_in_steps(profile), text)
     data = b"".join(token.data for token in tokens)
     # tokenizers of the SentencePiece kind put a blank before a text, as their models do
     if data not in (text.encode(), b" " + text.encode()):

@@ -13,8 +13,9 @@ from nbchat.client import native
 from nbchat.errors import NotAvailableError
 from nbchat.frames.exact_share import ListedToken
 from nbchat.measures.sentinels import is_known, without_sentinels
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.server_kind import end_tokens_of, kind_of, vocabulary_size_of
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import resolved
 from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class AskedRows:
         where = f"{self._profile.name} at {self._profile.base_url}"
         if kind_of(self._profile) != "llama.cpp":
             raise NotAvailableError(f"Whole rows can be asked of llama.cpp, and {where} is none.")
-        self._client = client_of(self._profile)
+        self._client = client_in_steps(self._profile)
         self._run = run
         self._table = rows_of(run, choice)
         reply = next(c for c in run.completion.choices if c.index == choice)  # type: ignore[union-attr]

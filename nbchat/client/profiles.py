@@ -188,7 +188,7 @@ def resolve(
     address_from = None
     if name == "openai" and variables.get("OPENAI_BASE_URL"):
         base_url = _checked_url(variables["OPENAI_BASE_URL"])
-        address_from = _place_of(base_url, variables)
+        address_from = place_of(base_url, variables)
     is_provider = base_url == preset.base_url and base_url.startswith("https:")
     key = key_for(base_url, address_from, preset.key_variable, variables)
     if key.secret is None and is_provider:
@@ -201,31 +201,32 @@ def resolve(
         key_variable=preset.key_variable,
         model=_default_model(name, variables) or preset.model,
         key_header=preset.key_header,
-        headers=_account(base_url, variables) if name == "openai" else {},
+        headers=account_headers(base_url, variables) if name == "openai" else {},
         includes_usage=preset.includes_usage,
     )
 
 
-_ACCOUNT_HEADERS = {
+#: headers that say on whose account OpenAI is asked -> their variables
+ACCOUNT_HEADERS = {
     "OPENAI_ORG_ID": "OpenAI-Organization",
     "OPENAI_PROJECT_ID": "OpenAI-Project",
 }
 
 
-def _account(base_url: str, variables: Variables) -> dict[str, str]:
+def account_headers(base_url: str, variables: Variables) -> dict[str, str]:
     """Give the headers that say on whose account OpenAI is asked; to others they are not sent."""
     parts = urlsplit(base_url)
     if parts.scheme != "https" or not f".{parts.hostname}".endswith(".openai.com"):
         return {}
-    values = {name: (variables.get(name) or "").strip() for name in _ACCOUNT_HEADERS}
+    values = {name: (variables.get(name) or "").strip() for name in ACCOUNT_HEADERS}
     return {
-        _ACCOUNT_HEADERS[name]: checked_key(value, name) for name, value in values.items() if value
+        ACCOUNT_HEADERS[name]: checked_key(value, name) for name, value in values.items() if value
     }
 
 
 def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
     base_url = _checked_url(url)
-    named_at = _place_of(base_url, variables)
+    named_at = place_of(base_url, variables)
     address_from = named_at or named_by
     variable = provider_of(base_url) or ("OPENAI_API_KEY" if named_at else "NBCHAT_API_KEY")
     return Profile(
@@ -238,7 +239,7 @@ def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
     )
 
 
-def _place_of(base_url: str, variables: Variables) -> str | None:
+def place_of(base_url: str, variables: Variables) -> str | None:
     """Name the place whose OPENAI_BASE_URL this is; of several, one that has the key too."""
     naming = [place for place in variables.places if _names(place, base_url)]
     with_key = [place for place in naming if place.values.get("OPENAI_API_KEY")]

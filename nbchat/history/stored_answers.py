@@ -17,6 +17,7 @@ from nbchat.client.fold import Fold
 from nbchat.client.reader import read_stream, stream_error
 from nbchat.client.stored_answer import as_mapping, is_answer, read_answer
 from nbchat.errors import ApiError, TransportError, UnreadableRunError, api_error_class
+from nbchat.history.step_answer import OBJECT as STEP
 from nbchat.run import Run
 from nbchat.stored_run import OBJECT
 
@@ -92,6 +93,8 @@ def runs_of_value(value: Any, place: str) -> list[Run]:
 def _runs_of_mapping(answer: Mapping[str, Any], place: str) -> list[Run]:
     if answer.get("object") == OBJECT:
         return [Run.from_dict(answer)]
+    if answer.get("object") == STEP:
+        return []  # a cassette holds what its runs were asked with, too
     if answer.get("object") == _CHUNK:
         return [run_of_chunks([answer])]
     if is_answer(answer):

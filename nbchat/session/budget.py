@@ -30,7 +30,10 @@ class Budget:
       worst case stays set aside, since it may have been paid
     - `reserved_usd`: what is set aside for requests that go on
     - `left_usd`: the rest, None without a limit
+    - `may_grow`: whether it is a part of a larger one, and more may come
     """
+
+    may_grow = False
 
     def __init__(self, limit_usd: float | None = None):
         self._lock = threading.Lock()

@@ -37,10 +37,3 @@ def notes_of(model: str | None, params: ChatParams) -> list[str]:
         "this small model has no voice": "audio" in (fields.get("modalities") or ()),
     }
     return [fact for fact, is_needed in facts.items() if is_needed and model == local.MODEL]
-
-
-def vocabulary_size() -> int | None:
-    """Give V of the model that the embedded server has loaded; it is started if need be."""
-    from nbchat import local
-
-    return local.ensure(lambda _: None).vocab_size

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.errors import BadRequestError
 from nbchat.session import repair
+from nbchat.session.offline import opened_for
 from nbchat.session.sources import Answer, Order, Source
 from nbchat.session.state import STATE
 
@@ -75,7 +76,8 @@ class Exchange:
     def _chunks(self) -> Iterator[Any]:
         run = self._run
         order = self._order(run.params)
-        self.answer = answer = self._source.open(order)
+        with opened_for(run.number_in_cell):
+            self.answer = answer = self._source.open(order)
         if self._is_cancelled:
             return
         run.follow(lambda: answer.completion)

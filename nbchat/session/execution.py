@@ -21,6 +21,7 @@ from nbchat.session.interrupts import shorten
 from nbchat.session.notebook import current_cell, current_notebook
 from nbchat.session.record import record
 from nbchat.session.replay import FromRecord, source_for
+from nbchat.session.server_kind import vocabulary_size_of
 from nbchat.session.settings import resolved
 from nbchat.session.sources import FromServer, Order, Source
 from nbchat.session.spending import within_budget
@@ -171,7 +172,7 @@ class Execution:
         profile = resolved(prepared.options.profile, self._watcher.status)
         if profile.name == LOCAL:
             run.base_url = profile.base_url
-            run.vocab_size = embedded.vocabulary_size()
+            run.vocab_size = vocabulary_size_of(profile)
             embedded.refuse_media(profile.model, run.messages)
             run.notes.extend(embedded.notes_of(profile.model, run.params))
         return profile

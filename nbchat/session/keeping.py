@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import write
@@ -12,6 +13,7 @@ from nbchat.history.places import PROCESS, Place
 from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
+    from nbchat.history.cassette import Cassette
     from nbchat.request.prepare import Prepared
     from nbchat.run import Run
 
@@ -35,14 +37,17 @@ def to_history(run: Run, prepared: Prepared) -> None:
         tell(line)
     cassette = STATE.settings.cassette
     if cassette is not None:
-        try:
-            cassette.add(run)
-        except (OSError, HistoryError) as error:
-            warnings.warn(
-                f"The cassette {cassette.path} lacks run {run.id}: {error}",
-                UserWarning,
-                stacklevel=2,
-            )
+        is_first = STATE.settings.replay == "auto"
+        _write(cassette, lambda: cassette.add(run, is_first=is_first), f"run {run.id}")
+
+
+def _write(cassette: Cassette, write: Callable[[], None], what: str) -> None:
+    try:
+        write()
+    except (OSError, HistoryError) as error:
+        warnings.warn(
+            f"The cassette {cassette.path} lacks {what}: {error}", UserWarning, stacklevel=3
+        )
 
 
 class _Told:
@@ -66,6 +71,9 @@ def begin_cell() -> None:
 def end_cell() -> None:
     """Wait until what the cell asked is on disk, and say what is to be said."""
     _Told.is_in_cell = False
+    cassette = STATE.settings.cassette
+    if cassette is not None:
+        _write(cassette, cassette.write, "steps of an analysis in this cell")
     wait_for_history()
     _say(sys.stdout)
 

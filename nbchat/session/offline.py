@@ -33,6 +33,25 @@ def asks_nobody() -> bool:
     return (_chosen.get() or STATE.settings.replay) == "only"
 
 
+#: the number of the run, among equal ones in its cell, whose answer is being opened
+number_of_run: ContextVar[int | None] = ContextVar("nbchat_number_of_run", default=None)
+
+
+@contextlib.contextmanager
+def opened_for(number: int | None) -> Iterator[None]:
+    """Let what is asked belong to a run, so that its place does not hang on what threads do."""
+    token = number_of_run.set(number)
+    try:
+        yield
+    finally:
+        number_of_run.reset(token)
+
+
+def can_replay_steps() -> bool:
+    """Tell whether what an analysis asks in steps can be answered from a record: a cassette."""
+    return STATE.settings.replay == "only" and STATE.settings.cassette is not None
+
+
 def refuse_to_ask(profile: Profile | None = None) -> None:
     """Raise `NotRecordedError` where nobody may be asked; without a profile of the embedded one."""
     if not asks_nobody():
@@ -41,5 +60,5 @@ def refuse_to_ask(profile: Profile | None = None) -> None:
     whom = "the embedded model" if is_local or profile is None else f"the server {profile.base_url}"
     raise NotRecordedError(
         f'replay="only": this has to ask {whom} for its tokens, its template or what it supports, '
-        'and answers alone are recorded. Nothing was sent; replay="auto" asks.'
+        'and such answers are kept in a cassette alone. Nothing was sent; replay="auto" asks.'
     )

@@ -10,6 +10,7 @@ from nbchat.client.presets import LOCAL
 from nbchat.errors import ApiError, TransportError
 from nbchat.session.cost import cost_of
 from nbchat.session.keeping import to_history
+from nbchat.session.offline import can_replay_steps
 from nbchat.session.server_kind import end_tokens_of
 from nbchat.session.settings import endpoint, resolved
 from nbchat.session.state import STATE
@@ -29,6 +30,7 @@ def record(run: Run, prepared: Prepared, model: str) -> None:
         run.logprob_basis = STATE.logprob_bases.get(
             (endpoint(run.profile, run.base_url), model), "unknown"
         )
+    if run.tries or (run.is_replayed and can_replay_steps()):
         run.end_tokens = run.end_tokens or _end_tokens(run, prepared, model)
     if run.sweep is not None:
         return  # its folder keeps it

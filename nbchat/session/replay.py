@@ -11,12 +11,14 @@ from nbchat.api.explain import did_you_mean, nearest
 from nbchat.client.presets import LOCAL
 from nbchat.errors import CheckError, NotRecordedError
 from nbchat.session.notebook import current_cell
+from nbchat.session.offline import can_replay_steps
 from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from nbchat.client.profiles import Profile
     from nbchat.history.places import Recorded
     from nbchat.request.prepare import Prepared
     from nbchat.run import Run
@@ -125,7 +127,8 @@ class FromHistory:
 
 def record_in_force() -> Record:
     """Give what is replayed: the cassette where there is one, else the history."""
-    return STATE.settings.cassette or FromHistory()
+    cassette = STATE.settings.cassette
+    return FromHistory() if cassette is None else cassette
 
 
 def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
@@ -138,15 +141,27 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
     if not source.needs_server:
         return source
     is_ordinary = getattr(source, "is_replayable", False)
-    if not is_ordinary:
-        lacks = _lacks(prepared, "what is asked in steps of its own is not recorded")
+    if not is_ordinary and (STATE.settings.cassette is None or run.sweep is not None):
+        lacks = _lacks(prepared, "steps of an analysis are kept in a cassette alone")
         return NotThere(lacks) if mode == "only" else source
     from nbchat.history.canonical import request_sha256
 
+    server = server_of(prepared.profile)
+    run.request_sha256 = request_sha256(
+        prepared.body, server if is_ordinary else f"{server} in steps"
+    )
     cell = current_cell()
-    run.request_sha256 = request_sha256(prepared.body, server_of(prepared))
     place = STATE.places.take(run.request_sha256, cell.id, cell.execution)
     run.number_in_cell = place.number
+    if not is_ordinary:
+        if mode != "only":
+            return source
+        if not can_replay_steps():
+            why = 'steps of an analysis are replayed where configure(replay="only") says so'
+            return NotThere(_lacks(prepared, why))
+        run.is_replayed = True
+        run.notes.append("replayed, step by step")
+        return source
     if mode in ("off", "refresh"):
         return source
     record = record_in_force()
@@ -187,13 +202,13 @@ def checked_speed(speed: Any) -> float:
     return float(speed)
 
 
-def server_of(prepared: Prepared) -> str:
-    """Name the server of a request, as a record knows it: the embedded one by its weights."""
+def server_of(profile: Profile) -> str:
+    """Name the server of a profile, as a record knows it: the embedded one by its weights."""
     from nbchat.history.canonical import server_name
 
-    if prepared.profile.name != LOCAL:
-        return server_name(prepared.profile.base_url)
-    model = prepared.profile.model or ""
+    if profile.name != LOCAL:
+        return server_name(profile.base_url)
+    model = profile.model or ""
     return server_name("", engine="llama.cpp", weights_sha256=_weights_sha256(model))
 
 

@@ -8,8 +8,8 @@ from nbchat.client import native
 from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile
 from nbchat.errors import TransportError
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.offline import asks_nobody, refuse_to_ask
-from nbchat.session.settings import client_of
 from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def kind_of(profile: Profile) -> Kind:
     if known is not None:
         return known
     if profile.base_url not in STATE.kinds:
-        STATE.kinds[profile.base_url] = native.kind(client_of(profile))
+        STATE.kinds[profile.base_url] = native.kind(client_in_steps(profile))
     return STATE.kinds[profile.base_url]
 
 
@@ -39,7 +39,7 @@ def vocabulary_size_of(profile: Profile) -> int | None:
         return local.ensure().vocab_size
     try:
         is_known = kind_of(profile) == "llama.cpp"
-        size = native.vocabulary_size(client_of(profile)) if is_known else None
+        size = native.vocabulary_size(client_in_steps(profile)) if is_known else None
     except TransportError:
         return None
     if size is not None:
@@ -51,7 +51,7 @@ def end_tokens_of(profile: Profile, model: str | None) -> list[int]:
     """Give the ids of all tokens that end a generation on a llama.cpp server; asked once."""
     key = (profile.base_url, model)
     if key not in STATE.end_tokens:
-        STATE.end_tokens[key] = native.end_tokens(client_of(profile), model)
+        STATE.end_tokens[key] = native.end_tokens(client_in_steps(profile), model)
     return STATE.end_tokens[key]
 
 

@@ -11,9 +11,10 @@ from nbchat.request.draft import Draft
 from nbchat.request.prepare import Prepared
 from nbchat.request.prepare import prepare as prepare_with
 from nbchat.request.servers import Say
+from nbchat.session.in_steps import client_in_steps
 from nbchat.session.offline import asks_nobody, replaying
 from nbchat.session.server_kind import vocabulary_size_of
-from nbchat.session.settings import client_of, resolved
+from nbchat.session.settings import resolved
 from nbchat.session.threads import Thread, thread_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class ProcessServers:
         return status is not None and status.running
 
     def client(self, profile: Profile) -> Client:
-        return client_of(profile)
+        return client_in_steps(profile)
 
     def vocabulary_size(self, profile: Profile) -> int | None:
         return vocabulary_size_of(profile)

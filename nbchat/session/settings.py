@@ -93,8 +93,12 @@ def configure(
     if replay_speed is not None:
         settings.replay_speed = checked_speed(replay_speed)
     if cassette is not None:
-        settings.cassette = _cassette(cassette)
+        chosen = _cassette(cassette)
+        if settings.cassette is not None:
+            settings.cassette.write()
+        settings.cassette = chosen
         STATE.claims.forget()
+        STATE.forget_servers()  # what they are asked again goes into the cassette
     if history is not None:
         from nbchat.history.store import choose
 

@@ -54,6 +54,7 @@ class State:
     - `refusals`: what servers have refused
     - `budget`: what requests may cost, and what they did
     - `limiters`: server and key -> who says when a sweep may ask it
+    - `stations`: sweeps of others that this process works for, by their run
     - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
@@ -74,6 +75,7 @@ class State:
         self.probes: dict[tuple[str, str], Any] = {}
         self.continuations: dict[tuple[str, str], Any] = {}
         self.limiters: dict[Hashable, Any] = {}
+        self.stations: dict[str, Any] = {}
         self.refusals = Memory()
         self.places = Places()
         self.budget = Budget()
@@ -90,6 +92,11 @@ class State:
                     setattr(value, field, getattr(fresh.settings, field))
             else:
                 setattr(self, name, getattr(fresh, name))
+
+    def forget_servers(self) -> None:
+        """Forget what servers said of themselves, so that it is asked again."""
+        for known in (self.kinds, self.end_tokens, self.probes, self.continuations):
+            known.clear()
 
     def begin_anew_after_fork(self) -> None:
         """Leave the parent's connections to the parent: two readers would mix up their answers."""

@@ -67,7 +67,9 @@ class CallableRoom(ModuleType):
         - `requests_per_minute`, `tokens_per_minute`, `at_once`: limits that are known; else
           they are learnt from the server
         - `budget_usd`: what all rows may cost together, in US dollars
-        - `executor`: where rows are run; None: in threads of this process
+        - `executor`: where rows are run. None: in threads of this process; a
+          ``dask.distributed.Client``: on its workers, which share the limits and write `folder`,
+          too; an Executor of ``concurrent.futures``: as well, each worker with a fixed share
         - `fields`: fields of each request, and options of nbchat's own, as `nbchat.chat` takes
           them; `max_retries`: how often a row is sent again where its server fails
 

@@ -158,7 +158,7 @@ class Design:
         if known is not None:
             start = (number * len(self.grid.points) + at) * self.repeats
             return Cell(tuple(known[start : start + self.repeats]), whole)
-        digests = [request_digest(one.body, server_of(one)) for one in prepared]
+        digests = [request_digest(one.body, server_of(one.profile)) for one in prepared]
         twin = twins.get(digests[0][:16], 0)
         twins[digests[0][:16]] = twin + 1
         ids = [

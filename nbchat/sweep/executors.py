@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +13,7 @@ from nbchat.errors import CheckError
 from nbchat.sweep.design import Design
 from nbchat.sweep.folder import Standing
 from nbchat.sweep.limiter import Grants
+from nbchat.sweep.limits import Limits
 from nbchat.sweep.records import Record
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     design: Design
     folder: Path
     name: str
+    limits: Limits
     grants_of: Callable[[Profile], Grants]
     standings: dict[str, Standing]
     again: frozenset[str]
@@ -36,12 +39,23 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
 class Going(Protocol):
     """Work that goes on."""
 
-    n_going: int
-    n_sent: int
-    n_retries: int
-    n_limited: int
-    n_unknown: int
-    unknown_usd: float | None
+    @property
+    def n_going(self) -> int: ...
+
+    @property
+    def n_sent(self) -> int: ...
+
+    @property
+    def n_retries(self) -> int: ...
+
+    @property
+    def n_limited(self) -> int: ...
+
+    @property
+    def n_unknown(self) -> int: ...
+
+    @property
+    def unknown_usd(self) -> float | None: ...
 
     @property
     def is_running(self) -> bool: ...
@@ -85,7 +99,18 @@ def checked_executor(executor: Any) -> Executor:
     if hasattr(executor, "going"):
         found: Executor = executor
         return found
-    rule = "must be None (threads of this process), or have the method going(work)"
+    if isinstance(executor, concurrent.futures.Executor):
+        from nbchat.sweep.fixed_shares import FixedShares
+
+        return FixedShares(executor)
+    if type(executor).__module__.partition(".")[0] == "distributed":
+        from nbchat.sweep.dask import Dask, client_of
+
+        return Dask(client_of(executor))
+    rule = (
+        "must be None (threads of this process), a dask.distributed.Client, an Executor of "
+        "concurrent.futures, or have the method going(work)"
+    )
     raise CheckError(
         f"executor is a {type(executor).__name__}, but it {rule}.",
         field="executor",

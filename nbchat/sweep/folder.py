@@ -9,6 +9,7 @@ All of it can be opened by other programs while the sweep runs.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import msgspec
 from nbchat.errors import UnreadableRunError
 from nbchat.run import Run
 from nbchat.sweep import parts
-from nbchat.sweep.journal import ATTEMPTS, JOURNALS, Attempt
+from nbchat.sweep.journal import ATTEMPTS, JOURNALS, Attempt, journal_name
 from nbchat.sweep.records import Record, Status, read_record, read_run
 
 
@@ -113,6 +114,25 @@ class Folder:
                 sent[record.row_id] -= 1
         never = {key: n for key, n in sent.items() if n > 0}
         return {key: never.get(key, 0) + told.get(key, 0) for key in {**never, **told}}
+
+    def has_files_of(self, stem: str) -> bool:
+        """Tell whether anything was written by this name (`nbchat.sweep.journal.Journal`)."""
+        sent = self.path / ATTEMPTS / f"attempts-{stem}.jsonl"
+        return sent.exists() or self._journal(stem, 1).exists()
+
+    def ended_in(self, stem: str) -> set[str]:
+        """Give the ids of the rows that ended in the journals of this name."""
+        found: set[str] = set()
+        number = 1
+        while (path := self._journal(stem, number)).exists():
+            for line in _whole_lines(path):
+                with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                    found.add(_read_brief(line).row_id)
+            number += 1
+        return found
+
+    def _journal(self, stem: str, number: int) -> Path:
+        return self.path / JOURNALS / journal_name(stem, number)
 
     def journals(self) -> list[Path]:
         """Give the journals whose rows are in no part."""

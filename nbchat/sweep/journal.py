@@ -84,11 +84,22 @@ class Lines:
                 os.close(self._handle)
 
 
+def journal_name(stem: str, number: int) -> str:
+    """Name the file of a journal, the first one by 1."""
+    return f"rows-{stem}-{number:04d}.jsonl"
+
+
+def new_stem() -> str:
+    """Give what no other files are called by: a time, a process, and chance."""
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+    return f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
+
+
 class Journal:
     """The files that one process writes of a sweep.
 
     `on_safe` is told of records that are on disk, from a thread. `on_full` is told of a journal
-    that is closed.
+    that is closed. `stem` is what its files are called by; None: as no others are.
     """
 
     def __init__(
@@ -98,12 +109,12 @@ class Journal:
         on_safe: Callable[[list[Record]], object],
         on_full: Callable[[Path], object] = lambda _: None,
         most_bytes: int | None = None,
+        stem: str | None = None,
     ):
         self._folder = folder
         self._on_safe, self._on_full = on_safe, on_full
         self._most_bytes = MOST_BYTES if most_bytes is None else most_bytes
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-        self._stem = f"{stamp}-{os.getpid()}-{os.urandom(3).hex()}"
+        self._stem = new_stem() if stem is None else stem
         self._number = 0
         self._lock = threading.Lock()
         self._waiting: list[Record] = []
@@ -156,8 +167,7 @@ class Journal:
     def _row_lines(self) -> Lines:
         if self._rows is None:
             self._number += 1
-            name = f"rows-{self._stem}-{self._number:04d}.jsonl"
-            self._rows = Lines(self._folder / JOURNALS / name)
+            self._rows = Lines(self._folder / JOURNALS / journal_name(self._stem, self._number))
         return self._rows
 
     def _attempt_lines(self) -> Lines:

@@ -17,6 +17,7 @@ import msgspec
 
 from nbchat.sweep.bucket import Bucket
 from nbchat.sweep.pace import Pace
+from nbchat.sweep.unprovoked import Unprovoked
 
 #: how a request ended, as far as the server's limits go. `cut`: nothing is known
 Outcome = Literal["answered", "limited", "failed", "refused", "cut"]
@@ -37,6 +38,8 @@ _CALM_S, _CALM_APART_S = 2.0, 10.0
 _HOLD_S, _MOST_HOLD_S = 0.15, 30.0
 #: of a pause that the server asked for, how much longer it is at most, so that not all come at once
 _JITTER = 0.1
+#: answers from one decrease to the next, so that it is seen what a decrease does
+_ANSWERS_APART = 12
 #: so many 429s, one after the other, within so many seconds are those of a rate
 _OFTEN, _OFTEN_WITHIN_S = 3, 6.0
 #: seconds for which it is known how many at once a server took
@@ -85,8 +88,9 @@ class Limiter:
     - `requests_per_minute`, `tokens_per_minute`: limits that are known; else they are learnt
       from headers where a server sends some
 
-    A failure of the server (5xx) pauses growth. Latency is no signal: it follows the length of
-    the replies. Slots grow only while all are in use.
+    429s that come as often at a much lower rate are no limit's, and take nothing away
+    (`nbchat.sweep.unprovoked`). A failure of the server (5xx) pauses growth. Latency is no
+    signal: it follows the length of the replies. Slots grow only while all are in use.
     """
 
     def __init__(
@@ -100,11 +104,13 @@ class Limiter:
     ):
         self._most = most if at_once is None else at_once
         self._window = float(min(FIRST, most) if at_once is None else at_once)
-        self._is_slow_start = at_once is None
+        self._begins_slowly = self._is_slow_start = at_once is None
         self._rng = rng
         self._requests = Bucket.of(requests_per_minute)
         self._tokens = Bucket.of(tokens_per_minute)
         self._pace = Pace()
+        self._unprovoked = Unprovoked()
+        self._n_since = _ANSWERS_APART
         self.n_going = 0
         self.n_limited = 0
         self._era = 0
@@ -130,16 +136,20 @@ class Limiter:
     def take(self, now: float, tokens: int = 0) -> Permit | float:
         if now < self._not_before:
             return self._not_before - now
-        if self.n_going >= self.slots:
+        if self.n_going >= self._unprovoked.slots(self.slots):
             return math.inf
         wait_s = max(
-            self._pace.wait_s(now), self._requests.wait_s(now, 1), self._tokens.wait_s(now, tokens)
+            self._pace.wait_s(now),
+            self._unprovoked.wait_s(now),
+            self._requests.wait_s(now, 1),
+            self._tokens.wait_s(now, tokens),
         )
         if wait_s > 0:
             return wait_s
         self._requests.take(now, 1)
         self._tokens.take(now, tokens)
         self._pace.sent(now)
+        self._unprovoked.sent(now)
         self.n_going += 1
         return Permit(now, tokens, self.n_going, self._era)
 
@@ -160,6 +170,9 @@ class Limiter:
         was_full = self.n_going >= self.slots
         self.n_going -= 1
         if outcome == "limited":
+            self.n_limited += 1
+            self._pace.refused(permit.sent_at)
+        if outcome in ("limited", "answered") and self._speaks_of_a_limit(permit, now, outcome):
             self._shrink(permit, now, retry_after_s or 0.0)
         elif outcome == "failed":
             if now > self._calm_until - _CALM_S + _CALM_APART_S:
@@ -177,15 +190,29 @@ class Limiter:
         self._requests.learn(headers, "requests")
         self._tokens.learn(headers, "tokens")
 
+    def _speaks_of_a_limit(self, permit: Permit, now: float, outcome: Outcome) -> bool:
+        self._n_since += 1
+        before = self._unprovoked.share or 0.0
+        heeds = self._unprovoked.heeds(now, permit.sent_at, is_limited=outcome == "limited")
+        if (self._unprovoked.share or 0.0) > before:
+            # what was taken away was taken for nothing
+            self._is_slow_start, self._pace = self._begins_slowly, Pace()
+            self._window = max(self._window, float(min(FIRST, self._most)))
+            if not self._begins_slowly:
+                self._window = float(self._most)
+            self._last_limit, self._slope = math.inf, 0.0
+        return heeds
+
     def _shrink(self, permit: Permit, now: float, pause_s: float) -> None:
-        self.n_limited += 1
-        self._pace.refused(permit.sent_at)
         if permit.era != self._era:
             return  # it was sent before the last 429 was known of
         self._era += 1
         self._limited_in_a_row += 1
         hold_s = min(_HOLD_S * 2 ** (self._limited_in_a_row - 1), _MOST_HOLD_S)
         self._not_before = max(self._not_before, now + hold_s * (1 + self._rng()))
+        if self._n_since < _ANSWERS_APART:
+            return
+        self._n_since = 0
         kept = _KEPT_OF_DOUBLED if self._is_slow_start else _KEPT
         self._is_slow_start = False
         self._limits.append(now)

@@ -92,6 +92,7 @@ class Runner:
     - `standings`: row id -> where it stands; those in `again` are asked although they ended
     - `tries`: how often a row is asked again where its server fails
     - `on_rows`: told of records that are on disk, from a thread
+    - `journal`: what its files are called by; None: as no others are
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Runner:
         tries: int = 4,
         budget: Budget | None = None,
         on_rows: Callable[[list[Record]], object] = lambda _: None,
+        journal: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ):
         self._design, self._name = design, name
@@ -113,7 +115,7 @@ class Runner:
         self._standings, self._again = standings, again
         self._clock = clock
         self._packing = Packing(folder)
-        self._journal = Journal(folder, on_safe=on_rows, on_full=self._packing.add)
+        self._journal = Journal(folder, on_safe=on_rows, on_full=self._packing.add, stem=journal)
         self._redaction = Redaction(known_secrets())
         self._keys: set[str] = set()
         self._changed = threading.Condition()
@@ -293,7 +295,7 @@ class Runner:
         try:
             task.reservation = self._budget.reserve(case.usd, case.what)
         except BudgetError as error:
-            if case.usd is None or not self.n_going:
+            if case.usd is None or not (self.n_going or self._budget.may_grow):
                 self._end_all(error)
             return False
         return True

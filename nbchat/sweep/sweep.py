@@ -27,6 +27,7 @@ from nbchat.sweep.design import Design
 from nbchat.sweep.executors import Going, Work, checked_executor
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.limits import Limits
+from nbchat.sweep.mark import wait_for_workers
 from nbchat.sweep.progress import Counts, Tally
 from nbchat.sweep.request_size import order_of
 from nbchat.sweep.writer_lock import Writer, WriterLock
@@ -285,6 +286,7 @@ class Sweep(Batched):
         self.design.make_ready(say)
         self._lock.take(current_notebook())
         try:
+            wait_for_workers(self.folder, say)
             standings = self._folder.standings()
             rows = {row.id for row in self.design.rows()}
             self.batch.refuse_to_ask(rows - standings.keys())
@@ -298,6 +300,7 @@ class Sweep(Batched):
                     design=self.design,
                     folder=self.folder,
                     name=self.name,
+                    limits=self._limits,
                     grants_of=self._limits.grants_of,
                     standings=standings,
                     again=again,

@@ -13,7 +13,10 @@ from nbchat.sweep.limiter import Limiter, Permit
 
 @dataclass
 class SimulatedServer:
-    """Takes `at_once` requests at once and `per_s` in a second, `burst` of them in one go."""
+    """Takes `at_once` requests at once and `per_s` in a second, `burst` of them in one go.
+
+    Of all requests it refuses a share that is `drawn`, whatever it is sent.
+    """
 
     at_once: float = math.inf
     per_s: float = math.inf
@@ -22,6 +25,7 @@ class SimulatedServer:
     spread: float = 0.5
     retry_after_s: float | None = None
     failing: float = 0.0
+    drawn: float = 0.0
     rng: random.Random = field(default_factory=lambda: random.Random(7))
     going: int = 0
     level: float = math.nan
@@ -33,6 +37,8 @@ class SimulatedServer:
 
     def answer(self, now: float) -> tuple[str, float]:
         """The outcome of a request, and the seconds that it takes."""
+        if self.drawn and self.rng.random() < self.drawn:
+            return "limited", min(0.02, self.mean_s)
         if math.isnan(self.level):
             self.level = self.burst
         if math.isfinite(self.per_s):
@@ -57,10 +63,14 @@ class Simulation:
 
 
 def simulated(
-    server: SimulatedServer, limiter: Limiter, seconds: float, tokens: int = 0
+    server: SimulatedServer,
+    limiter: Limiter,
+    seconds: float,
+    tokens: int = 0,
+    begin: float = 0.0,
 ) -> Simulation:
-    """Let a sweep with work without end ask the server for so long."""
-    now, counter = 0.0, 0
+    """Let a sweep with work without end ask the server until then."""
+    now, counter = begin, 0
     ends: list[tuple[float, int, str, Permit]] = []
     done: dict[str, int] = {"answered": 0, "limited": 0, "failed": 0}
     most = 0

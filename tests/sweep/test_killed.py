@@ -20,7 +20,7 @@ import pytest
 from nbchat.sweep.folder import Folder
 from tests.sweep.one_sweep import sweep_of
 
-ROWS = int(os.environ.get("NBCHAT_ROWS", "150"))
+ROWS = int(os.environ.get("NBCHAT_ROWS", "1000"))
 KILLED_AT = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -53,7 +53,8 @@ def n_answered(url: str) -> int:
     return sum(kind == "answered" for _, kind in log_of(url) or [])
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.long
+@pytest.mark.timeout(900)
 def test_a_sweep_that_is_killed_five_times_has_each_row_once(faulty: str, tmp_path: Path) -> None:
     program = [sys.executable, "-m", "tests.sweep.one_sweep", f"{faulty}/v1", str(tmp_path)]
     for share in KILLED_AT:

@@ -31,6 +31,31 @@ def test_the_limiter_comes_near_to_the_ideal_with_few_refusals(kind: str) -> Non
     assert done.limited / done.seconds < 1, done
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("kind", "seconds"),
+    [({"mean_s": 0.005}, 15.0), ({}, 300.0), ({"at_once": 16}, 300.0), ({"per_s": 50.0}, 300.0)],
+)
+def test_429s_that_are_drawn_do_not_bring_a_sweep_to_a_stand(
+    kind: dict[str, Any], seconds: float, seed: int
+) -> None:
+    server = SimulatedServer(**kind, drawn=0.2, rng=random.Random(seed))
+    done = simulated(server, Limiter(rng=random.Random(seed).random), seconds)
+    assert done.answered / done.seconds >= 0.25 * min(server.ideal_per_s, 256, 1_000), done
+    # and of a server that has a limit beside, it is kept
+    assert done.limited <= 0.4 * (done.answered + done.limited), done
+
+
+def test_a_limit_that_falls_to_a_tenth_is_no_drawn_429() -> None:
+    limiter = Limiter(rng=random.Random(5).random)
+    assert simulated(SimulatedServer(per_s=50.0), limiter, 100.0).answered > 4_500
+    limiter.n_going = 0
+    server = SimulatedServer(per_s=5.0)
+    done = simulated(server, limiter, 300.0, begin=100.0)
+    assert done.limited / (done.seconds - 100) < 1, done
+    assert done.answered >= 0.9 * 5.0 * (done.seconds - 100), done
+
+
 def test_requests_and_tokens_of_a_minute_are_kept() -> None:
     server = SimulatedServer()
     done = simulated(server, Limiter(requests_per_minute=600), 120.0)

@@ -1,0 +1,393 @@
+"""A sweep on other processes: rows go out in parcels, a few for each worker at a time."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from nbchat.client.profiles import Profile
+from nbchat.errors import CheckError, SweepStoppedError
+from nbchat.session.state import STATE
+from nbchat.session.worst_case import worst_case
+from nbchat.stored_error import error_of
+from nbchat.sweep.design import Cell
+from nbchat.sweep.executors import Work
+from nbchat.sweep.folder import Folder
+from nbchat.sweep.journal import new_stem
+from nbchat.sweep.leases import Ended, Order, Totals
+from nbchat.sweep.mark import remove_mark
+from nbchat.sweep.parcel import Parcel, Wrapping
+from nbchat.sweep.records import Record
+from nbchat.sweep.request_size import order_of
+from nbchat.sweep.station import Done
+
+#: rows of a task, at least where there are enough, and at most; and bytes, about
+LEAST_ROWS, MOST_ROWS, MOST_BYTES = 500, 2_000, 4_000_000
+#: tasks that are out for each thread of a worker
+WINDOW = 2
+#: as many tasks for each thread as the rest is cut into
+_TASKS_LEFT = 4
+#: a task is given out anew when it was lost, so often
+_MOST_LOST = 5
+#: points of a grid that are tried before anything is sent
+_MOST_TRIED = 200
+
+
+class Link(Protocol):
+    """How parcels get to workers, and what is told of them meanwhile."""
+
+    #: whether workers are this very process
+    is_here: bool
+
+    def open(self, cluster: Cluster) -> None:
+        """Get ready. Raise CheckError where there is nobody to work."""
+
+    def n_threads(self) -> int:
+        """Give how many parcels may be worked on at once."""
+
+    def add_server(self, number: int, profile: Profile) -> None:
+        """Note a server that rows are sent to."""
+
+    def submit(self, parcel: Parcel) -> Any:
+        """Send a parcel; give its future."""
+
+    def settled(self, parcel: Parcel, done: Done) -> bool:
+        """Note what a parcel cost; tell whether it stopped because its share was too small."""
+
+    def tell(self, order: Order) -> None:
+        """Tell all workers to stop."""
+
+    def totals(self) -> Totals:
+        """Give what workers have sent, as far as it is known."""
+
+    def close(self) -> None:
+        """Free what was held."""
+
+
+class _Out(msgspec.Struct, eq=False):
+    """A parcel that is out, and how often it was lost."""
+
+    parcel: Parcel
+    n_lost: int = 0
+
+
+class Cluster:
+    """Work that goes on in other processes; see `nbchat.sweep.executors.Going`."""
+
+    def __init__(self, work: Work, link: Link):
+        self.work = work
+        self.run = new_stem()
+        self._link = link
+        self._wrapping = Wrapping(work.design.labels, work.standings, is_here=link.is_here)
+        self._cells: Iterator[Cell] = work.design.cells(is_wanted=self._is_wanted)
+        self.n_rows = self._left = sum(self._is_wanted(row.id) for row in work.design.rows())
+        self._is_exhausted = False
+        self._n_parcels = 0
+        self._most_rows = MOST_ROWS
+        self._out: dict[Any, _Out] = {}
+        self._again: list[_Out] = []
+        self._short: list[_Out] = []
+        self._unknown_before: dict[str, int] = {}
+        self._final: Totals | None = None
+        self._counted: set[str] = set()
+        self._changed = threading.Event()
+        self._is_over = threading.Event()
+        self._order: Order = "go"
+        self._has_begun = False
+        self.fault: BaseException | None = None
+        self._check()
+
+    # from outside
+
+    def start(self) -> None:
+        """Begin, in a thread."""
+        self._unknown_before = Folder(self.work.folder).unknown()
+        self._link.open(self)
+        self._has_begun = True
+        threading.Thread(target=self._work, name="nbchat-cluster", daemon=True).start()
+
+    def stop(self, *, now: bool = False) -> None:
+        """Begin no more; with `now` cut off what goes on. Returns at once."""
+        self._order = "cut" if now else "stop"
+        self._link.tell(self._order)
+        self._changed.set()
+
+    @property
+    def is_running(self) -> bool:
+        return self._has_begun and not self._is_over.is_set()
+
+    def wait(self) -> None:
+        """Wait until all is over and on disk. Raise what stopped it."""
+        try:
+            while not self._is_over.wait(0.2):
+                pass
+        except BaseException:
+            self.stop(now=True)
+            raise
+        if self.fault is not None:
+            raise self.fault
+
+    @property
+    def n_going(self) -> int:
+        return self._totals.n_going
+
+    @property
+    def n_sent(self) -> int:
+        return self._totals.n_sent
+
+    @property
+    def n_retries(self) -> int:
+        return self._totals.n_retries
+
+    @property
+    def n_limited(self) -> int:
+        return self._totals.n_limited
+
+    @property
+    def n_unknown(self) -> int:
+        return self._totals.n_unknown
+
+    @property
+    def unknown_usd(self) -> float | None:
+        return self._totals.unknown_usd
+
+    @property
+    def _totals(self) -> Totals:
+        return self._link.totals() if self._final is None else self._final
+
+    def count(self, rows: list[Ended]) -> None:
+        """Note rows that are on disk."""
+        if rows:
+            self._counted.update(row.row_id for row in rows)
+            self.work.on_rows([_record_of(row) for row in rows])
+
+    def fail(self, error: BaseException) -> None:
+        """End all because of this, once what goes on has ended."""
+        self.fault = self.fault or error
+        if self._order == "go":
+            self.stop()
+
+    def wake(self) -> None:
+        """Look at what has changed."""
+        self._changed.set()
+
+    # before anything is sent
+
+    def _check(self) -> None:
+        """Raise CheckError for what cannot be asked elsewhere. Nothing was sent."""
+        design, rows = self.work.design, self.work.design.rows()
+        for place in range(min(len(design.grid.points), _MOST_TRIED)):
+            row = rows[place * design.repeats]
+            prepared = design.cell_of(row)
+            replay = getattr(prepared.options, "replay", None) or STATE.settings.replay
+            if replay not in (None, "off"):
+                raise CheckError(
+                    f'replay is "{replay}", and the record is in this process: leave the executor '
+                    "out, or the replay. Nothing was sent.",
+                    field="executor",
+                )
+            toolbox = prepared.toolbox
+            if toolbox is not None and toolbox.confirm and not self._link.is_here:
+                raise CheckError(
+                    "confirm asks here before a function runs, and the functions of this sweep run "
+                    "on workers: leave confirm out, or the executor. Nothing was sent.",
+                    field="confirm",
+                )
+            if not self._link.is_here:
+                self._wrapping.contents([Cell((row,), (prepared,))])
+
+    # the driver's thread
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self._hand_out()
+                self._take_in()
+                is_all_out = self._is_exhausted and not (self._again or self._short)
+                if not self._out and (is_all_out or self._order != "go"):
+                    break
+                self._changed.wait(0.5)
+                self._changed.clear()
+        except BaseException as error:  # noqa: BLE001 - `wait` raises it
+            self.fail(error)
+            self._wait_for_what_is_out()
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        try:
+            self._link.close()
+            self._final = self._counted_at_the_end()
+            self._count_the_rest()
+            remove_mark(self.work.folder)
+        except BaseException as error:  # noqa: BLE001 - `wait` raises it
+            self.fault = self.fault or error
+        self._is_over.set()
+
+    def _wait_for_what_is_out(self) -> None:
+        concurrent_futures = [future for future in self._out if not future.done()]
+        while concurrent_futures and not all(future.done() for future in concurrent_futures):
+            time.sleep(0.1)
+
+    def _hand_out(self) -> None:
+        if self._is_exhausted and not self._out and not self._again:
+            # one alone has all that the others left: where that is not enough, nothing is
+            self._again = [self._short.pop()] if self._short else []
+        while self._order == "go" and len(self._out) < WINDOW * max(self._link.n_threads(), 1):
+            if self._again:
+                self._submit(self._again.pop())
+                continue
+            parcels = self._next_parcels()
+            if not parcels:
+                return
+            for parcel in parcels:
+                self._submit(_Out(parcel))
+
+    def _submit(self, out: _Out) -> None:
+        future = self._link.submit(out.parcel)
+        self._out[future] = out
+        future.add_done_callback(lambda _: self.wake())
+
+    def _next_parcels(self) -> list[Parcel]:
+        cells = self._next_cells()
+        return self._parcels_of(cells) if cells else []
+
+    def _next_cells(self) -> list[Cell]:
+        n_threads = max(self._link.n_threads(), 1)
+        size = min(max(-(-self._left // (_TASKS_LEFT * n_threads)), LEAST_ROWS), self._most_rows)
+        size = max(min(size, -(-self._left // n_threads)), 1)
+        cells: list[Cell] = []
+        n_rows = 0
+        while n_rows < size and not self._is_exhausted:
+            cell = next(self._cells, None)
+            if cell is None:
+                self._is_exhausted = True
+                break
+            places = [at for at, row in enumerate(cell.rows) if self._is_wanted(row.id)]
+            rows = tuple(cell.rows[at] for at in places)
+            cells.append(Cell(rows, tuple(cell.prepared[at] for at in places)))
+            n_rows += len(rows)
+        self._left -= n_rows
+        return cells
+
+    def _parcels_of(self, cells: list[Cell]) -> list[Parcel]:
+        contents = self._wrapping.contents(cells)
+        n_rows = sum(len(cell.rows) for cell in cells)
+        n_bytes = len(contents) if isinstance(contents, bytes) else 0
+        if n_bytes > MOST_BYTES and len(cells) > 1:
+            self._most_rows = max(self._most_rows // 2, 1)
+            half = len(cells) // 2
+            return [*self._parcels_of(cells[:half]), *self._parcels_of(cells[half:])]
+        for number, profile in self._wrapping.profiles.items():
+            self._link.add_server(number, profile)
+        self._n_parcels += 1
+        return [
+            Parcel(
+                run=self.run,
+                number=self._n_parcels,
+                folder=str(self.work.folder),
+                name=self.work.name,
+                tries=self.work.tries,
+                n_rows=n_rows,
+                contents=contents,
+            )
+        ]
+
+    def _take_in(self) -> None:
+        for future in [future for future in self._out if future.done()]:
+            out = self._out.pop(future)
+            try:
+                done: Done = future.result()
+            except (concurrent.futures.CancelledError, concurrent.futures.BrokenExecutor) as error:
+                if self._order == "go":
+                    self.fail(_stopped("its workers are gone", error))
+                continue
+            except Exception as error:  # noqa: BLE001 - a worker was lost, whatever it is called
+                out.n_lost += 1
+                if out.n_lost > _MOST_LOST:
+                    self.fail(_stopped(f"a task of it was lost {out.n_lost} times", error))
+                else:
+                    self._again.append(out)
+                continue
+            self._ended(out, done)
+
+    def _ended(self, out: _Out, done: Done) -> None:
+        self.count(done.rows)
+        out.parcel.n_ended = done.n_attempts
+        is_to_go_out_anew = self._link.settled(out.parcel, done)
+        if done.is_whole:
+            return
+        if done.fault is None:
+            self._again.append(out)
+        elif is_to_go_out_anew:
+            self._short.append(out)
+        else:
+            self.fail(error_of(done.fault))
+
+    def _count_the_rest(self) -> None:
+        """Count what is in the folder, and what a worker that was lost had no time to tell of."""
+        ended = Folder(self.work.folder).standings()
+        missing = [key for key in ended if key not in self._counted and self._is_wanted(key)]
+        rows = [Ended(key, ended[key].status, None, 0.0) for key in missing
+                if self._has_come(key, ended[key].attempt)]  # fmt: skip
+        self.count(rows)
+
+    def _has_come(self, row_id: str, attempt: int) -> bool:
+        before = self.work.standings.get(row_id)
+        return before is None or attempt > before.attempt
+
+    def _is_wanted(self, row_id: str) -> bool:
+        return row_id not in self.work.standings or row_id in self.work.again
+
+    def _counted_at_the_end(self) -> Totals:
+        """Give the totals, with the requests of workers that were killed, whom nobody tells of."""
+        found = self._link.totals()
+        found.n_going = 0
+        unknown = Folder(self.work.folder).unknown()
+        more = {key: n - self._unknown_before.get(key, 0) for key, n in unknown.items()}
+        found.n_unknown = sum(n for n in more.values() if n > 0)
+        found.unknown_usd = self._most_usd(more)
+        return found
+
+    def _most_usd(self, unknown: dict[str, int]) -> float | None:
+        total = 0.0
+        for row in self.work.design.rows() if unknown else ():
+            if unknown.get(row.id, 0) > 0:
+                most = worst_case(order_of(self.work.design.cell_of(row))).usd
+                if most is None:
+                    return None
+                total += unknown[row.id] * most
+        return total
+
+
+def budget_left(work: Work) -> float | None:
+    """Give what rows may cost in all: what is left of the sweep's budget, and of the process's."""
+    left = [STATE.budget.left_usd, None if work.budget is None else work.budget.left_usd]
+    known = [usd for usd in left if usd is not None]
+    return min(known) if known else None
+
+
+def _record_of(row: Ended) -> Record:
+    status: Any = row.status
+    return Record(
+        row_id=row.row_id,
+        status=status,
+        item=0,
+        sample=0,
+        completion_tokens=row.completion_tokens,
+        cost_usd=row.cost_usd,
+    )
+
+
+def _stopped(what: str, error: BaseException) -> SweepStoppedError:
+    stopped = SweepStoppedError(
+        f"The sweep was stopped: {what} ({type(error).__name__}: {error}). What was answered is in "
+        "its folder; run() goes on."
+    )
+    stopped.__cause__ = error
+    return stopped

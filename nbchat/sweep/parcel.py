@@ -1,0 +1,242 @@
+"""Rows on their way to a worker: requests that are whole and checked, and no key among them."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from nbchat.client.presets import LOCAL
+from nbchat.client.profiles import Profile
+from nbchat.client.sent_profile import with_keys_of_here, without_keys
+from nbchat.errors import CheckError, LocalModelError
+from nbchat.request.prepare import Prepared
+from nbchat.session.settings import resolved
+from nbchat.session.state import STATE
+from nbchat.sweep.design import Cell, Row
+from nbchat.sweep.folder import Standing
+from nbchat.sweep.leases import Lease
+
+#: settings of the driver that hold for its rows wherever they are asked
+_SETTINGS = ("timeout", "repair", "max_message_bytes", "prices")
+_RULE = "must be a function that can be sent to another process"
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """A server as it is sent: its number, its profile without the key, and whether it had one."""
+
+    number: int
+    profile: Profile
+    had_key: bool
+
+
+class FixedShare(msgspec.Struct, frozen=True, kw_only=True):
+    """What a task may send where nobody can lease it anything, and what its rows may cost."""
+
+    lease: Lease
+    limit_usd: float | None = None
+
+
+class Contents(msgspec.Struct):
+    """What is in a parcel; `requests` are indices into `prepared`, one for each row."""
+
+    rows: list[Row]
+    requests: list[int]
+    prepared: list[Prepared]
+    server_of: list[int]
+    servers: list[Sent]
+    labels: dict[int, dict[str, Any]]
+    before: dict[str, Standing]
+    settings: dict[str, Any]
+
+
+class Parcel(msgspec.Struct, kw_only=True):
+    """Rows that one task asks.
+
+    - `run`: the sweep's run that it belongs to; `number`: which of its tasks; `folder`, `name`:
+      where its rows are written, and as whose; `tries`: see `nbchat.sweep.runner.Runner`
+    - `n_ended`: earlier attempts at this task of which it is known that they send no more
+    - `lease_s`: seconds after which one that is lost sends no more
+    - `share`: what it may send; None where there are leases
+    """
+
+    run: str
+    number: int
+    folder: str
+    name: str
+    tries: int
+    n_rows: int
+    contents: bytes | Contents
+    n_ended: int = 0
+    lease_s: float = 0.0
+    share: FixedShare | None = None
+
+    def __repr__(self) -> str:  # logs show it
+        return f"Parcel({self.name!r}, {self.number}, {self.n_rows} rows)"
+
+    @property
+    def stem(self) -> str:
+        """What the names of its files begin with, the number of the attempt behind it."""
+        return f"{self.run}-{self.number:06d}"
+
+
+class Wrapping:
+    """Wraps rows up. It numbers the servers that they go to.
+
+    `is_here`: they go to threads of this process, which has the keys.
+    """
+
+    def __init__(self, labels: Any, standings: Mapping[str, Standing], *, is_here: bool):
+        self._is_here = is_here
+        self._labels, self._standings = labels, standings
+        self._numbers: dict[Hashable, Sent] = {}
+        self.profiles: dict[int, Profile] = {}
+
+    def contents(self, cells: list[Cell]) -> bytes | Contents:
+        """Give the rows of cells, as bytes where they leave this process.
+
+        Raise CheckError for what cannot be sent, and ProfileError for a key that cannot.
+        """
+        found = Contents([], [], [], [], [], {}, {}, {})
+        places: dict[int, int] = {}
+        for cell in cells:
+            for row, prepared in zip(cell.rows, cell.prepared, strict=True):
+                if id(prepared) not in places:
+                    places[id(prepared)] = len(found.prepared)
+                    sent = self.server(prepared.profile)
+                    if sent not in found.servers:
+                        found.servers.append(sent)
+                    found.prepared.append(_light(prepared, sent.profile))
+                    found.server_of.append(sent.number)
+                found.rows.append(row)
+                found.requests.append(places[id(prepared)])
+                found.labels.setdefault(row.point, self._labels(row.point))
+                if row.id in self._standings:
+                    found.before[row.id] = self._standings[row.id]
+        found.settings = {name: getattr(STATE.settings, name) for name in _SETTINGS}
+        return found if self._is_here else _pickled(found)
+
+    def server(self, profile: Profile) -> Sent:
+        """Give a server as it is sent. Raise ProfileError where its key cannot be found there."""
+        sent = self._numbers.get(profile.identity)
+        if sent is None:
+            number = len(self._numbers)
+            if self._is_here:
+                sent = Sent(number, profile, had_key=False)
+            else:
+                sent = Sent(number, without_keys(profile), had_key=profile.key is not None)
+            self._numbers[profile.identity] = sent
+            self.profiles[number] = profile
+        return sent
+
+
+class Unwrapped:
+    """The rows of a parcel as a `nbchat.sweep.runner.Runner` asks them: a design of those alone.
+
+    Raise `ProfileError` where a key is missing here; `where` names this process.
+    """
+
+    def __init__(self, contents: bytes | Contents, *, where: str):
+        if isinstance(contents, bytes):
+            contents = pickle.loads(contents)  # noqa: S301 - the driver's own, as the task is
+        found: Any = contents
+        self._labels, self.before = found.labels, found.before
+        self._rows, self._requests = found.rows, found.requests
+        profiles = {sent.number: _profile_of_here(sent, where) for sent in found.servers}
+        self.numbers = {profile.identity: number for number, profile in profiles.items()}
+        self._prepared = [
+            _whole(prepared, profiles[number])
+            for prepared, number in zip(found.prepared, found.server_of, strict=True)
+        ]
+        for name, value in found.settings.items():
+            if getattr(STATE.settings, name) != value:
+                setattr(STATE.settings, name, value)
+
+    @property
+    def ids(self) -> set[str]:
+        return {row.id for row in self._rows}
+
+    def labels(self, point: int) -> dict[str, Any]:
+        """Give a point as frames name it."""
+        found: dict[str, Any] = self._labels[point]
+        return found
+
+    def cells(self, *, is_wanted: Any) -> Iterator[Cell]:
+        """Give the rows that are wanted, by their ids."""
+        for row, request in zip(self._rows, self._requests, strict=True):
+            if is_wanted(row.id):
+                yield Cell((row,), (self._prepared[request],))
+
+
+def _light(prepared: Prepared, profile: Profile) -> Prepared:
+    """Give a request without what is sent twice, and without its profile's key."""
+    options: Any = prepared.options
+    changes: dict[str, Any] = {
+        name: None
+        for name in ("profile", "images", "files", "audio_in")
+        if getattr(options, name, None) is not None
+    }
+    changes |= {name: type(value)() for name in ("messages", "fields", "extra")
+                if (value := getattr(options, name, None))}  # fmt: skip
+    return msgspec.structs.replace(
+        prepared,
+        profile=profile,
+        body={name: value for name, value in prepared.body.items() if name != "messages"},
+        options=msgspec.structs.replace(options, **changes),
+    )
+
+
+def _whole(prepared: Prepared, profile: Profile) -> Prepared:
+    named: Any = LOCAL if profile.name == LOCAL else profile
+    prepared.profile = profile
+    prepared.body = {**prepared.body, "messages": prepared.messages}
+    prepared.options = msgspec.structs.replace(prepared.options, profile=named)
+    return prepared
+
+
+def _profile_of_here(sent: Sent, where: str) -> Profile:
+    if sent.profile.name != LOCAL:
+        return with_keys_of_here(sent.profile, had_key=sent.had_key, where=where)
+    here = resolved(LOCAL, lambda _: None)
+    if here.model != sent.profile.model:
+        raise LocalModelError(
+            f"{where} serves {here.model} as its embedded model, and the sweep asks "
+            f"{sent.profile.model}: a worker serves its own. Give the address of a server instead."
+        )
+    return here
+
+
+def _pickled(found: Contents) -> bytes:
+    functions = [(name, tool) for one in found.prepared[:1] if one.toolbox is not None
+                 for name, tool in one.toolbox.tools.items()]  # fmt: skip
+    if not functions and all(one.structure is None for one in found.prepared):
+        return pickle.dumps(found, protocol=pickle.HIGHEST_PROTOCOL)
+    for name, tool in functions:
+        _function_pickled(name, tool)
+    return _dumps(found)
+
+
+def _function_pickled(name: str, tool: Any) -> None:
+    try:
+        _dumps(tool)
+    except Exception as error:
+        raise CheckError(
+            f"The function {name} cannot be sent to a worker: {type(error).__name__}: {error}. "
+            "Nothing was sent. What it uses must be values that can be copied to another process "
+            "(no open files, locks or connections).",
+            field="tools",
+            value=name,
+            rule=_RULE,
+        ) from error
+
+
+def _dumps(value: Any) -> bytes:
+    """Pickle a value with functions, those of a notebook by what is in them."""
+    try:
+        import cloudpickle
+    except ImportError:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    found: bytes = cloudpickle.dumps(value)
+    return found

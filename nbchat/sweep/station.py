@@ -1,0 +1,372 @@
+"""A worker's side of a sweep: runs the rows of parcels, as far as its leases go.
+
+There is one station for each sweep in a worker's process, whatever number of tasks it runs there:
+they share its leases. When these are over, because the driver was lost or the link to it, nothing
+more is sent; tasks then end by themselves, and what they have is in the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from nbchat.errors import HistoryError
+from nbchat.history.redaction import Redaction, known_secrets
+from nbchat.session.budget import Budget
+from nbchat.session.pool import AT_ONCE
+from nbchat.session.state import STATE
+from nbchat.stored_error import error_as_dict
+from nbchat.sweep.folder import Folder, Standing
+from nbchat.sweep.leased import LeasedBudget, LeasedGrants
+from nbchat.sweep.leases import Ended, Order, Renewal, Report, Spent, Totals
+from nbchat.sweep.limiter import Limiter
+from nbchat.sweep.mark import is_marked, order_in
+from nbchat.sweep.parcel import FixedShare, Parcel, Unwrapped
+from nbchat.sweep.records import Record
+from nbchat.sweep.runner import Runner
+
+#: seconds between two looks at the lease, at the parent, at the folder
+_LOOK_S = 0.25
+#: a task ends by itself when its lease has been over for so many times as long as it lasts
+_PATIENCE = 2.0
+#: seconds by which a lease may be over later than reckoned, on its way and in a thread that waits
+_LATE_S = 2.0
+
+
+class Done(msgspec.Struct, kw_only=True):
+    """What came of a parcel.
+
+    - `is_whole`: whether all its rows have ended; `n_attempts`: how often it was begun, by now
+    - `rows`, `totals`, `used_usd`: what was done, where no renewal tells of it; what is not known
+      to have been free is used
+    - `fault`: what stopped it (`nbchat.stored_error`), without keys
+    """
+
+    is_whole: bool
+    n_attempts: int
+    rows: list[Ended] = []
+    totals: Totals = msgspec.field(default_factory=Totals)
+    used_usd: float = 0.0
+    fault: dict[str, Any] | None = None
+
+
+def run_parcel(parcel: Parcel) -> Done:
+    """Ask the rows of a parcel that have not ended yet. Faults are told, and not raised."""
+    station = _Fixed(parcel.share) if parcel.share is not None else station_of(parcel.run)
+    return station.run(parcel)
+
+
+def renewed(run: str, renewal: Renewal) -> Report:
+    """Take the next leases of a sweep's run, and say what was made of the last ones."""
+    return station_of(run).renew(renewal)
+
+
+def closed(run: str) -> None:
+    """Forget a run that is over."""
+    with _LOCK:
+        STATE.stations.pop(run, None)
+
+
+class Station:
+    """What one process does for one run of a sweep. Safe from any thread."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self.id = os.urandom(8).hex()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._number = self._last_row = 0
+        self._replied_at: dict[int, float] = {}
+        self._until = -float("inf")
+        self._renewal: Renewal | None = None
+        self._grants: dict[int, LeasedGrants] = {}
+        self._budget: LeasedBudget | None = None
+        self._rows: list[tuple[int, Ended]] = []
+        self._runners: set[Runner] = set()
+        self._ended = Totals()
+        self._order: Order = "go"
+
+    def renew(self, renewal: Renewal) -> Report:
+        """Take leases, which count from the last report on, and give the next report."""
+        with self._lock:
+            now = self._clock()
+            if renewal.number > self._number:
+                self._take(now, renewal)
+            self._rows = [row for row in self._rows if row[0] > renewal.received]
+            self._replied_at[self._number] = now
+            return Report(
+                station=self.id,
+                number=self._number,
+                uses={number: grants.use(now) for number, grants in self._grants.items()},
+                spent=Spent() if self._budget is None else self._budget.spent(),
+                totals=self._totals(),
+                rows=[row for _, row in self._rows],
+                last_row=self._last_row,
+            )
+
+    def run(self, parcel: Parcel) -> Done:
+        """Ask the rows of a parcel that have not ended yet."""
+        attempt = 0
+        try:
+            folder = Path(parcel.folder)
+            _check_folder(folder, parcel.run)
+            attempt = _attempt_of(folder, parcel.stem)
+            if attempt > parcel.n_ended:
+                self._wait_for_the_one_before(parcel)
+            ended = _ended_before(folder, parcel.stem, attempt)
+            is_whole, fault = self._asked(parcel, folder, attempt, ended)
+        except Exception as error:  # noqa: BLE001 - it is told to the driver, which raises it
+            is_whole, fault = False, error
+        told = None if fault is None else error_as_dict(fault)
+        return Done(
+            is_whole=is_whole,
+            n_attempts=attempt + 1,
+            fault=None if told is None else _without_keys(told),
+            **self._told_at_the_end(),
+        )
+
+    def stop(self, order: Order) -> None:
+        """Begin no more rows; with "cut" cut off those that go on."""
+        with self._lock:
+            self._order = order
+            runners = [*self._runners]
+        for runner in runners:
+            runner.stop(now=order == "cut")
+
+    def grants_of(self, number: int, *, is_here: bool) -> LeasedGrants:
+        """Give who says when a server may be asked, one for all tasks of this process."""
+        with self._lock:
+            found = self._grants.get(number)
+            if found is None:
+                limiter = Limiter(at_once=AT_ONCE if is_here else None)
+                found = self._grants[number] = LeasedGrants(limiter)
+                if self._renewal is not None and number in self._renewal.leases:
+                    found.renew(self._clock(), self._renewal.leases[number], self._until)
+            return found
+
+    def budget(self) -> Budget | None:
+        with self._lock:
+            return self._budget
+
+    def _take(self, now: float, renewal: Renewal) -> None:
+        self._number, self._renewal = renewal.number, renewal
+        replied_at = self._replied_at.get(renewal.answers, -float("inf"))
+        self._until = max(self._until, replied_at + renewal.lasts_s)
+        self._replied_at = {
+            number: at for number, at in self._replied_at.items() if number >= renewal.answers
+        }
+        for number, lease in renewal.leases.items():
+            if number not in self._grants:
+                continue
+            self._grants[number].renew(now, lease, self._until)
+        if renewal.limit_usd is not None:
+            self._budget = self._budget or LeasedBudget()
+            self._budget.renew(renewal.limit_usd, is_all=renewal.is_all)
+        if renewal.order != self._order:
+            # it takes locks of runners, which may wait for one of this station
+            self._order = renewal.order
+            threading.Thread(target=self.stop, args=(renewal.order,), daemon=True).start()
+
+    def _asked(
+        self, parcel: Parcel, folder: Path, attempt: int, ended: set[str]
+    ) -> tuple[bool, BaseException | None]:
+        rows = Unwrapped(parcel.contents, where=where())
+        wanted = rows.ids - ended
+        if not wanted:
+            return True, None
+        safe: set[str] = set()
+
+        def on_rows(records: list[Record]) -> None:
+            safe.update(record.row_id for record in records)
+            self._keep(records)
+
+        asked: Any = rows
+        # what ended before and is asked again stands in both
+        standings = {key: at for key, at in rows.before.items() if key in wanted}
+        standings |= {key: Standing("answered", 0) for key in ended}
+        runner = Runner(
+            asked,
+            folder,
+            name=parcel.name,
+            grants_of=lambda profile: self.grants_of(
+                rows.numbers[profile.identity], is_here=profile.name == "local"
+            ),
+            standings=standings,
+            again=frozenset(rows.before.keys() & wanted),
+            tries=parcel.tries,
+            budget=self.budget(),
+            on_rows=on_rows,
+            journal=f"{parcel.stem}-{attempt}",
+        )
+        with self._running(runner, parcel):
+            runner.start()
+            try:
+                runner.wait()
+            except Exception as error:  # noqa: BLE001 - it is told to the driver
+                return False, error
+        return wanted <= safe, None
+
+    @contextlib.contextmanager
+    def _running(self, runner: Runner, parcel: Parcel) -> Any:
+        is_over = threading.Event()
+        with self._lock:
+            self._runners.add(runner)
+            order = self._order
+        order = order if order != "go" else self._order_of_the_place(parcel)
+        if order != "go":
+            runner.stop(now=order == "cut")
+        threading.Thread(
+            target=self._look_after, args=(parcel, is_over), name="nbchat-station", daemon=True
+        ).start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            with self._lock:
+                self._runners.discard(runner)
+                self._ended.add(totals_of(runner))
+
+    def _look_after(self, parcel: Parcel, is_over: threading.Event) -> None:
+        while not is_over.wait(_LOOK_S):
+            order = self._order_of_the_place(parcel)
+            if order != "go":
+                self.stop(order)
+
+    def _order_of_the_place(self, parcel: Parcel) -> Order:
+        """Say what to do where nobody tells."""
+        with self._lock:
+            lost_s = self._clock() - self._until
+            is_known = self._until > -float("inf")
+        is_lost = is_known and lost_s > _PATIENCE * parcel.lease_s
+        return "stop" if is_lost else "go"
+
+    def _wait_for_the_one_before(self, parcel: Parcel) -> None:
+        """Wait until a worker that was lost with this very task sends no more of it."""
+        until = self._clock() + parcel.lease_s + _LATE_S
+        while self._clock() < until and self._order == "go":
+            time.sleep(min(_LOOK_S, max(until - self._clock(), 0.0)))
+
+    def _keep(self, records: list[Record]) -> None:
+        with self._lock:
+            for record in records:
+                self._last_row += 1
+                self._rows.append((self._last_row, ended_of(record)))
+
+    def _told_at_the_end(self) -> dict[str, Any]:
+        """Give what a task tells itself: nothing here, since renewals do."""
+        return {}
+
+    def _totals(self) -> Totals:
+        found = Totals()
+        found.add(self._ended)
+        for runner in self._runners:
+            found.add(totals_of(runner))
+        return found
+
+
+class _Fixed(Station):
+    """A station of one task, whose share is fixed; its orders stand in the folder."""
+
+    def __init__(self, share: FixedShare):
+        super().__init__()
+        self._share = share
+        self._fixed_budget = None if share.limit_usd is None else Budget(share.limit_usd)
+        self._parent = multiprocessing.parent_process()
+
+    def grants_of(self, number: int, *, is_here: bool) -> LeasedGrants:
+        found = super().grants_of(number, is_here=is_here)
+        found.renew(self._clock(), self._share.lease, float("inf"))
+        return found
+
+    def budget(self) -> Budget | None:
+        return self._fixed_budget
+
+    def _order_of_the_place(self, parcel: Parcel) -> Order:
+        if self._parent is not None and not self._parent.is_alive():
+            return "stop"
+        return order_in(Path(parcel.folder), parcel.run)
+
+    def _told_at_the_end(self) -> dict[str, Any]:
+        budget = self._fixed_budget
+        return {
+            "rows": [row for _, row in self._rows],
+            "totals": self._totals(),
+            "used_usd": 0.0 if budget is None else budget.spent_usd + budget.unknown_usd,
+        }
+
+
+def ended_of(record: Record) -> Ended:
+    """Give what is counted of a row."""
+    return Ended(record.row_id, record.status, record.completion_tokens, record.cost_usd)
+
+
+def totals_of(runner: Runner) -> Totals:
+    """Give what a runner has sent."""
+    return Totals(
+        n_going=runner.n_going,
+        n_sent=runner.n_sent,
+        n_retries=runner.n_retries,
+        n_limited=runner.n_limited,
+        n_unknown=runner.n_unknown,
+        unknown_usd=runner.unknown_usd,
+    )
+
+
+def where() -> str:
+    """Name this process, as a sentence begins."""
+    name = f"The worker (process {os.getpid()} on {socket.gethostname()})"
+    with contextlib.suppress(Exception):  # there is none, or no Dask
+        from distributed import get_worker
+
+        name = f"The worker {get_worker().address} ({socket.gethostname()})"
+    return name
+
+
+_LOCK = threading.Lock()
+
+
+def station_of(run: str) -> Station:
+    """Give the station of a run, made where there is none."""
+    with _LOCK:
+        station: Station | None = STATE.stations.get(run)
+        if station is None:
+            station = STATE.stations[run] = Station()
+        return station
+
+
+def _check_folder(folder: Path, run: str) -> None:
+    if not is_marked(folder, run):
+        raise HistoryError(
+            f"{where()} does not see what the sweep writes in {folder}: give a folder on a file "
+            "system that all workers share."
+        )
+
+
+def _attempt_of(folder: Path, stem: str) -> int:
+    """Count the earlier attempts at a task: each left a file of what it sent."""
+    found = Folder(folder)
+    attempt = 0
+    while found.has_files_of(f"{stem}-{attempt}"):
+        attempt += 1
+    return attempt
+
+
+def _ended_before(folder: Path, stem: str, attempt: int) -> set[str]:
+    found: set[str] = set()
+    for number in range(attempt):
+        found |= Folder(folder).ended_in(f"{stem}-{number}")
+    return found
+
+
+def _without_keys(told: dict[str, Any]) -> dict[str, Any]:
+    text = Redaction(known_secrets()).text(msgspec.json.encode(told).decode())
+    found: dict[str, Any] = msgspec.json.decode(text)
+    return found
