@@ -337,8 +337,14 @@ def as_number(value: Any) -> float:
         return nan
 
 
+#: of what `jsonable` sees most
+_AS_THEY_ARE = frozenset((str, int, bool, type(None)))
+
+
 def jsonable(value: Any) -> Any:
     """Copy builtins with what JSON has no number for as `as_number` reads it back."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, dict):
         return {key: jsonable(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -243,7 +243,7 @@ class Client:
         Raise `ApiError` for an error status, `TransportError` where no answer came.
         """
         data = msgspec.json.encode(body, enc_hook=plain_text)
-        request = self._template.copy() if url is None else self._prepared("POST", url)
+        request = self._copy() if url is None else self._prepared("POST", url)
         request.body = data
         request.headers["Content-Length"] = str(len(data))
         if streams:
@@ -254,6 +254,13 @@ class Client:
             with response:
                 raise http_answers.api_error(response, self.profile)
         return response
+
+    def _copy(self) -> requests.PreparedRequest:
+        """Give the request for a completion; its own copy() costs more than sending it."""
+        copied, template = requests.PreparedRequest(), self._template
+        copied.method, copied.url = template.method, template.url
+        copied.headers = template.headers.copy()
+        return copied
 
     def _prepared(self, method: str, url: str) -> requests.PreparedRequest:
         headers = {

@@ -19,6 +19,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from nbchat.client.incoming import Answer
 
+#: bytes of a request that are held back until all of it is there
+_MOST_HELD = 65_536
+
 
 class SlowHandshakeError(TimeoutError):
     """Connected, but what comes before a request (TLS, a proxy's consent) was not done in time."""
@@ -96,21 +99,45 @@ def _answer_of(connection: _Plain | _Secure, answer: Any) -> Any:
     return result
 
 
-class _Plain(HTTPConnection):
-    response_class = Answer
+class _InOnePiece:
+    """Sends the head of a request with its body: two pieces are two calls, and two packets."""
+
     answered_on: object = None
+    _held: bytearray | None = None
 
     def request(self, *arguments: Any, **options: Any) -> None:
-        _thread.reuses = self.sock is not None and self.sock is self.answered_on
-        super().request(*arguments, **options)
+        _thread.reuses = self.sock is not None and self.sock is self.answered_on  # type: ignore[attr-defined]
+        self._held = bytearray()
+        try:
+            super().request(*arguments, **options)  # type: ignore[misc]
+            held, self._held = self._held, None
+            if held:
+                self.send(held)
+        finally:
+            self._held = None
+
+    def send(self, data: Any) -> None:
+        held = self._held
+        if held is None:
+            super().send(data)  # type: ignore[misc]
+        elif isinstance(data, bytes) and len(held) + len(data) <= _MOST_HELD:
+            held += data
+        else:
+            self._held = None
+            if held:
+                super().send(held)  # type: ignore[misc]
+            super().send(data)  # type: ignore[misc]
+
+
+class _Plain(_InOnePiece, HTTPConnection):
+    response_class = Answer
 
     def getresponse(self) -> Any:
         return _answer_of(self, super().getresponse)
 
 
-class _Secure(HTTPSConnection):
+class _Secure(_InOnePiece, HTTPSConnection):
     response_class = Answer
-    answered_on: object = None
 
     def connect(self) -> None:
         try:
@@ -118,10 +145,6 @@ class _Secure(HTTPSConnection):
         except TimeoutError as error:
             # of a connection that never came urllib3 has an error of its own
             raise SlowHandshakeError(str(error)) from None
-
-    def request(self, *arguments: Any, **options: Any) -> None:
-        _thread.reuses = self.sock is not None and self.sock is self.answered_on
-        super().request(*arguments, **options)
 
     def getresponse(self) -> Any:
         return _answer_of(self, super().getresponse)
@@ -136,7 +159,43 @@ class _SecurePool(urllib3.HTTPSConnectionPool):
 
 
 class Adapter(requests.adapters.HTTPAdapter):
-    """The adapter of requests, with connections that can be given up."""
+    """The adapter of requests, with connections that can be given up.
+
+    What it would find out for each request anew, and is the same for all to an address, it
+    keeps: that costs more than the request itself. It takes no cookies.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any):
+        self._pools: dict[Any, Any] = {}
+        super().__init__(*arguments, **options)
+
+    def get_connection_with_tls_context(
+        self, request: Any, verify: Any, proxies: Any = None, cert: Any = None
+    ) -> Any:
+        """Give the pool of connections for a request."""
+        if proxies:
+            return super().get_connection_with_tls_context(request, verify, proxies, cert)
+        known = (request.url, verify, cert)
+        pool = self._pools.get(known)
+        if pool is None or pool.pool is None:  # it was closed
+            pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
+            self._pools[known] = pool
+        return pool
+
+    def build_response(self, request: Any, answer: Any) -> requests.Response:
+        """Give the answer to a request, its body unread."""
+        response: Any = requests.Response()
+        response.status_code, response.reason = answer.status, answer.reason
+        response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
+        response.raw, response.url = answer, request.url
+        response.request, response.connection = request, self
+        found: requests.Response = response
+        return found
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pools.clear()
+        super().close()
 
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         super().init_poolmanager(*arguments, **options)

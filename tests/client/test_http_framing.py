@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from nbchat.client import Client
+from nbchat.client import Client, waiting
 from nbchat.client.retry import Wait
 from tests.client.raw_http import Framing, serving
 from tests.client.real_servers import SERVERS, WORDS, count
@@ -105,3 +107,23 @@ def _said(client: Client, *, streams: bool) -> tuple[str | None, str | None, int
     assert answer.usage is not None
     choice = answer.choices[0]
     return choice.message.content, choice.finish_reason, answer.usage.total_tokens
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(("size", "n_pieces"), [(100, 1), (100_000, 2)])
+def test_the_head_of_a_request_goes_with_its_body_where_that_is_small(
+    scheme: str, size: int, n_pieces: int
+) -> None:
+    sent: list[bytes] = []
+    sock = SimpleNamespace(sendall=lambda data: sent.append(bytes(data)), settimeout=lambda _: None)
+    kinds: Any = waiting.Adapter().poolmanager.pool_classes_by_scheme
+    connection = kinds[scheme]("server.test").ConnectionCls("server.test")
+    connection.sock = sock
+    for n in (1, 2):
+        connection.request("POST", "/v1", body=b"x" * size, headers={"X-A": "b"})
+        connection._HTTPConnection__state = "Idle"
+        assert len(sent) == n * n_pieces
+    head, _, body = b"".join(sent[:n_pieces]).partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1 HTTP/1.1\r\n")
+    assert b"X-A: b" in head
+    assert body == b"x" * size
