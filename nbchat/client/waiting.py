@@ -189,8 +189,8 @@ class Adapter(requests.adapters.HTTPAdapter):
         response.headers = requests.structures.CaseInsensitiveDict(answer.headers)
         response.raw, response.url = answer, request.url
         response.request, response.connection = request, self
-        found: requests.Response = response
-        return found
+        whole: requests.Response = response
+        return whole
 
     def close(self) -> None:
         """Close all connections."""

@@ -131,7 +131,7 @@ def _download(source: str, file: BinaryIO, report: Callable[[int, int], None]) -
     for number in range(TRIES):
         time.sleep(WAIT_S * number)
         try:
-            with _asked(source, file.tell(), tag) as response:
+            with _response_from(source, file.tell(), tag) as response:
                 if response.status_code < HTTPStatus.BAD_REQUEST:
                     tag = response.headers.get("ETag", "")
                     _append(source, response, file, report)
@@ -151,7 +151,7 @@ def _download(source: str, file: BinaryIO, report: Callable[[int, int], None]) -
     )
 
 
-def _asked(source: str, n_bytes: int, tag: str) -> requests.Response:
+def _response_from(source: str, n_bytes: int, tag: str) -> requests.Response:
     import requests
 
     headers = {"Accept-Encoding": "identity"}
