@@ -15,6 +15,7 @@ from nbchat.plots.sweep_table import (
     lacking,
     sweep_table,
     titled,
+    with_way_to_rows,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def grid(
     first two if not given; a sweep has all others taken together. Each cell has its mean, and below
     it the interval; rows without a score are counted there as "n missing", and the cell has a
     dotted edge. A combination without any score is hatched. Where cells are too small for text the
-    colour bar has the numbers. Raise ValueError for axes that are not there, and for a table that
+    colour bar has the numbers. Below the figure of a sweep stands how the rows of a cell are found
+    (`Sweep.rows`). Raise ValueError for axes that are not there, and for a table that
     has further ones; TypeError for another frame.
     """
     by = [name for name in (x, y) if name is not None]
@@ -57,7 +59,10 @@ def grid(
         raise ValueError(
             f"this table has {', '.join(further)}, too: give the sweep, or sweep.table([x, y])"
         )
-    return _drawn(frame, x, y, ax)
+    drawn = _drawn(frame, x, y, ax)
+    if ax is None:
+        with_way_to_rows(source, drawn, [x, y])
+    return drawn
 
 
 def _drawn(frame: pd.DataFrame, x: str, y: str, ax: Axes | None) -> Axes:

@@ -16,6 +16,7 @@ from nbchat.plots.sweep_table import (
     lacking,
     sweep_table,
     titled,
+    with_way_to_rows,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def sweep(
     lines, if not given the next. Each combination of further axes has a panel, and then
     a list of Axes comes back. Where rows have no score, the marker is hollow, a dotted line reaches
     from the mean if all of them were wrong to that if all were right, and the title counts them.
-    A point without any score is a cross at the foot. Raise ValueError where there is nothing to
+    A point without any score is a cross at the foot. Below the figure of a sweep stands how the
+    rows behind a mean are found (`Sweep.rows`). Raise ValueError where there is nothing to
     draw, or where `ax` is given and there are several panels; TypeError for another frame.
     """
     frame = sweep_table(source, None, score)
@@ -77,6 +79,8 @@ def sweep(
         if is_share(frame):  # the legend stands above 1, which no share is
             place.set_yticks([tick for tick in place.get_yticks() if 0 <= tick <= 1])
             place.set_ylim(places[0].get_ylim())
+    if ax is None:
+        with_way_to_rows(source, places[0], axes)
     return places[0] if len(places) == 1 else places
 
 

@@ -81,6 +81,16 @@ def lacking(frame: pd.DataFrame) -> str:
     return f"{missing:,} of {of} without a score{reasons}"
 
 
+def with_way_to_rows(source: Any, ax: Axes, axes: Sequence[str]) -> None:
+    """Say below a figure of a sweep how the rows behind a mean are found."""
+    if not (hasattr(source, "rows") and axes):
+        return
+    values = ", ".join(f"{name}=…" if name.isidentifier() else f"{{{name!r}: …}}" for name in axes)
+    (text,), properties = drawable([f"the rows behind a mean: sweep.rows({values})"])
+    size: dict[str, Any] = {"fontsize": 7.5, "x": 0.99, "ha": "right", "alpha": 0.7}
+    ax.figure.supxlabel(text, **size, **properties)
+
+
 def titled(ax: Axes, lines: Sequence[str]) -> None:
     """Set a title, which may name anything, in lines."""
     texts, properties = drawable([line for line in lines if line])

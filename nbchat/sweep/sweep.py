@@ -50,6 +50,7 @@ class Sweep(Batched):
     - `plan`: what would be sent, and what it costs; nothing is sent before `run` or `start`
     - `run()`, `start()`, `stop()`, `wait()`, ``await sweep``, `retry_errors()`
     - `status`: how far it is; `writer`: who writes its folder now
+    - `rows(temperature=1)`: the rows of a cell of a figure; `run_of(row_id)`: the run of one
     - `runs()`, `tokens()`, `scores()`, `table()`, `compare()`, `agreement()`: frames, also while it
       runs; `evaluate()` scores later, `judges` are the models that judge
     - `to_batch()`, `from_batch()`: files of requests for a batch, and the files that it gave;
@@ -145,6 +146,31 @@ class Sweep(Batched):
                 column = self.design.items.column(name)
                 data[name] = [column[row.item] for row in rows]
         return sweep_rows(facts, axes, data)
+
+    def rows(self, where: Mapping[str, Any] | None = None, /, **equal: Any) -> pd.DataFrame:
+        """Give the rows that have these values, with their scores: those of a cell of a figure.
+
+        ``sweep.rows(temperature=1, status="answered")``: names are axes, columns of `runs` and of
+        the data, and scores; a list is any of its values, None what is not set. `where` is a
+        mapping, for names that are no Python ones. ``nbchat.inspect(sweep.rows(…))`` shows the
+        runs, ``sweep.run_of(row_id)`` gives one. Raise CheckError for a name that is none.
+        """
+        from nbchat.sweep.rows import rows_at
+
+        frame, scores = self.runs(), self.scores()
+        for name in scores.columns:
+            if name not in frame:
+                frame[name] = scores[name].to_numpy()
+        return rows_at(frame, {**(where or {}), **equal}, tuple(self.design.axes))
+
+    def run_of(self, row_id: str) -> Run:
+        """Give the run of a row, by its id or how it begins: ``nbchat.inspect(sweep.run_of(…))``.
+
+        Raise RunNotFoundError where no such row has ended.
+        """
+        from nbchat.sweep.rows import run_of_row
+
+        return run_of_row(self._folder, row_id)
 
     def tokens(
         self,

@@ -20,7 +20,7 @@ import pytest
 from nbchat.sweep.folder import Folder
 from tests.sweep.one_sweep import sweep_of
 
-ROWS = int(os.environ.get("NBCHAT_ROWS", "1000"))
+ROWS = int(os.environ.get("NBCHAT_ROWS", "5000"))
 KILLED_AT = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
