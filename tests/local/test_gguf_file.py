@@ -154,8 +154,10 @@ def test_a_server_that_cannot_go_on_or_has_another_file_begins_anew(
     if change == "ranges":
         shelf.knows_ranges = False
     else:
-        asked = gguf_file._asked
-        monkeypatch.setattr(gguf_file, "_asked", lambda s, n, tag: asked(s, n, tag and '"0"'))
+        asked = gguf_file._response_from
+        monkeypatch.setattr(
+            gguf_file, "_response_from", lambda s, n, tag: asked(s, n, tag and '"0"')
+        )
     assert local.download(shelf.url, sha256=DIGEST, progress=False).read_bytes() == GOOD
     assert len(shelf.asked) == 2
 
