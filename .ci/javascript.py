@@ -23,6 +23,7 @@ TOOLS = ROOT / "build" / "javascript"
 STAMP = TOOLS / "lock.sha256"
 WIDGETS = ROOT / "nbchat" / "widgets"
 PANELS = ("explorer", "inspector")
+EXTENSION = ROOT / "nbchat" / "labextension" / "static"
 #: what only the whole script of a panel shows: its files see each other's names
 ACROSS_FILES = ("correctness/noUnusedVariables", "correctness/noUndeclaredVariables")
 
@@ -31,6 +32,7 @@ def main(folder: Path = WIDGETS) -> None:
     install()
     done = [types(folder / panel) for panel in PANELS]
     done.append(lint(folder))
+    done.append(lint(EXTENSION))
     done += [lint_joined(folder, panel) for panel in PANELS]
     if not all(done):
         sys.exit("The JavaScript has faults; the lines above say which.")

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, Playwright, Response
 
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+EXTENSION = Path(__file__).parents[2] / "nbchat" / "labextension"
+EXTENSION_NAME = "nbchat-jupyter"
 TIMEOUT_S = 60.0
 KERNEL = "Python 3 (ipykernel)"
 Theme = Literal["light", "dark"]
@@ -125,6 +127,8 @@ class Lab:
         overrides = home / "settings" / "overrides.json"
         overrides.parent.mkdir()
         overrides.write_text(json.dumps(SETTINGS))
+        # the one that is here, whichever was copied into the environment when it was made
+        shutil.copytree(EXTENSION, home / "data" / "labextensions" / EXTENSION_NAME)
         self._log = home / "lab.log"
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
