@@ -132,6 +132,7 @@ def test_the_weights_have_one_size_wherever_it_is_said() -> None:
     size = f"{weights.SIZE / 1e6:.0f} MB"
     texts = [*ROOT.glob("*.md"), *(ROOT / "nbchat" / "local").glob("*.py"), ROOT / "Makefile"]
     texts += [*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / ".ci").glob("*.py")]
+    texts += (ROOT / "docs").rglob("*.md")
     about = re.compile(r"(?:weights|embedded model)[^.\n]{0,60}?(\d+ MB)")
     sizes = {path.name: about.findall(path.read_text(encoding="utf-8")) for path in texts}
     assert sizes["README.md"]

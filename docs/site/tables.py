@@ -77,7 +77,7 @@ def flags() -> str:
             option.no_argument or "yes",
             option.no_control or "yes",
             option.dtype or "",
-            _capital(option.about) or option.help,
+            _sentence(option.about) or option.help,
         )
         for name, option in OPTIONS().items()
     ]
@@ -181,5 +181,5 @@ def as_text(text: str) -> str:
     return "`".join(parts).replace("|", "\\|")
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("." if text else "")
+def _sentence(text: str) -> str:
+    return text + ("." if text else "")
