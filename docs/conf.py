@@ -8,7 +8,7 @@ project_copyright = "MIT licence"
 release = version = __version__
 
 extensions = ["myst_nb", "sphinx_copybutton"]
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"  # notebooks are committed with their outputs
 nb_merge_streams = True

@@ -134,6 +134,7 @@ def kernel(weights: Path) -> Iterator[Kernel]:
 
 @pytest.mark.local
 @pytest.mark.kernel
+@pytest.mark.timeout(900)  # a busy machine is no finding
 @pytest.mark.parametrize("page", RUN_PAGES)
 def test_the_examples_of_a_page_run(kernel: Kernel, page: str, tmp_path: Path) -> None:
     kernel.run(
@@ -148,7 +149,7 @@ def test_the_examples_of_a_page_run(kernel: Kernel, page: str, tmp_path: Path) -
             if block.mark == "server":
                 assert SERVER in code, named(block)
                 code = code.replace(SERVER, server.url)
-            execution = kernel.execute(code, cell_id=f"{page}-{number}")
+            execution = kernel.execute(code, f"{page}-{number}", timeout=300)
             assert execution.status == "ok", f"{named(block)}\n{code}\n{execution.text}"
         for expression in AFTERWARDS.get(page, ()):
             assert kernel.value(f"bool({expression})") == "True", expression

@@ -129,6 +129,16 @@ def test_a_link_to_nowhere_is_an_error() -> None:
     assert tree.turned("[a](tests/test_pages.py)", "RELIABILITY.md", "reliability.md") == "a"
 
 
+def test_a_picture_of_a_panel_is_there_in_both_themes() -> None:
+    assert tree.in_both_themes("![a panel](images/a-light.png)") == (
+        "![a panel](images/a-light.png){.only-light}\n![a panel](images/a-dark.png){.only-dark}"
+    )
+    for page in WRITTEN:
+        for light in re.findall(r"\]\((\S+-light\.png)\)", (ROOT / page).read_text()):
+            dark = (ROOT / page).parent / light.replace("-light.png", "-dark.png")
+            assert dark.is_file(), f"{page}: {light} has no twin"
+
+
 @pytest.mark.long
 @pytest.mark.timeout(600)  # 15 s alone
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def assemble(folder: Path) -> None:
             _write(folder / place, json.dumps(shown(notebook), ensure_ascii=False))
         else:
             text = (ROOT / source).read_text(encoding="utf-8")
-            _write(folder / place, linked(turned(text, source, place), names))
+            text = in_both_themes(turned(text, source, place))
+            _write(folder / place, linked(text, names))
     shutil.copytree(ROOT / "notebooks" / "images", folder / "images")
     for folder_of_pictures in (ROOT / "docs").rglob("images"):
         within = folder_of_pictures.relative_to(ROOT / "docs")
@@ -125,6 +126,15 @@ def turned(text: str, source: str, place: str) -> str:
         done += [_LINK.sub(turn, text[last : fence.start()]), fence[0]]
         last = fence.end()
     return "".join([*done, _LINK.sub(turn, text[last:])])
+
+
+def in_both_themes(text: str) -> str:
+    """Give a page with each picture NAME-light.png beside its twin, shown in one theme each."""
+    return re.sub(
+        r"(!\[[^\]]*\]\(\S+?)-light\.png\)",
+        r"\1-light.png){.only-light}\n\1-dark.png){.only-dark}",
+        text,
+    )
 
 
 def shown(notebook: dict[str, Any]) -> dict[str, Any]:
