@@ -29,6 +29,12 @@ def current_cell() -> Cell:
     return Cell(cell_id, message if isinstance(message, str) else None)
 
 
+def current_execution() -> str | None:
+    """Give the id of the request that is executed now; None where there is no kernel."""
+    found = _parent().get("header", {}).get("msg_id")
+    return found if isinstance(found, str) else None
+
+
 def current_notebook() -> str | None:
     """Give the path of the notebook, as its server or its editor names it; None elsewhere."""
     shell = _shell()

@@ -28,8 +28,9 @@ from nbchat.sweep.prompts import AXIS, Prompts, messages_of, read_prompts
 from nbchat.sweep.row_ids import request_digest, row_id
 
 Say = Callable[[str], None] | None
-#: rows of which the requests are kept from the check to the sending
-_MOST_KEPT = 4_096
+#: rows, and characters of their messages, of which the requests are kept from the check to the
+#: sending; what comes behind them is made again, since memory is to be flat
+_MOST_KEPT, _MOST_CHARACTERS = 16_384, 20_000_000
 _NO_AXIS = {"thread", "fork", "replay"}
 _FILLED_OPTIONS = ("system", "images", "files", "audio_in")
 
@@ -72,7 +73,7 @@ class Design:
         self._kinds = {axis: self._kind(axis) for axis in self.grid.axes}
         self._rows: list[Row] = []
         self._is_known = self._is_ready = False
-        self._kept: list[Cell] | None = None
+        self._kept: list[Cell] = []
         self._profiles: dict[Any, Any] = {}
 
     @property
@@ -103,32 +104,33 @@ class Design:
         With `say` servers are started and keys asked for where need be. Raise CheckError.
         """
         known = self._rows if self._is_known else None
-        if known is not None and self._kept is not None:
-            kept, self._kept = self._kept, None
-            yield from (cell for cell in kept if any(is_wanted(row.id) for row in cell.rows))
-            return
-        keeps = known is None and self._is_ready and self.n_rows <= _MOST_KEPT
-        kept_now: list[Cell] = []
+        kept, self._kept = self._kept, []
+        keeps = known is None and self._is_ready
+        n_characters = 0
         rows: list[Row] = []
         twins: dict[bytes, int] = {}
         for number in range(len(self.items)):
             item: Item | None = None
             for at, point in enumerate(self.grid.points):
+                place = number * len(self.grid.points) + at
                 if known is not None:
-                    start = (number * len(self.grid.points) + at) * self.repeats
-                    here = known[start : start + self.repeats]
+                    here = known[place * self.repeats : (place + 1) * self.repeats]
                     if not any(is_wanted(row.id) for row in here):
                         continue
+                if known is not None and place < len(kept):
+                    yield kept[place]
+                    continue
                 item = self.items[number] if item is None else item
                 cell = self._cell(number, at, self._drafts(item, point), twins, say, known)
                 rows.extend(cell.rows)
-                if keeps:
-                    kept_now.append(cell)
+                n_characters += _n_characters(cell)
+                if keeps and len(rows) <= _MOST_KEPT and n_characters <= _MOST_CHARACTERS:
+                    kept.append(cell)
                 if any(is_wanted(row.id) for row in cell.rows):
                     yield cell
         if known is None:
             self._rows, self._is_known = rows, True
-            self._kept = kept_now if keeps else None
+            self._kept = kept
 
     def cell_of(self, row: Row) -> Prepared:
         """Give the request of a row again."""
@@ -217,7 +219,7 @@ class Design:
 
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Start servers and ask for keys, here and now, where a question can be answered."""
-        self._is_ready, self._kept = True, None
+        self._is_ready, self._kept = True, []
         for profile in self._named_profiles():
             found = resolved(profile, say)
             if found.name != LOCAL and not isinstance(profile, Profile):
@@ -265,6 +267,16 @@ class Design:
             value=axis,
             nearest=near,
         )
+
+
+def _n_characters(cell: Cell) -> int:
+    """Count the characters of a cell's messages; where there is more than text, very many."""
+    n = 0
+    for prepared in {id(one): one for one in cell.prepared}.values():
+        for message in prepared.messages:
+            content = message.get("content")
+            n += len(content) if isinstance(content, str) else _MOST_CHARACTERS
+    return n
 
 
 def _prompts_and_items(prompt: Any, data: Any) -> tuple[Prompts, Items]:

@@ -79,7 +79,7 @@ class Threads:
     def going(self, work: Work) -> Going:
         from nbchat.sweep.runner import Runner
 
-        return Runner(
+        runner = Runner(
             work.design,
             work.folder,
             name=work.name,
@@ -90,6 +90,8 @@ class Threads:
             budget=work.budget,
             on_rows=work.on_rows,
         )
+        runner.take_over()
+        return runner
 
 
 def checked_executor(executor: Any) -> Executor:

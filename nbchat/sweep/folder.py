@@ -137,8 +137,11 @@ class Folder:
     def journals(self) -> list[Path]:
         """Give the journals whose rows are in no part."""
         packed = {name for path in self._parts() for name in parts.journals_of(path)}
-        found = sorted((self.path / JOURNALS).glob("rows-*.jsonl"))
-        return [path for path in found if path.name not in packed]
+        return [path for path in self.all_journals() if path.name not in packed]
+
+    def all_journals(self) -> list[Path]:
+        """Give the journals that are there, those whose rows are in a part included."""
+        return sorted((self.path / JOURNALS).glob("rows-*.jsonl"))
 
     def _parts(self) -> list[Path]:
         return sorted((self.path / parts.PARTS).glob("rows-*.parquet"))
@@ -152,10 +155,9 @@ class Folder:
         is_complete = False
         while not is_complete:
             is_complete = True
-            for path in self._parts():
-                if path not in seen:
-                    seen.add(path)
-                    yield path, None
+            for path in self._new_parts(seen):
+                seen.add(path)
+                yield path, None
             for path in self.journals():
                 if path in seen:
                     continue
@@ -167,6 +169,14 @@ class Folder:
                 seen.add(path)
                 with file:
                     yield path, (line for line in file if line.endswith(b"\n"))
+            if any(self._new_parts(seen)):
+                is_complete = False  # made while the journals were read
+
+    def _new_parts(self, seen: set[Path]) -> list[Path]:
+        """Give the parts that were not seen, not those whose journals were."""
+        names = {path.name for path in seen}
+        new = [path for path in self._parts() if path not in seen]
+        return [path for path in new if not names.issuperset(parts.journals_of(path) or [""])]
 
     def _each(
         self, read: Callable[[bytes], Any], names: list[str], kind: type[Any]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
 from nbchat.sweep import parts
+from nbchat.sweep.folder import Folder
+
+#: the journal of a process that runs all of a sweep (`nbchat.sweep.journal`)
+_OF_A_PROCESS = re.compile(r"rows-\d{8}T\d{6}-\d+-[0-9a-f]+-\d+\.jsonl")
 
 
 class Packing:
@@ -24,10 +29,27 @@ class Packing:
 
     def add(self, journal: Path) -> None:
         """Take a journal that is closed."""
+        self._take([journal])
+
+    def take_over(self) -> None:
+        """Take the journals of earlier processes like this one, which has the folder's lock.
+
+        Those of a cluster's workers stay, since one that was lost may write still. A process that
+        was killed may have left some that are in a part already: they go.
+        """
         if not parts.can_pack():
             return
+        folder = Folder(self._folder)
+        left = folder.journals()
+        for path in set(folder.all_journals()) - set(left):
+            path.unlink(missing_ok=True)
+        self._take([path for path in left if _OF_A_PROCESS.fullmatch(path.name)])
+
+    def _take(self, journals: list[Path]) -> None:
+        if not (journals and parts.can_pack()):
+            return
         with self._lock:
-            self._journals.append(journal)
+            self._journals += journals
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._pack, name="nbchat-parts", daemon=True)
                 self._thread.start()

@@ -34,10 +34,11 @@ def packed_size(journals: list[Path]) -> int:
     """Estimate the bytes of the part that these journals become, by the beginning of one."""
     import pyarrow as pa
 
-    total = sum(path.stat().st_size for path in journals if path.exists())
+    sizes = {path: path.stat().st_size for path in journals if path.exists()}
+    total = sum(sizes.values())
     if not total:
         return 0
-    with journals[0].open("rb") as file:
+    with max(sizes, key=lambda path: sizes[path]).open("rb") as file:
         sample = file.read(2_000_000)
     return int(total * len(pa.compress(sample, codec="zstd", asbytes=True)) / len(sample))
 

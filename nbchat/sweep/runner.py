@@ -138,6 +138,10 @@ class Runner:
 
     # from outside
 
+    def take_over(self) -> None:
+        """Pack what earlier processes left in the folder, which nobody else writes."""
+        self._packing.take_over()
+
     def start(self) -> None:
         """Begin, in threads."""
         self._add_lanes(1)

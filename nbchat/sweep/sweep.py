@@ -16,7 +16,7 @@ from nbchat.evaluators.evaluator import as_evaluator
 from nbchat.frames.source import find_runs_with
 from nbchat.session.budget import Budget
 from nbchat.session.interrupts import shorten
-from nbchat.session.notebook import current_notebook
+from nbchat.session.notebook import current_execution, current_notebook
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.session.worst_case import worst_case
@@ -90,6 +90,7 @@ class Sweep(Batched):
         self._going: Going | None = None
         self._tally: Tally | None = None
         self._is_over = threading.Event()
+        self._shown_in: str | None = None
         self._fault: BaseException | None = None
         self._n_unknown_before = 0
         self._unknown_usd_before: float | None = 0.0
@@ -204,6 +205,14 @@ class Sweep(Batched):
         course = self._tally.course if self._tally is not None else [(0.0, self.status.done)]
         return markup_of(self.name, self.status, course)
 
+    def _ipython_display_(self) -> None:
+        if self._shown_in is not None and self._shown_in == current_execution():
+            return  # the display that start() made stands in this very cell
+        from IPython.display import display
+
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
+        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+
     # running
 
     def run(self) -> Sweep:
@@ -226,6 +235,7 @@ class Sweep(Batched):
         self._begin(frozenset())
         display = Display.of_this_cell(self._repr_html_, self.__repr__)
         if display is not None:
+            self._shown_in = current_execution()
             display.follow(self._is_over)
         return self
 

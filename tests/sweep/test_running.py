@@ -9,7 +9,8 @@ import pytest
 
 import nbchat
 from nbchat.errors import CheckError
-from nbchat.sweep import journal, parts
+from nbchat.sweep import design, journal, parts
+from nbchat.sweep.folder import Folder
 from tests.scripted import Gate, Reply, Request, ScriptedServer, completion
 
 FRUITS = [{"thing": "apple", "answer": "yes"}, {"thing": "brick", "answer": "no"}]
@@ -191,3 +192,61 @@ def test_journals_become_parts_and_give_the_same_frame(
     n_sent = len(server.requests)
     pd.testing.assert_frame_equal(sweep("parts").run().runs(), packed)
     assert len(server.requests) == n_sent
+
+
+def test_small_journals_of_earlier_processes_become_parts(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sweep(repeats: int) -> nbchat.sweep.Sweep:
+        data = [*FRUITS, {"thing": "pear", "answer": "yes"}]
+        return nbchat.sweep(
+            "Say {{ thing }}", data=data, repeats=repeats, folder=tmp_path, model="m"
+        )
+
+    for repeats in (1, 2, 3):
+        before = sweep(repeats).run().runs()
+    assert len(list((tmp_path / "journals").iterdir())) == 3
+    # of a worker of a cluster, which may write it still
+    (of_a_worker,) = [
+        path.rename(path.with_name(path.name.replace("-0001.", "-7-0-0001.")))
+        for path in sorted((tmp_path / "journals").iterdir())[:1]
+    ]
+    monkeypatch.setattr(parts, "PART_BYTES", 1)
+    pd.testing.assert_frame_equal(sweep(3).run().runs(), before)
+    assert len(list((tmp_path / "parts").iterdir())) == 1
+    assert list((tmp_path / "journals").iterdir()) == [of_a_worker]
+    assert len(server.requests) == 9
+
+
+def test_a_part_that_is_made_while_journals_are_read_loses_no_row_and_doubles_none(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    for repeats in (1, 2):
+        nbchat.sweep("{{ thing }}", data=FRUITS, repeats=repeats, folder=tmp_path, model="m").run()
+    folder = Folder(tmp_path)
+    whole = sorted(record.run_id for record in folder.all_records())
+    first, second = folder.journals()
+    seen = []
+    for record in folder.all_records():
+        if not seen:
+            parts.pack(tmp_path, [second])
+        if len(seen) == 1:
+            parts.pack(tmp_path, [first])
+        seen.append(record.run_id)
+    assert sorted(seen) == whole
+
+
+def test_requests_are_made_once_and_beyond_what_fits_into_memory_again(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    original = design.prepare
+    monkeypatch.setattr(design, "prepare", lambda *a, **k: (made.append(1), original(*a, **k))[1])
+    data = [{"thing": number} for number in range(20)]
+    nbchat.sweep("Say {{ thing }}", data=data, model="m").run()
+    assert len(made) == 20
+    made.clear()
+    monkeypatch.setattr(design, "_MOST_KEPT", 15)
+    frame = nbchat.sweep("Say {{ thing }}", data=data, model="m").run().runs()
+    assert len(made) == 25
+    assert frame["text"].tolist() == [f"{number} at None" for number in range(20)]
