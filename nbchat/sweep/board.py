@@ -102,10 +102,10 @@ class Board:
 
     def totals(self) -> Totals:
         """Give what all workers have sent, those included that were lost."""
-        found = Totals()
+        total = Totals()
         for totals in self._totals.values():
-            found.add(totals)
-        return found
+            total.add(totals)
+        return total
 
     def _each(self) -> list[tuple[int, Shares]]:
         return [*self.servers.items()]

@@ -259,8 +259,8 @@ class Cluster:
 
     def _next_cells(self) -> list[Cell]:
         n_threads = max(self._link.n_threads(), 1)
-        size = min(max(-(-self._left // (_TASKS_LEFT * n_threads)), LEAST_ROWS), self._most_rows)
-        size = max(min(size, -(-self._left // n_threads)), 1)
+        least = min(LEAST_ROWS, max(-(-self.n_rows // (WINDOW * n_threads)), 1))
+        size = min(max(-(-self._left // (_TASKS_LEFT * n_threads)), least), self._most_rows)
         cells: list[Cell] = []
         n_rows = 0
         while n_rows < size and not self._is_exhausted:
@@ -346,13 +346,13 @@ class Cluster:
 
     def _counted_at_the_end(self) -> Totals:
         """Give the totals, with the requests of workers that were killed, whom nobody tells of."""
-        found = self._link.totals()
-        found.n_going = 0
+        totals = self._link.totals()
+        totals.n_going = 0
         unknown = Folder(self.work.folder).unknown()
         more = {key: n - self._unknown_before.get(key, 0) for key, n in unknown.items()}
-        found.n_unknown = sum(n for n in more.values() if n > 0)
-        found.unknown_usd = self._most_usd(more)
-        return found
+        totals.n_unknown = sum(n for n in more.values() if n > 0)
+        totals.unknown_usd = self._most_usd(more)
+        return totals
 
     def _most_usd(self, unknown: dict[str, int]) -> float | None:
         total = 0.0

@@ -176,15 +176,15 @@ class _Link:
         with self._lock:
             renewal = self._board.renewal(time.monotonic(), address)
         try:
-            said = await asyncio.wait_for(
+            reports = await asyncio.wait_for(
                 self._client.run(
                     renewed, self._mark.run, renewal, workers=[address], on_error="return"
                 ),
                 self._lease_s,
             )
         except OSError:
-            said = {}
-        report = said.get(address)
+            reports = {}
+        report = reports.get(address)
         cluster = self._cluster
         rows: list[Ended] = []
         with self._lock:

@@ -99,8 +99,8 @@ def checked_executor(executor: Any) -> Executor:
     if executor is None:
         return Threads()
     if hasattr(executor, "going"):
-        found: Executor = executor
-        return found
+        chosen: Executor = executor
+        return chosen
     if isinstance(executor, concurrent.futures.Executor):
         from nbchat.sweep.fixed_shares import FixedShares
 

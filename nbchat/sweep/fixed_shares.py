@@ -102,9 +102,9 @@ class _Link:
 
     def totals(self) -> Totals:
         with self._lock:
-            found = Totals()
-            found.add(self._totals)
-            return found
+            totals = Totals()
+            totals.add(self._totals)
+            return totals
 
     def close(self) -> None:
         """Nothing is held."""
@@ -124,8 +124,8 @@ class _Link:
 
 
 def _n_workers(executor: concurrent.futures.Executor) -> int:
-    found = getattr(executor, "_max_workers", None)
-    return found if isinstance(found, int) and found > 0 else os.cpu_count() or 1
+    n_workers = getattr(executor, "_max_workers", None)
+    return n_workers if isinstance(n_workers, int) and n_workers > 0 else os.cpu_count() or 1
 
 
 def _share_of(limits: Limits, n: int) -> Lease:

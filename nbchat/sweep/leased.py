@@ -91,7 +91,7 @@ class LeasedGrants:
     def use(self, now: float) -> Use:
         """Say what was made of the lease since the last time."""
         with self._lock:
-            found = Use(
+            use = Use(
                 going=self._n_going,
                 n_requests=self._n_requests,
                 n_tokens=self._n_tokens,
@@ -102,7 +102,7 @@ class LeasedGrants:
                 headers=self._headers,
             )
             self._lacks_slots = self._lacks_rate = False
-            return found
+            return use
 
     def take(self, now: float, tokens: int) -> Permit | float:
         with self._lock:
@@ -172,12 +172,12 @@ class LeasedBudget(Budget):
 
     def reserve(self, most_usd: float | None, what: str = "") -> Reservation:
         try:
-            found = super().reserve(most_usd, what)
+            reservation = super().reserve(most_usd, what)
         except BudgetError:
             self._lacks_usd = max(self._lacks_usd, most_usd or 0.0)
             raise
         self._lacks_usd = 0.0
-        return found
+        return reservation
 
     def spent(self) -> Spent:
         """Say what was made of it."""
@@ -191,6 +191,6 @@ class LeasedBudget(Budget):
 
 def endless(now: float, lease: Lease, grants: Grants) -> LeasedGrants:
     """Give grants of a share that is fixed, and never over."""
-    found = LeasedGrants(grants)
-    found.renew(now, lease, math.inf)
-    return found
+    leased = LeasedGrants(grants)
+    leased.renew(now, lease, math.inf)
+    return leased

@@ -99,24 +99,24 @@ class Wrapping:
 
         Raise CheckError for what cannot be sent, and ProfileError for a key that cannot.
         """
-        found = Contents([], [], [], [], [], {}, {}, {})
+        contents = Contents([], [], [], [], [], {}, {}, {})
         places: dict[int, int] = {}
         for cell in cells:
             for row, prepared in zip(cell.rows, cell.prepared, strict=True):
                 if id(prepared) not in places:
-                    places[id(prepared)] = len(found.prepared)
+                    places[id(prepared)] = len(contents.prepared)
                     sent = self.server(prepared.profile)
-                    if sent not in found.servers:
-                        found.servers.append(sent)
-                    found.prepared.append(_light(prepared, sent.profile))
-                    found.server_of.append(sent.number)
-                found.rows.append(row)
-                found.requests.append(places[id(prepared)])
-                found.labels.setdefault(row.point, self._labels(row.point))
+                    if sent not in contents.servers:
+                        contents.servers.append(sent)
+                    contents.prepared.append(_light(prepared, sent.profile))
+                    contents.server_of.append(sent.number)
+                contents.rows.append(row)
+                contents.requests.append(places[id(prepared)])
+                contents.labels.setdefault(row.point, self._labels(row.point))
                 if row.id in self._standings:
-                    found.before[row.id] = self._standings[row.id]
-        found.settings = {name: getattr(STATE.settings, name) for name in _SETTINGS}
-        return found if self._is_here else _pickled(found)
+                    contents.before[row.id] = self._standings[row.id]
+        contents.settings = {name: getattr(STATE.settings, name) for name in _SETTINGS}
+        return contents if self._is_here else _pickled(contents)
 
     def server(self, profile: Profile) -> Sent:
         """Give a server as it is sent. Raise ProfileError where its key cannot be found there."""
@@ -141,16 +141,16 @@ class Unwrapped:
     def __init__(self, contents: bytes | Contents, *, where: str):
         if isinstance(contents, bytes):
             contents = pickle.loads(contents)  # noqa: S301 - the driver's own, as the task is
-        found: Any = contents
-        self._labels, self.before = found.labels, found.before
-        self._rows, self._requests = found.rows, found.requests
-        profiles = {sent.number: _profile_of_here(sent, where) for sent in found.servers}
+        opened: Any = contents
+        self._labels, self.before = opened.labels, opened.before
+        self._rows, self._requests = opened.rows, opened.requests
+        profiles = {sent.number: _profile_of_here(sent, where) for sent in opened.servers}
         self.numbers = {profile.identity: number for number, profile in profiles.items()}
         self._prepared = [
             _whole(prepared, profiles[number])
-            for prepared, number in zip(found.prepared, found.server_of, strict=True)
+            for prepared, number in zip(opened.prepared, opened.server_of, strict=True)
         ]
-        for name, value in found.settings.items():
+        for name, value in opened.settings.items():
             if getattr(STATE.settings, name) != value:
                 setattr(STATE.settings, name, value)
 
@@ -160,8 +160,8 @@ class Unwrapped:
 
     def labels(self, point: int) -> dict[str, Any]:
         """Give a point as frames name it."""
-        found: dict[str, Any] = self._labels[point]
-        return found
+        labels: dict[str, Any] = self._labels[point]
+        return labels
 
     def cells(self, *, is_wanted: Any) -> Iterator[Cell]:
         """Give the rows that are wanted, by their ids."""
@@ -208,14 +208,14 @@ def _profile_of_here(sent: Sent, where: str) -> Profile:
     return here
 
 
-def _pickled(found: Contents) -> bytes:
-    functions = [(name, tool) for one in found.prepared[:1] if one.toolbox is not None
+def _pickled(contents: Contents) -> bytes:
+    functions = [(name, tool) for one in contents.prepared[:1] if one.toolbox is not None
                  for name, tool in one.toolbox.tools.items()]  # fmt: skip
-    if not functions and all(one.structure is None for one in found.prepared):
-        return pickle.dumps(found, protocol=pickle.HIGHEST_PROTOCOL)
+    if not functions and all(one.structure is None for one in contents.prepared):
+        return pickle.dumps(contents, protocol=pickle.HIGHEST_PROTOCOL)
     for name, tool in functions:
         _function_pickled(name, tool)
-    return _dumps(found)
+    return _dumps(contents)
 
 
 def _function_pickled(name: str, tool: Any) -> None:
@@ -238,5 +238,5 @@ def _dumps(value: Any) -> bytes:
         import cloudpickle
     except ImportError:
         return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
-    found: bytes = cloudpickle.dumps(value)
-    return found
+    pickled: bytes = cloudpickle.dumps(value)
+    return pickled

@@ -265,11 +265,11 @@ def fair(total: float, wants: Sequence[float]) -> list[float]:
 
 def whole(total: int, shares: Sequence[float]) -> list[int]:
     """Round shares down, and give what is left to those that lost most."""
-    found = [int(share + 1e-9) for share in shares]
-    by_loss = sorted(range(len(shares)), key=lambda at: found[at] - shares[at])
-    for at in by_loss[: max(total - sum(found), 0)]:
-        found[at] += 1
-    return found
+    rounded = [int(share + 1e-9) for share in shares]
+    by_loss = sorted(range(len(shares)), key=lambda at: rounded[at] - shares[at])
+    for at in by_loss[: max(total - sum(rounded), 0)]:
+        rounded[at] += 1
+    return rounded
 
 
 def _held(here: _Worker, name: str) -> float:

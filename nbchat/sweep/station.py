@@ -37,7 +37,7 @@ from nbchat.sweep.runner import Runner
 #: seconds between two looks at the lease, at the parent, at the folder
 _LOOK_S = 0.25
 #: a task ends by itself when its lease has been over for so many times as long as it lasts
-_PATIENCE = 2.0
+_PATIENCE = 1.0
 #: seconds by which a lease may be over later than reckoned, on its way and in a thread that waits
 _LATE_S = 2.0
 
@@ -144,13 +144,13 @@ class Station:
     def grants_of(self, number: int, *, is_here: bool) -> LeasedGrants:
         """Give who says when a server may be asked, one for all tasks of this process."""
         with self._lock:
-            found = self._grants.get(number)
-            if found is None:
+            grants = self._grants.get(number)
+            if grants is None:
                 limiter = Limiter(at_once=AT_ONCE if is_here else None)
-                found = self._grants[number] = LeasedGrants(limiter)
+                grants = self._grants[number] = LeasedGrants(limiter)
                 if self._renewal is not None and number in self._renewal.leases:
-                    found.renew(self._clock(), self._renewal.leases[number], self._until)
-            return found
+                    grants.renew(self._clock(), self._renewal.leases[number], self._until)
+            return grants
 
     def budget(self) -> Budget | None:
         with self._lock:
@@ -188,12 +188,12 @@ class Station:
             safe.update(record.row_id for record in records)
             self._keep(records)
 
-        asked: Any = rows
-        # what ended before and is asked again stands in both
+        design: Any = rows
+        # what ended before and is design again stands in both
         standings = {key: at for key, at in rows.before.items() if key in wanted}
         standings |= {key: Standing("answered", 0) for key in ended}
         runner = Runner(
-            asked,
+            design,
             folder,
             name=parcel.name,
             grants_of=lambda profile: self.grants_of(
@@ -265,11 +265,11 @@ class Station:
         return {}
 
     def _totals(self) -> Totals:
-        found = Totals()
-        found.add(self._ended)
+        totals = Totals()
+        totals.add(self._ended)
         for runner in self._runners:
-            found.add(totals_of(runner))
-        return found
+            totals.add(totals_of(runner))
+        return totals
 
 
 class _Fixed(Station):
@@ -282,9 +282,9 @@ class _Fixed(Station):
         self._parent = multiprocessing.parent_process()
 
     def grants_of(self, number: int, *, is_here: bool) -> LeasedGrants:
-        found = super().grants_of(number, is_here=is_here)
-        found.renew(self._clock(), self._share.lease, float("inf"))
-        return found
+        grants = super().grants_of(number, is_here=is_here)
+        grants.renew(self._clock(), self._share.lease, float("inf"))
+        return grants
 
     def budget(self) -> Budget | None:
         return self._fixed_budget
@@ -352,21 +352,21 @@ def _check_folder(folder: Path, run: str) -> None:
 
 def _attempt_of(folder: Path, stem: str) -> int:
     """Count the earlier attempts at a task: each left a file of what it sent."""
-    found = Folder(folder)
+    files = Folder(folder)
     attempt = 0
-    while found.has_files_of(f"{stem}-{attempt}"):
+    while files.has_files_of(f"{stem}-{attempt}"):
         attempt += 1
     return attempt
 
 
 def _ended_before(folder: Path, stem: str, attempt: int) -> set[str]:
-    found: set[str] = set()
+    row_ids: set[str] = set()
     for number in range(attempt):
-        found |= Folder(folder).ended_in(f"{stem}-{number}")
-    return found
+        row_ids |= Folder(folder).ended_in(f"{stem}-{number}")
+    return row_ids
 
 
 def _without_keys(told: dict[str, Any]) -> dict[str, Any]:
     text = Redaction(known_secrets()).text(msgspec.json.encode(told).decode())
-    found: dict[str, Any] = msgspec.json.decode(text)
-    return found
+    readable: dict[str, Any] = msgspec.json.decode(text)
+    return readable

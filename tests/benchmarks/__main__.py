@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.benchmarks import frames, history, latency, notebook, start, streams, sweeps
+from tests.benchmarks import clusters, frames, history, latency, notebook, start, streams, sweeps
 from tests.benchmarks.measure import Line
 
 
@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=100)
     parser.add_argument("--tokens", type=int, default=100_000)
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--cluster-rows", type=int, default=20_000)
     given = parser.parse_args()
     benchmarks: dict[str, Callable[[], list[Line]]] = {
         "chunk": streams.chunk,
@@ -36,6 +37,7 @@ def main() -> int:
         "frame": partial(frames.frame, given.tokens),
         "history": history.history,
         "sweep": partial(sweeps.sweeps, given.rows),
+        "cluster": partial(clusters.clusters, given.cluster_rows),
         "notebook": partial(notebook.traffic, given.rate),
     }
     if unknown := set(given.names) - set(benchmarks):
