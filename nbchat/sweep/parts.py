@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
-from nbchat.errors import UnreadableRunError
+from nbchat.errors import MissingLibraryError, UnreadableRunError
 from nbchat.run import Run
 from nbchat.sweep.records import Record, read_record, read_run
+from nbchat.version import install_command
 
 PARTS = "parts"
 #: bytes that a part has, about
@@ -71,8 +72,13 @@ def pack(folder: Path, journals: list[Path]) -> Path:
 
 def journals_of(path: Path) -> list[str]:
     """Name the journals that a part was made of."""
-    import pyarrow.parquet as pq
-
+    try:
+        import pyarrow.parquet as pq
+    except ImportError:
+        command = install_command("parquet")
+        raise MissingLibraryError(
+            f"{path.name} is a part of a sweep, which needs pyarrow ({command})."
+        ) from None
     metadata = pq.read_schema(path).metadata or {}
     return msgspec.json.decode(metadata.get(_JOURNALS, b"[]"), type=list[str])
 
