@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from nbchat.analysis.progress import Progress
 from nbchat.errors import CheckError
 from nbchat.session.execution import FROM_SERVER, Execution
@@ -15,6 +17,7 @@ from nbchat.session.offline import replaying
 from nbchat.session.pool import AT_ONCE, play
 from nbchat.session.servers import prepare
 from nbchat.session.settings import resolved
+from nbchat.session.several_servers import steady
 from nbchat.session.watchers import PrintingWatcher
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ def with_defaults(fields: Mapping[str, Any], **defaults: Any) -> dict[str, Any]:
     return {name: v for name, v in defaults.items() if name not in there} | dict(fields)
 
 
+#: functions that draw samples, which any of several servers may answer
+_DRAWS = ("repeat", "compare", "uncertainty")
+
+
 def executions_of(
     drafts: Sequence[Draft], *, by: str, source_of: Callable[[int], Source] = lambda _: FROM_SERVER
 ) -> list[Execution]:
@@ -39,6 +46,8 @@ def executions_of(
     Raise CheckError before anything is sent, started or asked for.
     """
     watcher = PrintingWatcher()
+    if by not in _DRAWS:
+        drafts = _on_one_server(drafts)
     ready: list[Prepared] = []
     for number, draft in enumerate(drafts):
         if draft.thread is not None:
@@ -58,6 +67,19 @@ def executions_of(
         Execution(prepared, watcher=watcher, source=source_of(number))
         for number, prepared in enumerate(ready)
     ]
+
+
+def _on_one_server(drafts: Sequence[Draft]) -> list[Draft]:
+    """Give drafts of which none goes to another one of several servers than the others."""
+    narrowed: list[Draft] = []
+    for number, draft in enumerate(drafts):
+        if number and draft is drafts[number - 1]:
+            narrowed.append(narrowed[-1])
+            continue
+        profile = resolved(draft.profile, None)
+        one = profile if not profile.base_urls else steady(profile)
+        narrowed.append(draft if one is profile else msgspec.structs.replace(draft, profile=one))
+    return narrowed
 
 
 def answered(

@@ -20,8 +20,8 @@ def origin_of(run: Run) -> str | Profile | None:
     if run.profile == LOCAL:
         return LOCAL
     configured = settings.profile
-    if isinstance(configured, Profile) and configured.base_url == run.base_url:
-        return configured
+    if isinstance(configured, Profile) and run.base_url in configured.addresses:
+        return configured.at(run.base_url) if configured.base_urls else configured
     if run.profile in PRESETS and current_profile(run.profile).base_url == run.base_url:
         return run.profile
     return run.base_url or None

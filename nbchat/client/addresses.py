@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from nbchat.errors import ProfileError
@@ -32,6 +33,50 @@ def checked_url(url: str) -> str:
             f"{redact_address(url)!r} is no base URL. It should look like http://localhost:8000/v1."
         )
     return url
+
+
+def base_url_of(url: str) -> str:
+    """Give a base URL without what is added to it, and without a slash at its end.
+
+    Raise `ProfileError` where it is none.
+    """
+    address, _, query = checked_url(url).partition("#")[0].partition("?")
+    address = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    return f"{address}{'?' * bool(query)}{query}"
+
+
+def checked_addresses(base_url: str, base_urls: Any) -> tuple[str, ...]:
+    """Give the addresses of a profile: `base_url` as it is, or each of `base_urls`.
+
+    Raise `ProfileError` where there is none, and where several are not servers of one kind: one
+    key goes to all of them.
+    """
+    if base_urls == () and base_url:
+        refuse_keys_in(base_url)
+        return (base_url,)
+    if not isinstance(base_urls, (list, tuple)) or not all(isinstance(u, str) for u in base_urls):
+        raise ProfileError(
+            'base_urls must be a list of base URLs, as ["http://localhost:8000/v1"].'
+        )
+    if not base_urls:
+        raise ProfileError("A profile needs an address: base_url, or base_urls with one at least.")
+    addresses = tuple(base_url_of(url) for url in base_urls)
+    if base_url and base_url_of(base_url) != addresses[0]:
+        raise ProfileError("A profile has base_url or base_urls, and not both.")
+    places = [_place_of(address) for address in addresses]
+    twice = next((a for n, a in enumerate(addresses) if places[n] in places[:n]), None)
+    if twice is not None:
+        raise ProfileError(f"base_urls names {redact_address(twice)} twice.")
+    if len({urlsplit(address).scheme for address in addresses}) > 1:
+        raise ProfileError("base_urls has addresses by http and by https: one key goes to all.")
+    return addresses
+
+
+def _place_of(address: str) -> tuple[str, int | None, str]:
+    """Tell two spellings of one address from two addresses."""
+    parts = urlsplit(address)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    return (parts.hostname or "").rstrip("."), port, f"{parts.path}?{parts.query}"
 
 
 def refuse_keys_in(url: str) -> None:

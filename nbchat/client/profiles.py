@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from nbchat.client.addresses import checked_url, refuse_keys_in
+from nbchat.client.addresses import base_url_of, checked_addresses, refuse_keys_in
 from nbchat.client.presets import LOCAL, PRESETS, Preset, unknown_name
 from nbchat.client.profile_key import key_by_asking, key_for, provider_of
 from nbchat.client.secret import HeaderText, Secret, checked_key
@@ -21,6 +21,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """Where to send requests.
 
     - `base_url`: up to and without ``/chat/completions``; a query stays behind what is added
+    - `base_urls`: several servers with the same model, in the place of `base_url`, which is then
+      the first: each request goes to the one that has least to do
+    - `name`: what frames call it; where none is given, the host
     - `key`: a `Secret` (a text becomes one), or None where the server wants none
     - `key_variable`: the environment variable that the key is read from
     - `model`: used where a request names none
@@ -37,8 +40,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     Raise `ProfileError` where the address holds a key, or the key is none.
     """
 
-    name: str
-    base_url: str
+    name: str = ""
+    base_url: str = ""
+    base_urls: tuple[str, ...] = ()
     key: Secret | None = None
     key_variable: str | None = None
     model: str | None = None
@@ -53,12 +57,26 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     withheld: str | None = None
 
     def __post_init__(self) -> None:
-        refuse_keys_in(self.base_url)
+        addresses = checked_addresses(self.base_url, self.base_urls)
+        msgspec.structs.force_setattr(self, "base_url", addresses[0])
+        several = addresses if len(addresses) > 1 else ()
+        msgspec.structs.force_setattr(self, "base_urls", several)
+        if not self.name:
+            msgspec.structs.force_setattr(self, "name", urlsplit(self.base_url).netloc)
         if isinstance(self.key, str):
             secret = Secret(checked_key(self.key.strip(), "key")) if self.key.strip() else None
             msgspec.structs.force_setattr(self, "key", secret)
         elif not isinstance(self.key, Secret | None):
             raise ProfileError(f"key must be a text or a Secret, not a {type(self.key).__name__}.")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All base URLs, one or several."""
+        return self.base_urls or (self.base_url,)
+
+    def at(self, base_url: str) -> Profile:
+        """Give the profile of one of several servers."""
+        return msgspec.structs.replace(self, base_url=base_url, base_urls=())
 
     @property
     def url(self) -> str:
@@ -116,7 +134,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def identity(self) -> Hashable:
         """All that decides what is sent, and where: what a connection may be shared by."""
-        fields = [getattr(self, name) for name in self.__struct_fields__ if name != "headers"]
+        apart = ("headers", "base_urls")
+        fields = [getattr(self, name) for name in self.__struct_fields__ if name not in apart]
+        fields += self.base_urls
         headers = [text for item in sorted(self.headers.items()) for text in item]
         # a repr of it shows none of the texts
         return tuple(
@@ -132,12 +152,15 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         return sorted(secrets, key=len, reverse=True)
 
     def __repr__(self) -> str:
-        address = redact_address(self.base_url.split("?", maxsplit=1)[0])
+        addresses = [redact_address(url.split("?", maxsplit=1)[0]) for url in self.addresses]
+        where = f"{addresses if self.base_urls else addresses[0]!r}"
         model = f", model={self.model!r}" if self.model else ""
-        return f"Profile({self.name!r}, {address!r}{model})"
+        return f"Profile({self.name!r}, {where}{model})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:  # msgspec's own shows every field
-        return [("name", self.name), ("base_url", redact_address(self.base_url))]
+        addresses = [redact_address(url) for url in self.addresses]
+        where = ("base_urls", addresses) if self.base_urls else ("base_url", addresses[0])
+        return [("name", self.name), where]
 
 
 def environment() -> Variables:
@@ -184,10 +207,10 @@ def resolve(
         raise ProfileError(unknown_name(name))
     if name == "azure":
         return _azure(preset, variables, ask, needs_key=needs_key)
-    base_url = _checked_url(preset.base_url)
+    base_url = base_url_of(preset.base_url)
     address_from = None
     if name == "openai" and variables.get("OPENAI_BASE_URL"):
-        base_url = _checked_url(variables["OPENAI_BASE_URL"])
+        base_url = base_url_of(variables["OPENAI_BASE_URL"])
         address_from = place_of(base_url, variables)
     is_provider = base_url == preset.base_url and base_url.startswith("https:")
     key = key_for(base_url, address_from, preset.key_variable, variables)
@@ -225,7 +248,7 @@ def account_headers(base_url: str, variables: Variables) -> dict[str, str]:
 
 
 def _of_url(url: str, variables: Variables, named_by: str | None) -> Profile:
-    base_url = _checked_url(url)
+    base_url = base_url_of(url)
     named_at = place_of(base_url, variables)
     address_from = named_at or named_by
     variable = provider_of(base_url) or ("OPENAI_API_KEY" if named_at else "NBCHAT_API_KEY")
@@ -249,7 +272,7 @@ def place_of(base_url: str, variables: Variables) -> str | None:
 def _names(place: Place, base_url: str) -> bool:
     url = place.values.get("OPENAI_BASE_URL")
     try:
-        return bool(url) and _checked_url(str(url)) == base_url
+        return bool(url) and base_url_of(str(url)) == base_url
     except ProfileError:
         return False
 
@@ -286,7 +309,7 @@ def _azure(
     else:
         endpoint = endpoint.removesuffix("/openai")
         base_url = f"{endpoint}/openai/deployments/{deployment}"
-    base_url = _checked_url(base_url)
+    base_url = base_url_of(base_url)
     key = key_for(base_url, place.name, preset.key_variable, variables)
     if key.secret is None and key.withheld is None:
         key = key_by_asking("azure", preset, ask, needs_key=needs_key)
@@ -306,9 +329,3 @@ def _azure(
 def _default_model(name: str, variables: Mapping[str, str]) -> str | None:
     of_openai = variables.get("OPENAI_MODEL") if name == "openai" else None
     return of_openai or variables.get("NBCHAT_MODEL") or None
-
-
-def _checked_url(url: str) -> str:
-    address, _, query = checked_url(url).partition("#")[0].partition("?")
-    address = address.rstrip("/").removesuffix("/chat/completions").rstrip("/")
-    return f"{address}{'?' * bool(query)}{query}"

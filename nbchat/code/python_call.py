@@ -6,6 +6,7 @@ import pprint
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from nbchat.client.profiles import Profile
 from nbchat.code.as_draft import draft_of
 from nbchat.code.inline_data import as_arguments, as_code, with_calls
 from nbchat.code.python_names import names_in
@@ -45,6 +46,8 @@ def as_call(
         for name, option in OPTIONS().items()
         if option.in_code and not option.no_argument and (value := getattr(draft, name)) is not None
     }
+    if isinstance(draft.profile, Profile):
+        arguments["profile"] = as_code(_profile(draft.profile))
     if callable(draft.confirm):
         arguments["confirm"] = as_code(names_in({"tools": draft.confirm}).get("tools", ["True"])[0])
     lines = [f"    {argument(name, value)}," for name, value in arguments.items()]
@@ -53,6 +56,17 @@ def as_call(
         head = ["import nbchat", "from nbchat.code.template import fill", ""]
         head += [argument("values", dict(values)).replace("=", " = ", 1)]
     return "\n".join([*head, "run = nbchat.chat(", *lines, ")"])
+
+
+def _profile(profile: Profile) -> str:
+    """Give what makes a profile; its key, which stands in no code, is not among it."""
+    addresses = list(profile.base_urls)
+    facts: dict[str, Any] = {"base_urls": addresses} if addresses else {}
+    facts |= {} if addresses else {"base_url": profile.base_url}
+    facts |= {"model": profile.model} if profile.model else {}
+    bare = Profile(**facts)
+    facts = facts if bare.name == profile.name else {"name": profile.name, **facts}
+    return f"nbchat.Profile({', '.join(f'{name}={value!r}' for name, value in facts.items())})"
 
 
 def _with_fill(value: Any, literal: frozenset[str], *, is_text: bool = True) -> Any:

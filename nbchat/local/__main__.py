@@ -50,7 +50,7 @@ def _serve(options: argparse.Namespace) -> None:
         options.model,
         threads=options.threads,
         context=options.context,
-        slots=options.slots,
+        at_once=options.at_once,
         max_tokens=options.max_tokens,
     )
     # the key is not printed: a terminal's output is kept and shown around
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("model", nargs="?", help="a GGUF file (default: the embedded model)")
     serve.add_argument("--threads", type=int)
     serve.add_argument("--context", type=int, default=CONTEXT, help="tokens of one conversation")
-    serve.add_argument("--slots", type=int, default=SLOTS, help="requests answered at once")
+    serve.add_argument("--at-once", type=int, default=SLOTS, help="requests answered at once")
     serve.add_argument("--max-tokens", type=int, default=MAX_TOKENS, help="where a reply stops")
     return parser
 

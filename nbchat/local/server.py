@@ -72,6 +72,7 @@ class Status:
     model: str | None
     pid: int | None
     threads: int | None
+    slots: int | None = None
 
     def __repr__(self) -> str:
         if self.running and self.threads:
@@ -144,6 +145,7 @@ class Host:
             model=server.model if running and server else None,
             pid=server.pid if running and server else None,
             threads=server.threads if running and server else None,
+            slots=server.slots if running and server else None,
         )
 
     def wanted_model(self) -> str | None:
@@ -163,7 +165,7 @@ def settings_for(
     *,
     threads: int | None = None,
     context: int = CONTEXT,
-    slots: int = SLOTS,
+    at_once: int = SLOTS,
     max_tokens: int | None = MAX_TOKENS,
 ) -> Settings:
     if importlib.util.find_spec("xllamacpp") is None:
@@ -180,7 +182,7 @@ def settings_for(
         )
     for name, value, least in (
         ("context", context, 1),
-        ("slots", slots, 1),
+        ("at_once", at_once, 1),
         ("max_tokens", max_tokens, 1),
     ):
         if value is not None and value < least:
@@ -191,7 +193,7 @@ def settings_for(
         model=short_name(path),
         threads=threads,
         context=context,
-        slots=slots,
+        slots=at_once,
         max_tokens=-1 if max_tokens is None else max_tokens,
     )
 
@@ -264,7 +266,7 @@ def serve(
     *,
     threads: int | None = None,
     context: int = CONTEXT,
-    slots: int = SLOTS,
+    at_once: int = SLOTS,
     max_tokens: int | None = MAX_TOKENS,
 ) -> Server:
     """Serves a GGUF file on 127.0.0.1 in a child process that ends with this one.
@@ -272,14 +274,17 @@ def serve(
     `model` is a path, the name of a file in the models folder, or None for the embedded
     model. A server that runs with the same settings is kept, another one is stopped first.
     `threads` is 2 by default, or 1 where there are fewer than three cores; `context` the
-    tokens of one request and its reply together; `slots` the requests answered at once;
+    tokens of one request and its reply together; `at_once` the requests that are answered at
+    once, each in a slot with a context of its own, and as many a sweep sends at once;
     `max_tokens` where a reply ends that asks for no limit of its own (finish reason
     ``length``), None: nowhere.
 
     Raises LocalModelError where the file cannot be served, with llama.cpp's own reason.
     """
     return _HOST.serve(
-        settings_for(model, threads=threads, context=context, slots=slots, max_tokens=max_tokens)
+        settings_for(
+            model, threads=threads, context=context, at_once=at_once, max_tokens=max_tokens
+        )
     )
 
 

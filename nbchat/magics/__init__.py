@@ -91,6 +91,8 @@ def _where(profile: Any) -> str:
     preset = PRESETS.get(profile.name)
     is_expected = profile.name == LOCAL or (preset and preset.base_url == profile.base_url)
     host = urlsplit(profile.base_url).netloc
+    if profile.base_urls:
+        host += f" and {len(profile.base_urls) - 1} more"
     name = profile.name if is_expected or host == profile.name else f"{profile.name} at {host}"
     sources = _sources(profile)
     return f"{name} ({sources})" if sources else name
@@ -108,7 +110,7 @@ def _sources(profile: Any) -> str:
         facts = [f"{what} from {_short(place)}" for what, place in known.items()]
     if profile.withheld:
         facts.append(_short(profile.withheld))
-    elif profile.key is not None and crosses_in_clear(profile.base_url):
+    elif profile.key is not None and any(map(crosses_in_clear, profile.addresses)):
         facts.append("the key goes there in clear, by http")
     return "; ".join(facts)
 

@@ -233,6 +233,7 @@ class Execution:
         if exchange is None or answer is None:
             return
         completion = answer.completion
+        run.base_url = getattr(answer, "base_url", run.base_url)
         run.completion = completion if completion.choices else None
         if not run.rounds:
             run.ttft_s = answer.ttft_s

@@ -26,9 +26,9 @@ def record(run: Run, prepared: Prepared, model: str) -> None:
     if run.tries:
         cost = cost_of(run, STATE.settings.prices)
         run.cost_usd, run.cost_source = (cost.usd, cost.source) if cost else (None, None)
-        run.vocab_size = run.vocab_size or _vocab_size(run)
+        run.vocab_size = run.vocab_size or _vocab_size(run, prepared)
         run.logprob_basis = STATE.logprob_bases.get(
-            (endpoint(run.profile, run.base_url), model), "unknown"
+            (endpoint(run.profile, _address(run, prepared)), model), "unknown"
         )
     if run.tries or (run.is_replayed and can_replay_steps()):
         run.end_tokens = run.end_tokens or _end_tokens(run, prepared, model)
@@ -51,10 +51,15 @@ def to_thread(run: Run, prepared: Prepared) -> None:
 RECORDERS: list[Callable[[Run, Prepared], None]] = [to_thread, to_history]
 
 
-def _vocab_size(run: Run) -> int | None:
+def _address(run: Run, prepared: Prepared) -> str:
+    """Give the address under which things are known of a run's server: of several, the first."""
+    return prepared.profile.base_url if prepared.profile.base_urls else run.base_url
+
+
+def _vocab_size(run: Run, prepared: Prepared) -> int | None:
     from nbchat.api.support import vocab_size
 
-    known = STATE.vocabulary_sizes.get(run.base_url)
+    known = STATE.vocabulary_sizes.get(_address(run, prepared))
     if known is not None:
         return known
     return None if run.model is None else vocab_size(run.model)
@@ -65,7 +70,7 @@ def _end_tokens(run: Run, prepared: Prepared, model: str) -> list[int]:
 
     The embedded model is asked where a row is that of an end: one such question for a process.
     """
-    known = STATE.end_tokens.get((run.base_url, model or None))
+    known = STATE.end_tokens.get((_address(run, prepared), model or None))
     if known is not None or run.profile != LOCAL or not _has_end_row(run):
         return list(known or [])
     try:

@@ -19,6 +19,7 @@ from nbchat.client.variables import TYPED_IN, Place, Variables
 from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.prices import read_prices
 from nbchat.session.offline import asks_nobody, refuse_to_ask
+from nbchat.session.several_servers import steady
 from nbchat.session.state import STATE
 
 if TYPE_CHECKING:
@@ -252,11 +253,14 @@ def typed_keys() -> set[str]:
 def client_of(profile: Profile) -> Client:
     """Give the client of a profile, one for the process, so that connections stay open.
 
+    Of several servers it is that of the one which exact requests stay on.
+
     Raise `NotRecordedError` in a replay that asks nobody.
     """
     from nbchat.client.client import Client  # requests, on first use
 
     refuse_to_ask(profile)
+    profile = steady(profile)
     key = profile.identity
     with STATE.lock:
         client = STATE.clients.get(key)

@@ -11,6 +11,7 @@ from nbchat.api.params import ChatParams
 from nbchat.client.profiles import Profile
 from nbchat.request.prepare import streams
 from nbchat.session.settings import client_of
+from nbchat.session.several_servers import FromOneOf
 
 if TYPE_CHECKING:
     from nbchat.api.response import Completion
@@ -90,9 +91,13 @@ class FromServer:
     is_replayable = True
 
     def open(self, order: Order) -> Answer:
-        return client_of(order.profile).start(
-            order.messages, order.params, streams=streams(order.params), **order.manners
-        )
+        return FromOneOf(order, _start) if order.profile.base_urls else _start(order)
+
+
+def _start(order: Order) -> Answer:
+    return client_of(order.profile).start(
+        order.messages, order.params, streams=streams(order.params), **order.manners
+    )
 
 
 class Rewritten:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbchat.client.balance import Balance
 from nbchat.client.profiles import Profile
 from nbchat.history.places import Claims, Places
 from nbchat.prices import OwnPrice
@@ -55,6 +56,7 @@ class State:
     - `budget`: what requests may cost, and what they did
     - `limiters`: server and key -> who says when a sweep may ask it
     - `stations`: sweeps of others that this process works for, by their run
+    - `balances`: the addresses of several servers -> what each of them has to do
     - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
@@ -66,6 +68,7 @@ class State:
         self.forks: dict[Hashable, Any] = {}
         self.background: dict[Hashable, Run] = {}
         self.clients: dict[Hashable, Client] = {}
+        self.balances: dict[tuple[str, ...], Balance] = {}
         self.listings: dict[Hashable, Any] = {}
         self.typed_keys: dict[str, str] = {}
         self.kinds: dict[str, Kind] = {}
@@ -103,6 +106,7 @@ class State:
         self.lock = threading.Lock()  # the old one may be held for ever
         self.clients.clear()
         self.listings.clear()
+        self.balances.clear()
 
 
 STATE = State()

@@ -36,7 +36,7 @@ def worst_case(order: Order) -> WorstCase:
     """
     base_url, fields = order.profile.base_url, order.fields
     model = str(fields.get("model") or order.profile.model or "")
-    if _is_here(base_url):
+    if all(_is_here(address) for address in order.profile.addresses):
         return WorstCase(0.0, "")
     window = prices.context_window(model, base_url)
     limit = fields.get("max_completion_tokens") or fields.get("max_tokens")

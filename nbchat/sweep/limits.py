@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from nbchat import local
 from nbchat.api.json_values import shown
 from nbchat.client.presets import LOCAL
 from nbchat.errors import CheckError
@@ -52,7 +53,8 @@ class Limits(msgspec.Struct, frozen=True):
     def _made(self, profile: Profile) -> Grants:
         at_once = self.at_once
         if at_once is None and profile.name == LOCAL:
-            at_once = AT_ONCE  # it takes all there is, and has no more slots
+            status = local.status_if_used()  # it takes all there is, and has no more slots
+            at_once = (status.slots if status is not None else None) or AT_ONCE
         return SharedGrants(
             Limiter(
                 at_once=at_once,

@@ -233,7 +233,7 @@ def test_threads_are_two_at_most_and_leave_a_core_free(monkeypatch: pytest.Monke
             settings_for(threads=threads)
 
 
-@pytest.mark.parametrize("field", ["context", "slots", "max_tokens"])
+@pytest.mark.parametrize("field", ["context", "at_once", "max_tokens"])
 def test_sizes_below_one_are_refused(field: str) -> None:
     with pytest.raises(LocalModelError, match=f"{field}=0"):
         settings_for(**{field: 0})
