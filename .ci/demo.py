@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -103,10 +104,24 @@ def write_page(notebook: Any, name: str) -> Path:
     # nbconvert sets code blocks in Markdown outputs in the font of the text
     font = "<style>.highlight pre { font-family: var(--jp-code-font-family) }</style>"
     body = body.replace("</head>", f"{font}</head>", 1)
+    body = with_alternative_texts(body, notebook)
     page = ROOT / "build" / f"{name}.html"
     page.parent.mkdir(exist_ok=True)
     page.write_text(body, encoding="utf-8")
     return page
+
+
+def with_alternative_texts(body: str, notebook: Any) -> str:
+    """Give the pictures the texts that nbchat's figures bring; nbconvert's page leaves them out."""
+    for output in (o for cell in notebook.cells for o in cell.get("outputs", ())):
+        text = output.get("metadata", {}).get("image/png", {}).get("alt")
+        if text:
+            beginning = re.escape("".join(output["data"]["image/png"]).strip()[:200])
+            picture = re.compile(
+                rf'<img alt="[^"]*"(?=[^>]*?src="data:image/png;base64,{beginning})'
+            )
+            body = picture.sub(lambda _, text=text: f'<img alt="{escape(text)}"', body)
+    return body
 
 
 def clean(html: str) -> str:

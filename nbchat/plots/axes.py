@@ -20,7 +20,10 @@ def new_axes(width: float, height: float) -> Axes:
     # pyplot, so that a notebook shows the figure, once, when the cell is done
     from matplotlib import pyplot as plt
 
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    from nbchat.plots.described_figure import DescribedFigure
+
+    size = (width, height)
+    return plt.subplots(figsize=size, layout="constrained", FigureClass=DescribedFigure)[1]
 
 
 def width_of(ax: Axes) -> float:

@@ -217,11 +217,14 @@ def _set_plainly(ax: Axes) -> None:
 def _panels(n: int) -> list[Axes]:
     from matplotlib import pyplot as plt
 
+    from nbchat.plots.described_figure import DescribedFigure
+
     columns = min(n, _IN_A_ROW)
     rows = ceil(n / columns)
     figure, made = plt.subplots(
         rows,
         columns,
+        FigureClass=DescribedFigure,
         figsize=(4.2 * columns, 3.6 * rows),
         layout="constrained",
         squeeze=False,
