@@ -6,20 +6,61 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from nbchat import prices
 from nbchat.code.filled import filled
 from nbchat.errors import CheckError
 from nbchat.evaluators import Judge
 from nbchat.measures import normalised
+from nbchat.session.state import STATE
+from nbchat.session.worst_case import worst_case
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.records import HAVE_ANSWERS, Record
+from nbchat.sweep.request_size import order_of, prompt_size, reply_limit
 
 if TYPE_CHECKING:
+    from nbchat.request.prepare import Prepared
     from nbchat.run import Run
     from nbchat.statistics import Interval
     from nbchat.sweep.design import Design
 
 #: the folder in a sweep's folder in which judges have theirs
 FOLDER = "judges"
+#: rows of which the questions to come are reckoned
+_SAMPLED = 200
+
+
+class Ahead(NamedTuple):
+    """`n` requests of a judge that are to come at most, and what they cost, about.
+
+    `usd` has each answer at its full length; None where a price, or such a length, is not known.
+    """
+
+    n: int
+    usd: float | None
+
+
+def spent_on_judges(folder: Folder, *, but: str | None = None) -> float:
+    """Give what the judges of a sweep have cost, in US dollars, one of them left out."""
+    places = (folder.path / FOLDER).glob("*")
+    return sum(Folder(path).spent_usd() for path in places if path.is_dir() and path.name != but)
+
+
+def _about_usd(prepared: Prepared, reply_tokens: int | None) -> float | None:
+    order = order_of(prepared)
+    if worst_case(order).usd == 0:
+        return 0.0
+    limit = reply_limit(prepared)
+    if limit is None or reply_tokens is None:
+        return None
+    found = prices.most(
+        str(order.fields.get("model") or prepared.profile.model or ""),
+        prepared.profile.base_url,
+        prompt_tokens=prompt_size(prepared) + reply_tokens,
+        completion_tokens=limit,
+        service_tier=order.fields.get("service_tier"),
+        own_prices=STATE.settings.prices,
+    )
+    return None if found is None else found.usd
 
 
 class HumanAgreement(NamedTuple):
@@ -51,8 +92,10 @@ class Judging:
         design: Design,
         folder: Folder,
         sweep_of: Callable[..., Any],
+        limit_usd: float | None = None,
     ):
         self.name = name
+        self._limit_usd = limit_usd
         self.judge = judge
         self._design = design
         self._folder = folder
@@ -92,6 +135,29 @@ class Judging:
         questions = self._questions(self._folder.records())
         if questions:
             self._sweep(questions).run()
+
+    def ahead(self) -> Ahead:
+        """Reckon what is still to be asked, of answers that have not come, too."""
+        records = self._folder.records()
+        judged = self._replies(records)
+        left = [
+            row
+            for row in self._design.rows()
+            if row.id not in judged
+            and (row.id not in records or records[row.id].status in HAVE_ANSWERS)
+        ]
+        sample = left[:: -(-len(left) // _SAMPLED) or 1]
+        if not sample:
+            return Ahead(0, 0.0)
+        empty = [{**self._design.variables(row), "reply": ""} for row in sample]
+        cells = self._sweep(dict(enumerate(empty))).design.cells()  # type: ignore[arg-type]
+        total = 0.0
+        for row, cell in zip(sample, cells, strict=True):
+            usd = _about_usd(cell.prepared[0], reply_limit(self._design.cell_of(row)))
+            if usd is None:
+                return Ahead(len(left), None)
+            total += usd
+        return Ahead(len(left), total * len(left) / len(sample))
 
     def numbers(self, records: Mapping[str, Record]) -> dict[str, float]:
         """Give row id -> what the judge's reply counts, of the rows that it judged."""
@@ -161,8 +227,15 @@ class Judging:
             self.judge.prompt,
             data=[*questions.values()] or [{"reply": ""}],
             folder=self._path,
-            **self.judge.fields,
+            **{"budget_usd": self._budget_usd(), **self.judge.fields},
         )
+
+    def _budget_usd(self) -> float | None:
+        """Give what the sweep's budget leaves to this judge, what it has cost before included."""
+        if self._limit_usd is None:
+            return None
+        others = spent_on_judges(self._folder, but=self.name)
+        return max(self._limit_usd - self._folder.spent_usd() - others, 0.0)
 
     def _questions(self, records: Mapping[str, Record]) -> dict[str, dict[str, Any]]:
         """Give what the judge is to be asked about, each once: the request's text -> variables."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nbchat.statistics import Detectable
     from nbchat.sweep.design import Design
     from nbchat.sweep.folder import Standing
+    from nbchat.sweep.judging import Judging
     from nbchat.sweep.limits import Limits
 
 #: the variance of one right-or-wrong answer is at most this
@@ -36,6 +37,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
       `is_counted`; `completion_tokens`: what their replies have at most, None without a limit
     - `cost_usd`: of the prompts alone; `worst_usd`: where each prompt has as many tokens as
       bytes, and each reply its full length; None where a price is not known
+    - `judge_requests`, `judges_usd`: requests of judges to come, at most, and what they cost,
+      about, where each answer has its full length; None where that is not known
     - `least_s`: seconds that the limits which were given leave, None where none was
     - `detectable`: score -> smallest difference of two points that this many items and repeats
       show in four of five cases, and that with twice the items or twice the repeats
@@ -54,6 +57,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     worst_usd: float | None
     least_s: float | None
     detectable: dict[str, Detectable]
+    judge_requests: int = 0
+    judges_usd: float | None = 0.0
 
     def __repr__(self) -> str:
         return "\n".join(self._lines())
@@ -73,6 +78,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         else:
             prompts = "" if self.cost_usd is None else f"prompts {dollars(self.cost_usd)}, "
             lines.append(f"cost: {prompts}all at most {dollars(self.worst_usd)}")
+        if self.judge_requests:
+            usd = "cost not known" if self.judges_usd is None else (
+                f"about {dollars(self.judges_usd)}"
+            )  # fmt: skip
+            lines.append(f"judges: at most {self.judge_requests:,} requests, {usd}")
         if self.least_s is not None:
             lines.append(f"time: at least {duration(self.least_s)} at the limits that were given")
         lines += [_sentence(name, found) for name, found in self.detectable.items()]
@@ -84,6 +94,7 @@ def plan_of(
     standings: Mapping[str, Standing],
     limits: Limits,
     evaluators: Mapping[str, Any],
+    judges: Mapping[str, Judging] | None = None,
 ) -> Plan:
     """Reckon what is missing of a design. Raise CheckError where it cannot be asked."""
     sums = _Sums()
@@ -92,6 +103,7 @@ def plan_of(
             if row.id not in standings:
                 sums.add(prepared)
     rows = design.n_rows
+    ahead = [judging.ahead() for judging in (judges or {}).values()]
     return Plan(
         items=len(design.items),
         points=len(design.grid.points),
@@ -106,6 +118,8 @@ def plan_of(
         worst_usd=sums.worst_usd,
         least_s=_least_s(sums, limits),
         detectable=_detectable(design, evaluators),
+        judge_requests=sum(one.n for one in ahead),
+        judges_usd=_sum(one.usd for one in ahead),
     )
 
 

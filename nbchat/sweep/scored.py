@@ -31,10 +31,11 @@ class Scored:
     design: Design
     evaluators: dict[str, Any]
     _folder: Folder
+    _limit_usd: float | None
 
     @cached_property
     def _scores(self) -> Scores:
-        scores = Scores(self.design, self._folder, type(self))
+        scores = Scores(self.design, self._folder, type(self), self._limit_usd)
         scores.add(self.evaluators)
         return scores
 

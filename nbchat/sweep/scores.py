@@ -33,10 +33,17 @@ class Scores:
     """Keeps the evaluators of a sweep, and the score of each answer that was scored.
 
     Runs are read from the folder, one by one, and each answer is scored once. `sweep_of` makes
-    the sweep in which a judge is asked.
+    the sweep in which a judge is asked; `limit_usd` is what answers and judges may cost together.
     """
 
-    def __init__(self, design: Design, folder: Folder, sweep_of: Callable[..., Any]):
+    def __init__(
+        self,
+        design: Design,
+        folder: Folder,
+        sweep_of: Callable[..., Any],
+        limit_usd: float | None = None,
+    ):
+        self._limit_usd = limit_usd
         self._design = design
         self._folder = folder
         self._sweep_of = sweep_of
@@ -70,7 +77,7 @@ class Scores:
                 self.judges.pop(name, None)
                 if isinstance(one, Judge):
                     self.judges[name] = Judging(
-                        name, one, self._design, self._folder, self._sweep_of
+                        name, one, self._design, self._folder, self._sweep_of, self._limit_usd
                     )
                 else:
                     self._evaluators[name] = one

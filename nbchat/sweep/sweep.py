@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbchat.client import retry
+from nbchat.display.publisher import notebook_publisher
 from nbchat.errors import CheckError, SweepStoppedError
 from nbchat.evaluators.evaluator import as_evaluator
 from nbchat.frames.source import find_runs_with
@@ -26,6 +27,7 @@ from nbchat.sweep.batches import RUNS, Batches, with_columns
 from nbchat.sweep.design import Design
 from nbchat.sweep.executors import Going, Work, checked_executor
 from nbchat.sweep.folder import Folder
+from nbchat.sweep.judging import spent_on_judges
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import wait_for_workers
 from nbchat.sweep.progress import Counts, Tally
@@ -108,7 +110,9 @@ class Sweep(Batched):
         """What `run` would send now, and what that costs. Nothing is sent."""
         from nbchat.sweep.plan import plan_of
 
-        return plan_of(self.design, self._folder.standings(), self._limits, self.evaluators)
+        return plan_of(
+            self.design, self._folder.standings(), self._limits, self.evaluators, self.judges
+        )
 
     def records(self) -> dict[str, Record]:
         """Give row id -> its latest record, of the rows of this plan that have ended."""
@@ -208,10 +212,11 @@ class Sweep(Batched):
     def _ipython_display_(self) -> None:
         if self._shown_in is not None and self._shown_in == current_execution():
             return  # the display that start() made stands in this very cell
-        from IPython.display import display
-
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
-        display(bundle, raw=True)  # type: ignore[no-untyped-call]
+        publisher = notebook_publisher()
+        if publisher is None:
+            print(repr(self))
+        else:
+            publisher.show({"text/plain": repr(self), "text/html": self._repr_html_()})
 
     # running
 
@@ -389,7 +394,8 @@ class Sweep(Batched):
         if self._limit_usd is None:
             return None
         budget = Budget(self._limit_usd)
-        budget.settle(budget.reserve(0.0), self._folder.spent_usd())
+        spent_usd = self._folder.spent_usd() + spent_on_judges(self._folder)
+        budget.settle(budget.reserve(0.0), spent_usd)
         return budget
 
 

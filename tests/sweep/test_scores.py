@@ -11,7 +11,8 @@ import pytest
 
 import nbchat
 from nbchat import evaluators
-from nbchat.errors import CheckError, RunNotFoundError
+from nbchat.errors import BudgetError, CheckError, RunNotFoundError
+from nbchat.session.state import STATE
 from nbchat.sweep.scores import ScoreWarning
 from nbchat.sweep.sweep import Sweep
 from nbchat.sweep.tables import table
@@ -190,6 +191,43 @@ class TestJudge:
         assert agreed.kappa == pytest.approx(0.32 / 0.52)
         assert "{{ land }}: {{ reply }} - is it right?" in judging._repr_html_()
         assert "10 answers judged; alike with people in 83%" in repr(judging)
+
+    def test_what_judges_cost_is_in_the_plan_and_in_the_budget(
+        self, server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("nbchat.session.worst_case._is_here", lambda _: False)
+        STATE.settings.prices = nbchat.prices.read_prices([
+            {"model": name, "input_usd_per_mtok": 100, "output_usd_per_mtok": 100}
+            for name in ("*", "m", "judge")
+        ])  # fmt: skip
+        judge = evaluators.judge(
+            "{{ land }}: {{ reply }} - is it right?", model="judge", max_completion_tokens=5
+        )
+
+        def sweep(budget_usd: float | None) -> Sweep:
+            more: Any = {"model": "m", "max_completion_tokens": 10, "at_once": 1}
+            return study(tmp_path, evaluate={"good": judge}, budget_usd=budget_usd, **more)
+
+        plan = sweep(None).plan
+        texts = [f"{item['land']}:  - is it right?" for item in ITEMS for _ in range(4)]
+        tokens = sum(8 + -(-len(text) // 4) + 10 + 5 for text in texts)
+        assert plan.judge_requests == 12
+        assert plan.judges_usd == pytest.approx(tokens * 100 / 1e6)
+        assert "judges: at most 12 requests, about $" in repr(plan)
+        answers = nbchat.sweep(
+            CAPITAL, data=ITEMS, grid={"temperature": [0.0, 1.0]}, repeats=2, folder=tmp_path,
+            model="m", max_completion_tokens=10,
+        ).run()  # fmt: skip
+        spent_usd = answers.status.cost_usd
+        assert spent_usd
+        with pytest.raises(BudgetError):
+            sweep(spent_usd + 0.009).run()
+        judged = len(list((tmp_path / "judges").rglob("rows-*.jsonl")))
+        assert judged == 1
+        n_judged = sweep(None).judges["good"].n_judged
+        assert 0 < n_judged < 10
+        assert sweep(None).run().judges["good"].n_judged == 10
+        assert sweep(None).plan.judge_requests == 0
 
     def test_people_may_label_single_answers(self, server: ScriptedServer) -> None:
         sweep = study().run()
