@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 #: run in a kernel, block by block, in the order of the page
 RUN = frozenset({"python", "ipython"})
 _FENCE = re.compile(r"^(`{3,})([^`\s]*)[^`\n]*\n(.*?)^\1[ ]*$", re.MULTILINE | re.DOTALL)
-_MARK = re.compile(r"<!--\s*test:\s*(.*?)\s*-->\s*\Z", re.DOTALL)
+_MARK = re.compile(r"<!--\s*test:\s*((?:(?!-->).)*?)\s*-->\s*\Z", re.DOTALL)
 
 
 class Block(NamedTuple):

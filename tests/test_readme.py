@@ -1,41 +1,38 @@
-"""The README's examples, run as they stand, and its promises about files."""
+"""The README is a front page: short, and what it says of files, commands and profiles is so."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-import pytest
-
 from nbchat.client.presets import names
-from tests.kernel import Kernel
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-EXAMPLES = README.split("## Five examples")[1].split("\n## Where requests go")[0]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MOST_LINES = 200
+MOST_BYTES = 3_000_000
 
 
-def cells() -> list[str]:
-    return re.findall(r"```(?:ipython|python)\n(.*?)```", EXAMPLES, re.DOTALL)
+def test_it_is_short_and_shows_its_commands_at_once() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= MOST_LINES
+    first = "\n".join(lines[:30])
+    assert "| `make lab` |" in first
+    assert "| `make test` |" in first
 
 
-@pytest.mark.local
-@pytest.mark.kernel
-def test_the_examples_run(weights: Path) -> None:
-    assert len(cells()) >= 8
-    with Kernel() as kernel:
-        for number, cell in enumerate(cells()):
-            execution = kernel.execute(cell, cell_id=f"cell-{number}")
-            assert execution.status == "ok", f"{cell}\n{execution.text}"
-        assert kernel.value("len(nbchat.runs()) >= 7") == "True"
-        assert kernel.value("len(sky.tokens()) == sky.usage.completion_tokens") == "True"
-        assert kernel.value("[type(fruit).__name__ for fruit in fruits.parsed][:1]") == "['Fruit']"
-        assert kernel.value("thread.messages[0]['content']") == "'My name is Ada.'"
+def test_its_picture_moves_and_is_not_large() -> None:
+    picture = ROOT / "docs" / "images" / "nbchat.webp"
+    assert picture.relative_to(ROOT).as_posix() in README
+    data = picture.read_bytes()
+    assert len(data) < MOST_BYTES
+    assert data[:4] == b"RIFF"
+    assert b"ANIM" in data[:64]
 
 
-def test_every_profile_is_in_the_readme() -> None:
-    missing = [name for name in names() if f"`{name}`" not in README]
-    assert missing == []
+def test_every_profile_is_in_the_page_of_servers() -> None:
+    page = (ROOT / "docs" / "howto" / "own-server.md").read_text(encoding="utf-8")
+    assert [name for name in names() if f"`{name}`" not in page] == []
 
 
 def test_links_lead_to_files_that_are_there() -> None:
@@ -44,7 +41,8 @@ def test_links_lead_to_files_that_are_there() -> None:
 
 
 def test_make_targets_of_the_readme_exist() -> None:
-    makefile = (ROOT / "Makefile").read_text()
-    targets = set(re.findall(r"`make (\w+)`", README))
-    assert targets >= {"lab", "demo", "test", "bench", "env"}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    start = (ROOT / "docs" / "start.md").read_text(encoding="utf-8")
+    targets = set(re.findall(r"`make (\w+)`", README + start))
+    assert targets >= {"lab", "demo", "test", "bench", "docs", "env"}
     assert [t for t in targets if not re.search(rf"^{t}:", makefile, re.MULTILINE)] == []

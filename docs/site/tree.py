@@ -67,7 +67,6 @@ def assemble(folder: Path) -> None:
             text = (ROOT / source).read_text(encoding="utf-8")
             text = in_both_themes(turned(text, source, place))
             _write(folder / place, linked(text, names))
-    shutil.copytree(ROOT / "notebooks" / "images", folder / "images")
     for folder_of_pictures in (ROOT / "docs").rglob("images"):
         within = folder_of_pictures.relative_to(ROOT / "docs")
         shutil.copytree(folder_of_pictures, folder / within, dirs_exist_ok=True)
@@ -92,8 +91,6 @@ def place_of(target: str, source: str) -> str | None:
         return places[path]
     if path.startswith("docs/reference/"):
         return path.removeprefix("docs/") if path.removeprefix("docs/") in made_names() else None
-    if path.startswith("notebooks/images/") and (ROOT / path).is_file():
-        return path.removeprefix("notebooks/")
     if path.startswith("docs/") and (ROOT / path).is_file():
         return path.removeprefix("docs/")
     return None

@@ -1,7 +1,7 @@
 """The record of all runs, on disk: `search`, `get`, `delete`, `export`, `load`, `path`, `size`.
 
 One SQLite file in the user's data folder, or where ``nbchat.configure(history=…)`` or the
-variable `NBCHAT_HISTORY` says; "off" switches it off. The README says what its tables are.
+variable `NBCHAT_HISTORY` says; "off" switches it off. What its tables are: docs/howto/history.md.
 """
 
 from __future__ import annotations

@@ -59,7 +59,6 @@ def test_the_quickstart_runs_from_top_to_bottom(lab: Lab, weights: Path) -> None
                 if source.startswith(shown):
                     notebook.screenshot(f"quickstart-{theme}-{n:02d}", cell=n)
             notebook.cell(0).scroll_into_view_if_needed()
-            # the README's picture is cut from the light one
             notebook.screenshot(f"quickstart-{theme}")
 
 

@@ -328,7 +328,7 @@ def test_the_text_goes_on_from_another_token(lab: Lab, weights: Path) -> None:
         expect(panel.get_by_role("button", name="Stop")).to_be_hidden(timeout=20_000)
         says(notebook, 1, "1,2,1,6,exact")
         notebook.screenshot("inspector-branches", cell=0)
-        panel.screenshot(path=SCREENSHOTS / "inspector.png")  # the README's picture
+        panel.screenshot(path=SCREENSHOTS / "inspector.png")
         # each can be opened: the first one by mouse, the reply as it came by keyboard
         items.nth(1).click()
         expect(panel.locator(".run .label")).to_contain_text("branch 1")

@@ -467,10 +467,10 @@ def test_a_folder_that_is_not_there_is_named(history: Path, tmp_path: Path) -> N
         nbchat.configure(cassette=tmp_path / "nowhere" / "study.jsonl")
 
 
-def test_the_readme_names_every_table_and_column(history: Path) -> None:
+def test_the_page_of_the_history_names_every_table_and_column(history: Path) -> None:
     recorded(run_of())
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("## The history's file")[2].partition("\n## ")[0]
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "history.md").read_text()
+    section = page.partition("## The history's file")[2].partition("\n## ")[0]
     names = [
         name for (name,) in rows(history, "SELECT name FROM sqlite_master WHERE type = 'table'")
     ]
