@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, and fetches everything else: make help
 
 .DEFAULT_GOAL := help
-.PHONY: help env lab demo quick lowest test fuzz bench docs clean check-python
+.PHONY: help env lab demo quick lowest test fuzz bench litellm docs clean check-python
 
 works = $(1) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 PYTHON := $(or $(PYTHON),$(shell \
@@ -30,6 +30,7 @@ help:
 	@echo "make lowest the tests of make quick on the oldest versions that nbchat allows, in build/lowest"
 	@echo "make fuzz   the property tests with TIMES=100 times as many examples"
 	@echo "make bench  what things cost, beside the openai client"
+	@echo "make litellm  litellm in build/litellm, for make bench to measure beside"
 	@echo "make docs   the pages of docs/ as a site: build/docs/html/index.html"
 	@echo "make env    .venv with everything for development"
 	@echo "make clean  removes .venv, build/ and caches; the weights stay"
@@ -73,6 +74,11 @@ fuzz: env
 bench: env
 	@$(VENV_PYTHON) -m nbchat.local download
 	$(VENV_PYTHON) -m tests.benchmarks
+
+# apart from .venv: what it depends on is not to choose versions there
+litellm: check-python
+	$(PYTHON) -m venv build/litellm
+	build/litellm/bin/python -m pip install --quiet litellm
 
 docs: check-python
 	@$(PYTHON) .ci/env.py docs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import resource
 import socket
 import subprocess
@@ -90,6 +91,27 @@ def openai(url: str, n: int, at_once: int) -> float:
     return asyncio.run(work())
 
 
+def urllib3_threads(url: str, n: int, at_once: int) -> float:
+    """Send the same bytes on kept connections, and read JSON: what threads cost at least."""
+    import json
+    from concurrent.futures import ThreadPoolExecutor
+
+    import urllib3
+
+    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "word"}]}).encode()
+    headers = {"Content-Type": "application/json"}
+    with urllib3.PoolManager(maxsize=at_once) as connections:
+
+        def ask(_: int) -> object:
+            path = f"{url}/chat/completions"
+            return connections.request("POST", path, body=body, headers=headers).json()
+
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(ask, range(n)))
+        return time.perf_counter() - begin
+
+
 def openai_threads(url: str, n: int, at_once: int) -> float:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -105,6 +127,34 @@ def openai_threads(url: str, n: int, at_once: int) -> float:
         with ThreadPoolExecutor(at_once) as pool:
             list(pool.map(ask, range(n)))
         return time.perf_counter() - begin
+
+
+#: where `make litellm` puts it, with all that it depends on
+LITELLM = ROOT / "build" / "litellm" / ("Scripts" if os.name == "nt" else "bin") / "python"
+
+
+def litellm(url: str, n: int, at_once: int) -> float | None:
+    """Ask with litellm, by an interpreter of its own; None where that is not there."""
+    if not LITELLM.exists():
+        return None
+    program = [LITELLM, ROOT / "tests" / "benchmarks" / "litellm_client.py"]
+    # its prices come from its package, and not from the network
+    env = os.environ | {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    done = subprocess.run(
+        [*program, url, str(n), str(at_once)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env=env,
+    )
+    return float(done.stdout.splitlines()[-1])
+
+
+def without_what_is_missing(took: dict[str, float | None]) -> tuple[dict[str, float], list[str]]:
+    """Give the figures that there are, and a line for each that there is not."""
+    there = {name: value for name, value in took.items() if value is not None}
+    missing = [f"{name} is not installed: make litellm" for name in took if name not in there]
+    return there, missing
 
 
 def nbchat(url: str, n: int, at_once: int) -> float:
@@ -146,13 +196,13 @@ def waiting() -> list[Line]:
     """Requests of a second: what the client adds to the ideal."""
     ideal = LATENCY_S * ROWS / AT_ONCE
     with served(LATENCY_S) as url:
-        took = {
+        took, notes = without_what_is_missing({
             name: isolated(f"{HERE}:{name}", url, ROWS, AT_ONCE)
-            for name in ("aiohttp", "openai", "nbchat")
-        }
+            for name in ("aiohttp", "openai", "litellm", "nbchat")
+        })  # fmt: skip
     figures = {name: seconds(value) for name, value in took.items()}
     what = f"{ROWS:,} requests of {LATENCY_S:.0f} s, {AT_ONCE} at once (ideal {seconds(ideal)})"
-    return [Line(what, figures, took["nbchat"] / ideal, 1.15, "nbchat / ideal")]
+    return [Line(what, figures, took["nbchat"] / ideal, 1.15, "nbchat / ideal", notes)]
 
 
 def quick() -> list[Line]:
@@ -167,10 +217,15 @@ def quick() -> list[Line]:
         }
         best = min(took.values())
         took["aiohttp"] = isolated(f"{HERE}:aiohttp", url, QUICK_ROWS, 16)
+        took["urllib3 on threads"] = isolated(f"{HERE}:urllib3_threads", url, QUICK_ROWS, 8)
         took["nbchat"] = isolated(f"{HERE}:nbchat", url, QUICK_ROWS, 8)
+        more, notes = without_what_is_missing({
+            "litellm": isolated(f"{HERE}:litellm", url, QUICK_ROWS, 16)
+        })  # fmt: skip
+    took |= more
     figures = {name: f"{QUICK_ROWS / value:,.0f}/s" for name, value in took.items()}
     what = f"{QUICK_ROWS:,} rows on a server without latency, the journal of a sweep included"
-    return [Line(what, figures, took["nbchat"] / best, 0.5, "nbchat / openai's best, time")]
+    return [Line(what, figures, took["nbchat"] / best, 0.5, "nbchat / openai's best, time", notes)]
 
 
 def memory(rows: int) -> list[Line]:
