@@ -124,8 +124,12 @@ def continuation(profile: Profile, model: str | None = None) -> Probe:
     if known is None:
         # a stream and a whole answer can differ in whether they repeat what was begun
         known = Probe(profile=profile.name, base_url=profile.base_url, model=name, streaming=True)
-        PrintingWatcher().status(f"Asking {known.title()} whether it goes on with a reply.")
-        Asking(client_in_steps(profile), known).ask_continuation()
+        watcher = PrintingWatcher()
+        watcher.status(f"Asking {known.title()} whether it goes on with a reply.")
+        try:
+            Asking(client_in_steps(profile), known).ask_continuation()
+        finally:
+            watcher.status("")
         if known.continuation is not None:
             STATE.continuations[key] = known
     return known
@@ -150,8 +154,12 @@ def probe(
     key = (endpoint(target.name, target.base_url), name)
     if key not in STATE.probes or again:
         result = Probe(profile=target.name, base_url=target.base_url, model=name)
-        PrintingWatcher().status(f"Asking {result.title()} what it supports.")
-        Asking(client_in_steps(target), result).ask_all()
+        watcher = PrintingWatcher()
+        watcher.status(f"Asking {result.title()} what it supports.")
+        try:
+            Asking(client_in_steps(target), result).ask_all()
+        finally:
+            watcher.status("")
         STATE.probes[key] = result
         STATE.logprob_bases[key] = result.logprob_basis
     known: Probe = STATE.probes[key]

@@ -41,6 +41,12 @@ class ReplyAtEnd(LiveReply):
             self._line_shown = line
             return Cost(1, self._publish(Show(grey_bundle(line))))
 
+    def say_at_once(self, line: str) -> None:
+        """Say what is waited for before the cell is over, in the place of what says so later."""
+        with self._lock:
+            self._line_shown = line
+            self._publish(Show(grey_bundle(line)))
+
     def _say_waiting(self) -> None:
         if not self._is_finished and not self._page.status:
             self.status(WAITING)

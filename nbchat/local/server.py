@@ -104,7 +104,11 @@ class Host:
             self.stop()
             if say:
                 say(f"Starting the embedded model {settings.model} ({_threads(settings.threads)}).")
-            process = Process(settings)
+            try:
+                process = Process(settings)
+            finally:
+                if say:
+                    say("")  # it is over
             self._process = process
             self._server = Server(
                 base_url=f"{process.address}/v1",

@@ -207,7 +207,7 @@ class ChatMagic:
         if flags.is_set("background"):
             from nbchat.magics.in_background import begin_in_background
 
-            run = begin_in_background(prepared)
+            run = begin_in_background(prepared, name)
             if name is not None:
                 self._shell.push({name: run})
             return run

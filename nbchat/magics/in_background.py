@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from nbchat import display
+from nbchat.display.at_end import ReplyAtEnd
 from nbchat.errors import MagicUsageError, NbchatError
 from nbchat.session.background import Background
 from nbchat.session.execution import Execution
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 _ENDS_WITHIN_S = 2.0
 
 
-def begin_in_background(prepared: Prepared) -> Run:
+def begin_in_background(prepared: Prepared, name: str | None) -> Run:
     """Begin a request that shows its reply in the cell that runs now, and give its run.
 
-    What the same cell began before and still goes on is stopped. Raise MagicUsageError where
-    somebody would have to answer questions meanwhile.
+    `name`: the variable that it will have. What the same cell began before and still goes on is
+    stopped. Raise MagicUsageError where somebody would have to answer questions meanwhile.
     """
     if prepared.options.confirm:
         raise MagicUsageError("--background cannot be asked, so --confirm does not go with it.")
@@ -43,6 +44,15 @@ def begin_in_background(prepared: Prepared) -> Run:
     except BaseException:
         watcher.__exit__()
         raise
+    if isinstance(watcher, ReplyAtEnd):
+        # what runs cells in the server shows nothing of a cell that is over
+        has_it = (
+            f"nbchat.runs({run.id[:16]!r}) has it" if name is None else f"{name}.wait() shows it"
+        )
+        watcher.say_at_once(
+            "the reply goes on; where the front end shows what comes after a cell has ended, it is "
+            f"shown here when it is whole, and {has_it} in any case"
+        )
     if prepared.cell is not None:
         STATE.background[prepared.cell] = run
     return run

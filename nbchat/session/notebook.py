@@ -31,8 +31,8 @@ def current_cell() -> Cell:
 
 def current_execution() -> str | None:
     """Give the id of the request that is executed now; None where there is no kernel."""
-    found = _parent().get("header", {}).get("msg_id")
-    return found if isinstance(found, str) else None
+    message = _parent().get("header", {}).get("msg_id")
+    return message if isinstance(message, str) else None
 
 
 def current_notebook() -> str | None:
@@ -41,7 +41,11 @@ def current_notebook() -> str | None:
     if shell is None or not hasattr(shell, "kernel"):
         return None
     named = getattr(shell, "user_ns", {}).get("__vsc_ipynb_file__")
-    return str(named) if named else os.environ.get("JPY_SESSION_NAME") or None
+    if named:
+        return str(named)
+    path = os.environ.get("JPY_SESSION_NAME")
+    # a session that begins without a name has that of its folder, which many notebooks are in
+    return path if path and not os.path.isdir(path) else None  # noqa: PTH112 - kept as it came
 
 
 def _shell() -> Any:

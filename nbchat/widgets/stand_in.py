@@ -25,14 +25,21 @@ from nbchat.display.publisher import Publisher, notebook_publisher
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 #: a panel is at rest where nothing has changed for so many seconds, and longer if its picture is
 #: large; then the picture is sent. One that never is at rest sends it all the same, so often that
-#: it is at most so many bytes a second, as cells keep to
+#: it is at most so many bytes a second; with what is said of the changes it is as much as a cell's
 REST_S = 1.0
 LONGEST_REST_S = 3.0
 BYTES_FOR_A_SECOND_OF_REST = 40_000
 NO_REST_S = 10.0
-BYTES_PER_S = 10_000
+BYTES_PER_S = 6_000
 #: a page has loaded a panel after so many seconds
 LOADED_WITHIN_S = 5.0
+
+#: true of a saved notebook, of another page of one whose kernel runs, and of one that the page does
+#: not trust: what runs cells in the server (jupyter-server-nbmodel) does not mark them as trusted
+IS_A_PICTURE = (
+    "this is a picture of its panel: where the kernel still runs, load the page anew, or trust the "
+    "notebook (Trust Notebook, among the commands), to see it"
+)
 
 _STYLE = (
     "<style>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,6 +113,47 @@ def test_a_token_is_chosen_by_mouse_and_by_keyboard_and_python_sees_it(
         expect(token(panel, 12)).to_have_attribute("aria-selected", "true")
         expect(panel.locator(".title")).to_contain_text("position 12 of 60")
         assert rows.nth(0).get_attribute("aria-label") != shown
+
+
+COUNT = """name => {
+    const panel = [...jupyterapp.shell.widgets('main')].find(w => w.context?.path === name);
+    window.said = {};
+    panel.sessionContext.session.kernel.anyMessage.connect((_, { msg }) => {
+        const { header, parent_header, metadata, content, buffers } = msg;
+        const text = JSON.stringify({ header, parent_header, metadata, content });
+        const bytes = (buffers ?? []).reduce((sum, one) => sum + one.byteLength, 0);
+        const kind = header.msg_type;
+        window.said[kind] = (window.said[kind] ?? 0) + text.length + bytes;
+    });
+}"""
+
+
+def test_an_arrow_key_that_is_held_costs_less_than_ten_thousand_bytes_a_second(
+    lab: Lab, weights: Path
+) -> None:
+    now = "print(inspector.selected['position'])"
+    with inspected(lab, "held.ipynb", SKY, now) as (notebook, panel):
+        page = notebook.page
+        panel.locator(".text").focus()
+        page.keyboard.press("Home")
+        page.evaluate(COUNT, notebook.name)
+        began = time.monotonic()
+        # thirty times a second where the machine can, there and back
+        for n in range(100):
+            page.keyboard.down("ArrowRight" if n % 100 < 52 else "ArrowLeft")
+            page.wait_for_timeout(33)
+        took_s = time.monotonic() - began
+        page.keyboard.up("ArrowRight")
+        page.keyboard.up("ArrowLeft")
+        sent = page.evaluate("said")
+        # the picture comes when the panel is at rest, or else at most so often: tests/widgets
+        sent.pop("update_display_data", None)
+        assert 0 < sum(sent.values()) < 10_000 * took_s, (sent, took_s)
+        place = selected(panel)
+        assert place == 4
+        # who runs a cell at once sees what is chosen
+        notebook.run(1)
+        notebook.wait_text(1, f"{place}\n")
 
 
 def test_it_looks_right_in_both_themes_and_when_narrow(lab: Lab, weights: Path) -> None:

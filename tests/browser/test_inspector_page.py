@@ -148,3 +148,61 @@ def test_ten_thousand_tokens_are_a_small_file(lab: Lab, tmp_path: Path) -> None:
         page.keyboard.press("Control+End")
         expect(page.locator(".title")).to_contain_text("position 9,999 of 10,000")
         assert page.locator(".rows .row").count() >= 19
+
+
+def test_what_was_in_view_stays_while_the_page_is_hidden(lab: Lab, tmp_path: Path) -> None:
+    words = [entry(f" word{i}", -0.5) for i in range(110)]
+    with opened(lab, nbchat.inspect(run_of(choice(*words))), tmp_path / "page.html") as page:
+        lines = page.locator(".text .line")
+        expect(page.locator(".text .token")).to_have_count(110)
+        before = lines.count()
+        assert before > 8
+        # as JupyterLab does while it changes the theme
+        page.evaluate("document.body.style.display = 'none'")
+        # the size is told, and what follows it is drawn in the next frame
+        page.evaluate(FRAMES)
+        assert lines.count() == before
+
+
+FRAMES = """async () => {
+  for (let n = 0; n < 4; n++) await new Promise(requestAnimationFrame);
+}"""
+OUTLINE = "el => getComputedStyle(el).outlineStyle"
+BORDER = "el => getComputedStyle(el).borderStyle"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_in_forced_colours_what_is_chosen_is_seen_by_lines(
+    lab: Lab, tmp_path: Path, theme: Any
+) -> None:
+    inspector = a_tree()
+    inspector.selected = 2
+    with opened(lab, inspector, tmp_path / "page.html") as page:
+        page.emulate_media(forced_colors="active", color_scheme=theme)
+        for chosen in (".row", ".item"):
+            is_it, is_not = page.locator(f"{chosen}[role]").all()[:2]
+            if is_it.get_attribute("aria-selected") != "true":
+                is_it, is_not = is_not, is_it
+            assert is_it.evaluate(OUTLINE) == "solid"
+            assert is_not.evaluate(OUTLINE) == "none"
+        assert page.locator(".bar").first.evaluate(BORDER) == "solid"
+        # the colours of the scale stay what they are
+        colour = "el => getComputedStyle(el).backgroundColor"
+        forced = [token.evaluate(colour) for token in page.locator(".text .token").all()]
+        page.screenshot(path=SCREENSHOTS / f"inspector-page-forced-{theme}.png")
+        page.emulate_media(forced_colors="none")
+        assert forced == [token.evaluate(colour) for token in page.locator(".text .token").all()]
+
+
+@pytest.mark.parametrize("width", [420, 1100])
+def test_a_long_token_is_cut_once_in_the_head(lab: Lab, tmp_path: Path, width: int) -> None:
+    long = " a_name_of_forty_characters_that_goes_on_and_on"
+    run = run_of(choice(entry(long, -0.5, (long, -0.5)), entry("!", -0.1, ("!", -0.1))))
+    inspector = nbchat.inspect(run)
+    inspector.selected = 0
+    with opened(lab, inspector, tmp_path / "page.html") as page:
+        page.set_viewport_size({"width": width, "height": 700})
+        chip = page.locator(".title .token")
+        expect(chip).to_contain_text(f"… ({len(long)} characters)")
+        assert chip.evaluate("el => el.scrollWidth <= el.clientWidth && el.scrollHeight <= 60")
+        assert chip.evaluate("el => getComputedStyle(el).textOverflow") == "clip"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -255,7 +256,8 @@ def test_where_no_cell_is_named_the_reply_comes_whole_and_once(
     reply, grey, aside = done.final_outputs()
     assert reply["data"] == {"text/markdown": TEXT, "text/plain": TEXT}
     assert "main 1" in grey["data"]["text/plain"]
-    assert "does not say which cell runs" in aside["text"]
+    assert "does not say which cell runs" in aside["data"]["text/plain"]
+    assert "does not say which cell runs" in aside["data"]["text/html"]  # in grey, and no error
     again = kernel.execute("%%chat\nWhy?", None)
     assert "which cell" not in again.text
     assert "main 2" in again.text
@@ -273,6 +275,32 @@ def test_a_reply_that_is_waited_for_says_so_where_no_cell_is_named(
     outputs = running.wait().final_outputs()
     assert outputs[0]["data"]["text/plain"] == "Half and whole."
     assert len(outputs) == 2
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_in_the_background_where_no_cell_is_named_it_is_said_where_the_reply_is(
+    kernel: Kernel, server: ScriptedServer, named: bool
+) -> None:
+    gate = Gate()
+    rest = sse(chunk(" whole."), chunk(finish_reason="stop"))
+    server.reply(Reply([sse(chunk("Half and"), done=False), gate, rest]))
+    name = "-o later" if named else ""
+    done = kernel.execute(f"%%chat --stateless --background {name}\nWhy?", None)
+    # all that is shown while the cell runs, which is all that some front ends show
+    (line,) = [m for m in done.display_messages if "in any case" in str(m.content)]
+    assert "update_display_data" not in drawn(done)
+    gate.open()
+    done.wait_for(lambda cell: len(cell.final_outputs()) == 3)
+    _, reply, grey = done.final_outputs()
+    assert reply["data"]["text/plain"] == "Half and whole."
+    assert "scripted-model" in grey["data"]["text/plain"]
+    told = line.content["data"]["text/plain"]
+    code = re.search(r"(later\.wait\(\)|nbchat\.runs\('\w+'\))", told)
+    assert code
+    kernel.run("import nbchat")
+    assert "Half and whole." in kernel.value(
+        f"list({code[0]}['text'])" if not named else f"{code[0]}.text"
+    )
 
 
 IN_OUTPUTS = {

@@ -14,6 +14,7 @@ from nbchat.redact import redact_keys
 from nbchat.widgets.explorer.feed import text_of
 from nbchat.widgets.explorer.form import shown_fields
 from nbchat.widgets.explorer.probabilities import has_tokens
+from nbchat.widgets.stand_in import IS_A_PICTURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,6 @@ _ROW = "display:grid;grid-template-columns:repeat(auto-fit,minmax(210px,1fr));ga
 _MONO = "font-family:monospace;font-size:90%"
 
 
-#: true of a saved notebook, and of another page of one whose kernel runs
-_HERE = "this is a picture of its panel: where the kernel still runs, load the page anew to see it"
 _GO_ON = "; else run the cell again to go on from here"
 _ANEW = "; else run the cell again for a new one"
 
@@ -45,7 +44,7 @@ def picture(draft: Draft, shown: Sequence[Entry], *, is_kept: bool = False) -> s
     body = f'<div style="{_ROW}">{replies}</div>' if len(shown) > 1 else replies
     return (
         f'<div style="{_BOX}">'
-        f'<div style="{_GREY}">nbchat explorer · {_HERE}{_GO_ON if is_kept else _ANEW}</div>'
+        f'<div style="{_GREY}">nbchat explorer · {IS_A_PICTURE}{_GO_ON if is_kept else _ANEW}</div>'
         f"{_request(request)}{body}{_tokens(shown)}</div>"
     )
 

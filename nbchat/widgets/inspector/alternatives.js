@@ -58,6 +58,9 @@ function nameOf(row) {
 }
 
 const COUNTS = [1, 2, 3, 5, 10];
+// a longer token is cut here, with the number of its characters, and this fits; one that does not
+// fit all the same goes on in the next line
+const MOST_IN_HEAD = 24;
 
 class Alternatives {
   /**
@@ -161,7 +164,7 @@ class Alternatives {
   drawHead(table, position) {
     const entry = this.page.entry(table, position);
     const figures = figuresOf(table, position);
-    const chip = element("span", { className: "token" }, element("bdi", { textContent: shortened(entry, 40) }));
+    const chip = element("span", { className: "token" }, element("bdi", { textContent: shortened(entry, MOST_IN_HEAD) }));
     chip.title = shortened(entry, 200);
     paint(chip, this.view.scale, figures);
     const where = `position ${position.toLocaleString("en")} of ${table.length.toLocaleString("en")}`;

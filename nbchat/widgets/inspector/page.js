@@ -94,11 +94,16 @@ class Page extends EventTarget {
     this.scales = state.scales;
     this.runs = state.runs;
     this.branches = state.branches;
+    /** What the reader has chosen; the kernel hears of it a little later.
+     * @type {Traits["_at"]} */
+    this.at = model.get("_at");
+    this.timer = 0;
+    this.isToTell = false;
     this.learn(state.entries);
     for (const described of state.tables) {
       this.take(described, columnsOf(described.columns), 0);
     }
-    model.on("change:_at", () => this.tell("selected"));
+    model.on("change:_at", () => this.hearAt());
     model.on("change:_work", () => this.tell("work"));
     model.on("msg:custom", (content) => this.hear(content));
   }
@@ -276,7 +281,7 @@ class Page extends EventTarget {
   }
 
   get selected() {
-    const at = this.model.get("_at");
+    const { at } = this;
     if (!at.length) return null;
     const [key, position] = at;
     const table = this.tables.get(key);
@@ -290,8 +295,34 @@ class Page extends EventTarget {
   select(key, position) {
     const now = this.selected;
     if (now && now.key === key && now.position === position) return;
-    this.model.set("_at", [key, position]);
+    this.at = [key, position];
+    this.tell("selected");
+    this.tellKernel();
+  }
+
+  /** The kernel, or another page, has chosen. */
+  hearAt() {
+    const at = this.model.get("_at");
+    // what the reader chose meanwhile is newer
+    if (this.isToTell || (at[0] === this.at[0] && at[1] === this.at[1])) return;
+    this.at = at;
+    this.tell("selected");
+  }
+
+  /** Tell what is chosen at once, but while an arrow key is held only now and then. */
+  tellKernel() {
+    this.isToTell = this.timer !== 0;
+    if (this.isToTell) return;
+    this.model.set("_at", this.at);
     this.model.save_changes();
+    this.timer = setTimeout(() => this.tellNow(), TOLD_EVERY_MS);
+  }
+
+  /** Tell what has not been told: who runs a cell now sees what is chosen. */
+  tellNow() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+    if (this.isToTell) this.tellKernel();
   }
 
   /**
@@ -340,5 +371,7 @@ class Page extends EventTarget {
   }
 }
 
+// a message and all that is said about it are some 4.6 kB
+const TOLD_EVERY_MS = 700;
 // as many positions as the kernel answers with
 const BLOCK = 128;

@@ -7,9 +7,11 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import visible
+from nbchat.display.fragments import grey_html
 from nbchat.plots.glyphs import shortened
 from nbchat.plots.heatmap import heatmap
 from nbchat.widgets.inspector.page_messages import sentence_of
+from nbchat.widgets.stand_in import IS_A_PICTURE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,7 +54,8 @@ def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.Dat
             parts.append(_tokens(table, several=len(of_run) > 1))
             if selected is not None and _is_of(selected, run.id, table):
                 parts.append(_alternatives(selected, alternatives))
-    return f'<div style="max-width:70em">{"".join(parts)}</div>'
+    where = f"nbchat inspector · {IS_A_PICTURE}; else run its cells again"
+    return f'<div style="max-width:70em">{grey_html(where)}{"".join(parts)}</div>'
 
 
 def _branch(node: Node) -> str:

@@ -161,7 +161,9 @@ class TokenText {
     const { el, layout, lineHeight, drawn } = this;
     if (!this.width) return;
     const first = Math.max(0, Math.floor(el.scrollTop / lineHeight) - OVER);
-    const seen = Math.ceil(el.clientHeight / lineHeight) + 2 * OVER;
+    // while the page changes its theme it is hidden, and has no height: what was in view stays
+    const height = el.clientHeight || Number.parseFloat(el.style.height) || 0;
+    const seen = Math.ceil(height / lineHeight) + 2 * OVER;
     const last = Math.min(layout.lines, first + seen);
     for (const [number, line] of drawn) {
       if (number < first || number >= last) {

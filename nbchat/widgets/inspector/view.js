@@ -25,6 +25,7 @@ class View {
         element("div", { className: "columns" }, this.left, this.alternatives.el),
       ),
     );
+    this.el.addEventListener("focusout", () => page.tellNow());
     el.append(this.el);
     this.listen("runs", ({ open }) => this.drawRuns(open ?? null));
     this.listen("work", () => {
