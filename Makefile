@@ -63,7 +63,7 @@ test: env
 
 quick: env
 	$(read_over)
-	$(VENV_PYTHON) -m pytest -n auto -m "not (browser or kernel or local or long)" $(PYTEST_ARGS)
+	$(VENV_PYTHON) .ci/quick.py -m "not (browser or kernel or local or long)" $(PYTEST_ARGS)
 
 lowest: env
 	@$(VENV_PYTHON) .ci/lowest.py $(PYTEST_ARGS)

@@ -23,7 +23,7 @@ VENV = FOLDER / "venv"
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 STAMP = FOLDER / "installed"
 TRIES = 3
-QUICK = ("-n", "auto", "-m", "not (browser or kernel or local or long)")
+QUICK = (".ci/quick.py", "-m", "not (browser or kernel or local or long)")
 #: that an old library asks for what is deprecated in a newer one is no fault of nbchat's
 MILDER = ("-W", "ignore::DeprecationWarning", "--reruns", "2")
 
@@ -36,7 +36,7 @@ def main(*arguments: str) -> None:
         if not any(install() for _ in range(TRIES)):
             sys.exit("The lowest versions could not be installed; the lines above say why.")
         STAMP.write_text(wanted, encoding="utf-8")
-    words = [VENV / BIN / "python", "-m", "pytest", *QUICK, *MILDER, *arguments]
+    words = [VENV / BIN / "python", *QUICK, *MILDER, *arguments]
     sys.exit(subprocess.run(words, cwd=ROOT, check=False).returncode)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,11 @@ settings.load_profile("fuzz" if TIMES > 1 else "nbchat")
 
 # no test writes into the tester's own history; what tests start inherits this
 os.environ["NBCHAT_HISTORY"] = "off"
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of tests, which stay to the end."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -226,4 +226,4 @@ def test_the_lowest_versions_run_what_make_quick_runs() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     quick = runpy.run_path(str(ROOT / ".ci" / "lowest.py"))["QUICK"]
     *options, marks = quick
-    assert f'-m pytest {" ".join(options)} "{marks}" $(PYTEST_ARGS)' in makefile
+    assert f'(VENV_PYTHON) {" ".join(options)} "{marks}" $(PYTEST_ARGS)' in makefile

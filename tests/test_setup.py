@@ -90,7 +90,7 @@ def test_pytest_comes_last_so_that_its_lines_close_the_output() -> None:
 def test_the_quick_way_leaves_out_only_what_is_slow_to_start() -> None:
     whole, quick = (make("-n", "--no-print-directory", t).stdout for t in ("test", "quick"))
     narrowed = quick.replace(
-        'pytest -n auto -m "not (browser or kernel or local or long)"', "pytest --reruns 2 -raR"
+        '.ci/quick.py -m "not (browser or kernel or local or long)"', "-m pytest --reruns 2 -raR"
     )
     fetched = [line for line in whole.splitlines() if "chromium" in line or "download" in line]
     assert len(fetched) == 2

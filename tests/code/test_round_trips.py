@@ -50,6 +50,7 @@ def test_the_drafts_of_these_tests_break_no_rule(draft: Draft) -> None:
     assert problems(elsewhere, "some-model") == []
 
 
+@pytest.mark.long
 @given(drafts(profile=profiles))
 @settings(max_examples=300)
 def test_a_cell_is_read_as_what_it_was_made_of(draft: Draft) -> None:

@@ -127,6 +127,7 @@ def test_any_text_in_any_deltas_ends_as_the_reply(
     check_the_stream(deltas, owns_cell=owns_cell)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("owns_cell", [True, False])
 @pytest.mark.parametrize("case", CASES)
 def test_a_hostile_reply_in_deltas_acts_in_no_frame(case: Reply, owns_cell: bool) -> None:

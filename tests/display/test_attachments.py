@@ -41,6 +41,7 @@ def test_a_small_picture_is_its_own_thumbnail() -> None:
     assert decoded(source) == picture()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("JPEG", "RGB")])
 def test_of_a_large_picture_a_small_one_is_made(kind: str, mode: str) -> None:
     large = picture(kind, (1600, 900), mode)

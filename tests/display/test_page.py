@@ -78,6 +78,7 @@ def words_of(outputs: Outputs) -> list[str]:
     return [line for line in lines if line.strip() and line not in captions]
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(events, st.integers(1, 3), st.booleans())
 def test_whatever_happened_the_end_shows_the_same(

@@ -119,6 +119,7 @@ def test_what_stands_in_a_formula_cannot_act_either() -> None:
     assert not re.search(r"<[^>]*\son\w+=", html)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "piece", ["[", "*a ", "> ", "`", "|", "$", "\\(", "![", "<a ", "](", "$a "]
 )

@@ -76,6 +76,7 @@ def test_long_texts_are_compared_in_a_moment() -> None:
     assert time.perf_counter() - started < 5
 
 
+@pytest.mark.long
 def test_long_texts_stay_beside_each_other() -> None:
     """With thousands of words difflib may leave the frequent ones out, blanks first of all."""
     old = [f"w{n * 7919 % 900}" if n % 4 else "the" for n in range(3_000)]

@@ -32,6 +32,7 @@ def test_a_split_character_belongs_to_its_last_token():
     assert frame["bytes"].tolist()[1] == b"\xf0\x9f"
 
 
+@pytest.mark.long
 @given(st.text(max_size=30), st.data())
 def test_wherever_the_bytes_are_cut_the_text_is_whole(text, data):
     raw = text.encode()

@@ -199,6 +199,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(VALUES, st.data())
 def test_however_the_text_is_cut_into_tokens_the_sums_are_those_of_its_bytes(value, data):
     text = json.dumps(value, ensure_ascii=data.draw(st.booleans()))

@@ -74,6 +74,7 @@ def test_bytes_are_hexadecimal_in_a_csv(tmp_path):
     assert list(found) == list(frame)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", READ)
 def test_figures_take_them(kind, tmp_path):
     run = run_of(choice(entry("a", -1.0, ("a", -1.0), ("b", -2.0)), entry("é", -0.5, ("é", -0.5))))

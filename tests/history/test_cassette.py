@@ -31,6 +31,7 @@ def placed(answer: str, number: int = 0, **facts: Any) -> Run:
 SUFFIXES = [".jsonl", ".jsonl.gz"]
 
 
+@pytest.mark.long
 @pytest.mark.fuzz
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @settings(examples(4), suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -110,6 +111,7 @@ print(len(cassette))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
 def test_processes_that_write_one_cassette_at_once_lose_nothing(
     suffix: str, tmp_path: Path

@@ -69,6 +69,7 @@ def is_sound(path: Path) -> bool:
         return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", DAMAGES)
 def test_new_runs_go_on_and_what_can_be_read_comes_back(
     name: str, history: Path, made: list[Run]
@@ -129,6 +130,7 @@ def test_a_journal_beside_a_damaged_file_is_not_played_into_the_new_one(
     assert is_sound(history)
 
 
+@pytest.mark.long
 def test_processes_that_meet_a_damaged_file_at_once_set_it_aside_once(
     history: Path, made: list[Run]
 ) -> None:

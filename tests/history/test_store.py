@@ -38,6 +38,7 @@ def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+@pytest.mark.long
 @pytest.mark.fuzz
 @settings(examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(found=st.lists(runs(), min_size=1, max_size=3))

@@ -96,6 +96,7 @@ class TestIntervals:
         np.testing.assert_allclose(together, once)
         assert np.diff(apart.accuracy) < 0.6 * np.diff(together.accuracy)
 
+    @pytest.mark.long
     def test_the_seed_decides(self):
         p, right = simulated(50)
         assert calibration_interval(p, right, seed=3) == calibration_interval(p, right, seed=3)

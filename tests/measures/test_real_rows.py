@@ -108,6 +108,7 @@ def test_the_tokens_frame_has_the_same_bounds(k: int) -> None:
     np.testing.assert_allclose(tokens[["entropy_lo", "entropy_hi"]], np.array(bounds, float))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", KEPT)
 def test_no_divergence_crosses_its_bounds(k: int) -> None:
     shares = []
@@ -133,6 +134,7 @@ def least_total_variation(a: dict[int, float], b: dict[int, float]) -> float:
     return 1 - same - at_a - at_b - min(unseen[0] - at_a, unseen[1] - at_b)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("k", KEPT)
 def test_the_least_total_variation_is_that_of_its_definition(k: int) -> None:
     for pair in PAIRS:

@@ -76,6 +76,7 @@ class TestReliability:
         frame.loc[frame["prompt"] == 0, "is_correct"] = None
         assert "2 answers" in plots.reliability(frame).get_title()
 
+    @pytest.mark.long
     @pytest.mark.parametrize("count", [1, 5000])
     def test_any_number_of_answers_can_be_drawn(self, count):
         stated = np.linspace(0, 1, count + 2)[1:-1]

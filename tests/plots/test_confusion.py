@@ -49,6 +49,7 @@ def test_text_stands_out_from_its_cell():
     assert same_color(light.get_color(), "black")
 
 
+@pytest.mark.long
 def test_cells_too_small_for_text_have_a_colour_bar_with_numbers():
     many = [f"label {i}" for i in range(60)]
     ax = plots.confusion(many, many)

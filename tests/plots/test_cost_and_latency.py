@@ -46,6 +46,7 @@ class TestLatency:
         assert ax.get_title() == "Latency: 2 runs\n1 without times"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draws", [plots.cost, plots.latency])
 @pytest.mark.parametrize("count", [0, 1, 300])
 def test_any_number_of_runs_and_any_model_can_be_drawn(draws, count):

@@ -55,6 +55,7 @@ def test_every_figure_is_here():
     assert {draws.__name__ for draws in FIGURES} == set(plots.__all__) - {"heatmap"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draws", FIGURES)
 def test_any_token_can_be_drawn(draws):
     draw(draws(source(draws, odd_reply)))
@@ -107,6 +108,7 @@ def test_a_figure_has_a_title_and_its_axes_have_names(draws):
         assert ax.get_ylabel()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("draws", FIGURES)
 def test_colours_are_those_of_the_style(draws):
     in_cells = (plots.confusion, plots.strip, plots.grid, plots.agreement)

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
@@ -27,6 +28,7 @@ def test_an_installed_font_that_covers_more_is_used(monkeypatch):
     assert properties["fontfamily"] == ["cmr10", "DejaVu Sans"]
 
 
+@pytest.mark.long
 @given(st.lists(st.text()))
 def test_every_character_that_comes_out_can_be_drawn(some):
     texts, properties = glyphs.drawable(some)

@@ -181,6 +181,7 @@ def test_the_object_is_html_in_a_notebook_and_short_in_a_terminal():
     assert repr(shown) == "<Heatmap: 2 tokens>"
 
 
+@pytest.mark.long
 def test_a_very_long_reply_is_cut_and_says_so():
     run = run_of(choice(*[entry("a", -1.0)] * 10_001, text="a" * 10_001))
     reader = read(run)

@@ -23,6 +23,7 @@ class TestSurprisal:
         run = reply(4)
         assert heights(plots.surprisal(frames.tokens(run))) == heights(plots.surprisal(run))
 
+    @pytest.mark.long
     def test_a_long_reply_has_its_peaks_written_and_not_every_token(self):
         ax = plots.surprisal(reply(500))
         assert len(heights(ax)) == 500

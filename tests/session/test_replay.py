@@ -248,6 +248,7 @@ def test_tools_do_not_run_again(server: ScriptedServer) -> None:
     assert len(server.requests) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.gz"])
 def test_a_cassette_is_replayed_in_a_process_without_a_server(
     server: ScriptedServer, tmp_path: Path, suffix: str

@@ -23,6 +23,7 @@ def coverage(intervals: list[statistics.Interval], truth: float) -> float:
     return float(np.mean([found.lo <= truth <= found.hi for found in intervals]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("n_items", "repeats", "a", "b"),
     [
@@ -48,6 +49,7 @@ def test_pooled_repeats_are_covered_far_less() -> None:
     assert coverage(found, 0.5) < 0.7
 
 
+@pytest.mark.long
 def test_paired_differences_are_covered_as_promised() -> None:
     rng = np.random.default_rng(8)
     shares = rng.beta(1, 1, (N_STUDIES, 50, 1))
@@ -59,6 +61,7 @@ def test_paired_differences_are_covered_as_promised() -> None:
     assert NOMINAL[0] <= coverage(found, truth) <= NOMINAL[1]
 
 
+@pytest.mark.long
 def test_the_bootstrap_of_groups_covers_as_promised_and_of_items_too_little() -> None:
     rng = np.random.default_rng(4)
     n, n_groups, size = 800, 30, 6
