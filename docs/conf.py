@@ -21,6 +21,9 @@ python_maximum_signature_line_length = 80
 add_module_names = True
 toc_object_entries_show_parents = "hide"
 show_warning_types = True
+# each name that is made a link leads somewhere; those of annotations are links where they can be
+nitpicky = True
+nitpick_ignore_regex = [("py:class", ".*"), ("py:obj", r"None|\w+|typing\..*")]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "nbchat"

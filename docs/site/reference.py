@@ -54,7 +54,10 @@ def text_of(page: Page) -> str:
         parts.append(page.about)
     if page.module:
         module = value_of(page.module)
-        parts.append(f"```{{py:module}} {page.module}\n```")
+        if _is_plain_module(module):  # one that is called is described as what it is called as
+            parts.append(f"```{{py:module}} {page.module}\n```")
+            # names are written whole: what follows must not be taken for the module's own
+            parts.append("```{py:currentmodule} None\n```")
         parts.append(markdown_of(module.__doc__, known))
     here = [entry for entry in entries() if entry.page == page.slug]
     if page.slug == "measures":
