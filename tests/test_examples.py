@@ -159,4 +159,4 @@ def test_the_examples_of_a_page_run(kernel: Kernel, page: str, tmp_path: Path) -
             assert execution.status == "ok", f"{named(block)}\n{code}\n{execution.text}"
         for expression in AFTERWARDS.get(page, ()):
             assert kernel.value(f"bool({expression})") == "True", expression
-    kernel.run("nbchat.configure(history='off', cassette='off', replay='off')")
+    kernel.run("import nbchat\nnbchat.configure(history='off', cassette='off', replay='off')")
