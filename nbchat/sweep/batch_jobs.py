@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbchat.client import batch_endpoints
@@ -104,12 +105,11 @@ class BatchJobs:
             )
         with self._writing():
             self._state.tidy()
-            profiles = self._sweep.design.profiles()
             self._look_up(part for part in self._state.parts() if _is_unknown(part))
             new = self._new_files(limits)
             try:
                 for profile in {file.profile.base_url: file.profile for file in new}.values():
-                    _check_endpoints(client_of(profile))
+                    _check_endpoints(_client_at(profile))
                 reservation = self._reserve(new)
                 for file in new:
                     self._state.add(file, queue_tokens)
@@ -117,7 +117,7 @@ class BatchJobs:
                 self._state.tidy()
                 raise
             try:
-                self._send_what_fits(profiles)
+                self._send_what_fits()
             finally:
                 # what a batch costs is known when it is collected, perhaps in another process
                 STATE.budget.settle(reservation, None if reservation.most_usd else 0.0)
@@ -140,7 +140,7 @@ class BatchJobs:
                     time.sleep(every_s)
                     self._poll()
                     with self._writing():
-                        self._send_what_fits(self._sweep.design.profiles())
+                        self._send_what_fits()
                     bar.show(self._counts())
         return self.status
 
@@ -153,21 +153,12 @@ class BatchJobs:
         """
         self._poll()
         with self._writing():
-            ended = [p for p in self._state.parts() if p.may_answer and p.has_ended]
-            files = []
-            for part in ended:
-                client = client_of(self._profile_of(part))
-                for file_id, path in self._state.results_of(part).items():
-                    try:
-                        if not path.exists():
-                            batch_endpoints.download(client, file_id, path)
-                        files.append(path)
-                    except NotFoundError as error:
-                        part.error = f"The file {file_id} is no longer at the server: {error}"
-            taken = self._sweep.take_results(Results(files))
-            for part in ended:
-                part.is_collected = True
-                self._state.save(part)
+            taken = Taken()
+            for part in self._state.parts():
+                if part.may_answer and part.has_ended:
+                    taken += self._sweep.take_results(Results(self._downloaded(part)))
+                    part.is_collected = True
+                    self._state.save(part)
         return taken
 
     def cancel(self) -> pd.DataFrame:
@@ -183,7 +174,7 @@ class BatchJobs:
                 if not part.is_sent:
                     self._state.remove(part)
                 elif part.batch_id is not None and not part.has_ended:
-                    client = client_of(self._profile_of(part))
+                    client = self._client_of(part)
                     try:
                         batch = batch_endpoints.cancel(client, part.batch_id)
                     except ApiError as error:
@@ -286,7 +277,7 @@ class BatchJobs:
 
     # at the server
 
-    def _send_what_fits(self, profiles: list[Profile]) -> None:
+    def _send_what_fits(self) -> None:
         """Send the parts that wait, as far as the server's queue has room for them."""
         parts = self._state.parts()
         ended = self._sweep.standings().keys() if any(not p.is_sent for p in parts) else set()
@@ -296,7 +287,7 @@ class BatchJobs:
             if not self._is_missing(part, ended):
                 self._state.remove(part)  # its rows were asked directly meanwhile
             elif _has_room(part, parts):
-                self._send(part, client_of(_of_address(profiles, part)))
+                self._send(part, self._client_of(part))
 
     def _send(self, part: Part, client: Client) -> None:
         state = self._state
@@ -331,7 +322,7 @@ class BatchJobs:
     def _look_up(self, parts: Iterator[Part]) -> None:
         """Find out whether parts that may have been created are there."""
         for part in parts:
-            self._found(part, client_of(self._profile_of(part)))
+            self._found(part, self._client_of(part))
 
     def _found(self, part: Part, client: Client) -> bool:
         """Tell whether a batch was created of a part; where it was not, it waits again."""
@@ -353,7 +344,7 @@ class BatchJobs:
             for part in self._state.parts():
                 if not part.may_answer or part.has_ended:
                     continue
-                client = client_of(self._profile_of(part))
+                client = self._client_of(part)
                 if part.batch_id is None:
                     self._found(part, client)
                     continue
@@ -364,6 +355,19 @@ class BatchJobs:
                     self._state.save(part)
                     continue
                 self._learn(part, batch)
+
+    def _downloaded(self, part: Part) -> list[Path]:
+        """Give the files with what a part's batch answered, fetched where they are not here."""
+        client = self._client_of(part)
+        files = []
+        for file_id, path in self._state.results_of(part).items():
+            try:
+                if not path.exists():
+                    batch_endpoints.download(client, file_id, path)
+                files.append(path)
+            except NotFoundError as error:
+                part.error = f"The file {file_id} is no longer at the server: {error}"
+        return files
 
     def _learn(self, part: Part, batch: Batch) -> None:
         part.learn(batch)
@@ -383,7 +387,16 @@ class BatchJobs:
     # who is asked
 
     def _profile_of(self, part: Part) -> Profile:
-        return _of_address(self._sweep.design.profiles(), part)
+        for profile in self._sweep.design.profiles():
+            if profile.base_url == part.base_url:
+                return profile
+        raise ProfileError(
+            f"Part {part.number} is a batch at {part.base_url}, which is no server of this sweep: "
+            f"make the sweep with that profile ({part.profile})."
+        )
+
+    def _client_of(self, part: Part) -> Client:
+        return _client_at(self._profile_of(part))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -430,14 +443,9 @@ def _has_room(part: Part, parts: list[Part]) -> bool:
     return limit is None or not going or going + part.prompt_tokens <= limit
 
 
-def _of_address(profiles: list[Profile], part: Part) -> Profile:
-    for profile in profiles:
-        if profile.base_url == part.base_url:
-            return profile
-    raise ProfileError(
-        f"Part {part.number} is a batch at {part.base_url}, which is no server of this sweep: make "
-        f"the sweep with that profile ({part.profile})."
-    )
+def _client_at(profile: Profile) -> Client:
+    """Give the client of a server; of several, of the first: a batch is at one, and stays there."""
+    return client_of(profile.at(profile.base_url) if profile.base_urls else profile)
 
 
 def _check_endpoints(client: Client) -> None:

@@ -58,6 +58,10 @@ class Taken(msgspec.Struct, kw_only=True):
     foreign: int = 0
     unreadable: int = 0
 
+    def __add__(self, other: Taken) -> Taken:
+        names = self.__struct_fields__
+        return Taken(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
     @property
     def rows(self) -> int:
         """Rows that were taken."""

@@ -29,6 +29,7 @@ from nbchat.sweep.scored import Scored
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nbchat.client.secret import Secret
     from nbchat.sweep.batch_jobs import BatchJobs
     from nbchat.sweep.executors import Going
     from nbchat.sweep.folder import Standing
@@ -153,6 +154,7 @@ class Batched(Scored):
         packing = Packing(self.folder)
         journal = Journal(self.folder, on_safe=self._count, on_full=packing.add)
         redaction = Redaction(known_secrets())
+        keys: list[Secret] = []
         try:
             for key, value in results:
                 row, standing = rows.get(key), standings.get(key)
@@ -171,9 +173,10 @@ class Batched(Scored):
                 if not is_better(run, None if standing is None else standing.status):
                     taken.known += 1
                     continue
-                secret = prepared.profile.key
-                if secret is not None and secret.reveal() not in known_secrets():
-                    keep_out([secret.reveal()])
+                key_of_server = prepared.profile.key
+                if key_of_server is not None and key_of_server not in keys:
+                    keys.append(key_of_server)
+                    keep_out([key_of_server.reveal()])
                     redaction = Redaction(known_secrets())
                 attempt = 0 if standing is None else standing.attempt + 1
                 labels = self.design.labels(row.point)
