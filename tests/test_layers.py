@@ -65,6 +65,7 @@ LIVES_IN: dict[str, set[str]] = {
     "numpy": {"measures", "statistics", "frames", "plots", "sweep"},
     "pandas": {"frames", "plots", "sweep"},
     "matplotlib": {"plots"},
+    "rich": {"plots"},
     "IPython": {"display", "magics"},
     "ipykernel": {"display", "magics"},
     "traitlets": {"magics", "widgets"},

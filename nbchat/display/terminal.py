@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Self
@@ -29,6 +30,10 @@ class PlainReply:
         self.run: ShownRun | None = None
         self._out = sys.stdout
         self._is_terminal = self._out.isatty()
+        # dim is no colour, but who wants none means that, too
+        self._is_grey = self._is_terminal and not (
+            os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        )
         self._painter = painter
         self._written = 0
         self._n_rounds = 0
@@ -94,7 +99,7 @@ class PlainReply:
                 self._write(f"\n[{player['text/plain']}]")
         if choices or run.rounds or run.status == "complete":
             line = grey_line(run)
-            self._write(f"\n\x1b[2m{line}\x1b[0m\n" if self._is_terminal else f"\n{line}\n")
+            self._write(f"\n\x1b[2m{line}\x1b[0m\n" if self._is_grey else f"\n{line}\n")
 
     def _write_rounds(self, run: ShownRun, *, is_end: bool) -> bool:
         """Write the rounds of tool calls that have ended; tell whether one still goes on."""

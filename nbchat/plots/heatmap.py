@@ -12,9 +12,10 @@ from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from nbchat.plots.subject import NO_TOKENS, frame_of, of_choice
+from nbchat.plots.terminal_heatmap import coloured, is_terminal, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     import pandas as pd
 
@@ -38,11 +39,15 @@ _BLANKS = {" ": "space", "\n": "newline", "\t": "tab", "\r": "carriage return"}
 
 
 class Heatmap:
-    """A piece of HTML that a notebook shows. `html` (or str) gives it as text."""
+    """A piece of HTML that a notebook shows. `html` (or str) gives it as text.
 
-    def __init__(self, html: str, summary: str):
+    In a terminal it shows itself as coloured text (the extra ``terminal``).
+    """
+
+    def __init__(self, html: str, summary: str, rows: Sequence[Mapping[Any, Any]] = ()):
         self.html = html
         self._summary = summary
+        self._rows = rows
 
     def _repr_html_(self) -> str:
         return self.html
@@ -51,7 +56,11 @@ class Heatmap:
         return self.html
 
     def __repr__(self) -> str:
-        return f"<Heatmap: {self._summary}>"
+        if not self._rows or not is_terminal():
+            return f"<Heatmap: {self._summary}>"
+        if lacking := missing():
+            return f"<Heatmap: {self._summary}; {lacking}>"
+        return coloured(self._rows, SCALE, self._summary)
 
 
 def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
@@ -84,7 +93,12 @@ def heatmap(run_or_tokens: RunLike | pd.DataFrame, choice: int = 0) -> Heatmap:
             '<div class="mathjax_ignore" dir="ltr" style="font-family:monospace;line-height:1.9;'
             f'overflow-wrap:break-word">{body}</div>'
         )
-    return Heatmap(f"<div>{''.join(parts)}</div>", count)
+    return Heatmap(f"<div>{''.join(parts)}</div>", f"{count}{note}", rows_of(shown))
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    """Give of each token what a terminal shows."""
+    return frame[["display", "text", "prob"]].to_dict("records")
 
 
 def why_none(source: Any) -> str:
