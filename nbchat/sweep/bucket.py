@@ -75,7 +75,7 @@ class Bucket:
 
 def _number(text: str | None) -> float | None:
     try:
-        found = None if text is None else float(text)
+        number = None if text is None else float(text)
     except ValueError:
         return None
-    return found if found is not None and math.isfinite(found) else None
+    return number if number is not None and math.isfinite(number) else None

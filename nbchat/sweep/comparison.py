@@ -220,16 +220,16 @@ def _facts(pair: _Pair, level: float, groups: str | None, seed: int) -> dict[str
 
     labels = _groups_of(pair, groups)
     a, b = pair.scores_a, pair.scores_b
-    found = statistics.paired_difference(a, b, level, groups=labels, seed=seed)
+    difference = statistics.paired_difference(a, b, level, groups=labels, seed=seed)
     test = _test(a, b, labels, seed)
     means_a, means_b = statistics.item_means(a), statistics.item_means(b)
     least, most = _if_missing(pair)
     return {
-        "difference": found.estimate,
-        "lo": found.lo,
-        "hi": found.hi,
-        "method": found.method,
-        "n_items": found.n,
+        "difference": difference.estimate,
+        "lo": difference.lo,
+        "hi": difference.hi,
+        "method": difference.method,
+        "n_items": difference.n,
         "p": test.p,
         "p_holm": float("nan"),
         "test": test.name,

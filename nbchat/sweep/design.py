@@ -86,8 +86,8 @@ class Design:
 
     def labels(self, point: int) -> dict[str, Any]:
         """Give a point as frames name it: a value or a name for each axis."""
-        found = self.grid.points[point]
-        return {axis: label_of(found.get(axis)) for axis in self.grid.axes}
+        settings = self.grid.points[point]
+        return {axis: label_of(settings.get(axis)) for axis in self.grid.axes}
 
     def rows(self) -> list[Row]:
         """Give all rows of the plan, in their order. Nothing is sent or started."""
@@ -171,10 +171,10 @@ class Design:
         return Cell(rows, whole)
 
     def _prepared(self, draft: Draft, say: Say) -> Prepared:
-        found = prepare(draft, say=say)
-        if (found.params.given().get("n") or 1) > 1:
+        prepared = prepare(draft, say=say)
+        if (prepared.params.given().get("n") or 1) > 1:
             raise CheckError("sweep() asks for single replies: set repeats, not n.", field="n")
-        return found
+        return prepared
 
     def _drafts(self, item: Item, point: Point) -> list[Draft]:
         """Give the draft of a cell; one for each sample where each has a seed of its own."""
@@ -214,16 +214,16 @@ class Design:
         try:
             return self._profiles[named]
         except (KeyError, TypeError):
-            found = resolved(named, None)
-            return found if found.name != LOCAL else named
+            target = resolved(named, None)
+            return target if target.name != LOCAL else named
 
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Start servers and ask for keys, here and now, where a question can be answered."""
         self._is_ready, self._kept = True, []
         for profile in self._named_profiles():
-            found = resolved(profile, say)
-            if found.name != LOCAL and not isinstance(profile, Profile):
-                self._profiles[profile] = found
+            target = resolved(profile, say)
+            if target.name != LOCAL and not isinstance(profile, Profile):
+                self._profiles[profile] = target
 
     def profiles(self) -> list[Profile]:
         """Give the servers that rows are asked at. Starts nothing, asks for nothing."""

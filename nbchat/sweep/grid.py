@@ -90,9 +90,9 @@ def _product(grid: Mapping[Any, Any]) -> Grid:
 
 def _values(name: str, values: Any) -> list[Any]:
     is_list = isinstance(values, Iterable) and not isinstance(values, (str, bytes, Mapping))
-    found = [plain(value) for value in values] if is_list else []
-    if found:
-        return found
+    plain_values = [plain(value) for value in values] if is_list else []
+    if plain_values:
+        return plain_values
     what = "an empty list" if is_list else repr(values)
     raise CheckError(
         f"grid[{name!r}] is {what}, but it must be a list of the values to ask at.",

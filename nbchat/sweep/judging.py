@@ -52,7 +52,7 @@ def _about_usd(prepared: Prepared, reply_tokens: int | None) -> float | None:
     limit = reply_limit(prepared)
     if limit is None or reply_tokens is None:
         return None
-    found = prices.most(
+    most = prices.most(
         str(order.fields.get("model") or prepared.profile.model or ""),
         prepared.profile.base_url,
         prompt_tokens=prompt_size(prepared) + reply_tokens,
@@ -60,7 +60,7 @@ def _about_usd(prepared: Prepared, reply_tokens: int | None) -> float | None:
         service_tier=order.fields.get("service_tier"),
         own_prices=STATE.settings.prices,
     )
-    return None if found is None else found.usd
+    return None if most is None else most.usd
 
 
 class HumanAgreement(NamedTuple):
@@ -263,10 +263,10 @@ class Judging:
         questions = self._questions(records)
         rows = self._sweep(questions).design.rows()
         by_text = dict(zip(questions, rows, strict=True))
-        found = {key: judged.get(by_text[text].id) for key, text in answers}
+        by_key = {key: judged.get(by_text[text].id) for key, text in answers}
         return {
             key: one.text or ""
-            for key, one in found.items()
+            for key, one in by_key.items()
             if one is not None and one.status in HAVE_ANSWERS
         }
 

@@ -45,10 +45,10 @@ class Limits(msgspec.Struct, frozen=True):
         if self.is_any:
             return self._made(profile)
         with STATE.lock:
-            found: Grants | None = STATE.limiters.get(profile.identity)
-            if found is None:
-                found = STATE.limiters[profile.identity] = self._made(profile)
-        return found
+            grants: Grants | None = STATE.limiters.get(profile.identity)
+            if grants is None:
+                grants = STATE.limiters[profile.identity] = self._made(profile)
+        return grants
 
     def _made(self, profile: Profile) -> Grants:
         at_once = self.at_once

@@ -85,7 +85,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             lines.append(f"judges: at most {self.judge_requests:,} requests, {usd}")
         if self.least_s is not None:
             lines.append(f"time: at least {duration(self.least_s)} at the limits that were given")
-        lines += [_sentence(name, found) for name, found in self.detectable.items()]
+        lines += [_sentence(name, detectable) for name, detectable in self.detectable.items()]
         return lines
 
 
@@ -153,9 +153,9 @@ class _Sums:
         model = _model_of(prepared)
         if model not in self._counters:
             self._counters[model] = token_counter(model)
-        found: Callable[[str], int] | None = self._counters[model]
-        self.is_counted &= found is not None
-        return found
+        counter: Callable[[str], int] | None = self._counters[model]
+        self.is_counted &= counter is not None
+        return counter
 
 
 def _model_of(prepared: Prepared) -> str:
@@ -164,13 +164,13 @@ def _model_of(prepared: Prepared) -> str:
 
 def _sum(terms: Iterable[Any]) -> Any:
     """Add up; what is not known makes the sum unknown."""
-    found = list(terms)
-    return None if any(term is None for term in found) else sum(found)
+    known = list(terms)
+    return None if any(term is None for term in known) else sum(known)
 
 
 def _cost(prepared: Prepared, prompt_tokens: int) -> float | None:
     fields = prepared.params.given()
-    found = prices.most(
+    most = prices.most(
         _model_of(prepared),
         prepared.profile.base_url,
         prompt_tokens=prompt_tokens,
@@ -178,7 +178,7 @@ def _cost(prepared: Prepared, prompt_tokens: int) -> float | None:
         service_tier=fields.get("service_tier"),
         own_prices=STATE.settings.prices,
     )
-    return None if found is None else found.usd
+    return None if most is None else most.usd
 
 
 def _least_s(sums: _Sums, limits: Limits) -> float | None:
@@ -199,19 +199,19 @@ def _detectable(design: Design, evaluators: Mapping[str, Any]) -> dict[str, Dete
         return {}
     from nbchat.statistics import detectable_difference
 
-    found = detectable_difference(
+    detectable = detectable_difference(
         len(design.items),
         design.repeats,
         of_differences=_MOST_VARIANCE / 2,
         within=_MOST_VARIANCE / 2,
     )
     scales = {name: getattr(one, "scale", "unknown") for name, one in evaluators.items()}
-    return {name: found for name, scale in scales.items() if scale == "right or wrong"}
+    return {name: detectable for name, scale in scales.items() if scale == "right or wrong"}
 
 
-def _sentence(name: str, found: Detectable) -> str:
-    better = "items" if found.twice_items <= found.twice_repeats else "repeats"
-    values = (found.difference, found.twice_items, found.twice_repeats)
+def _sentence(name: str, detectable: Detectable) -> str:
+    better = "items" if detectable.twice_items <= detectable.twice_repeats else "repeats"
+    values = (detectable.difference, detectable.twice_items, detectable.twice_repeats)
     least, items, repeats = (f"{100 * min(value, math.inf):.1f}" for value in values)
     return (
         f"{name}: a paired difference of {least} points is seen in four of five cases (twice the "

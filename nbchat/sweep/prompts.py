@@ -34,10 +34,10 @@ class Prompts(msgspec.Struct, frozen=True):
     @property
     def texts(self) -> list[str]:
         """All texts in which there may be variables."""
-        found: list[str] = []
+        texts: list[str] = []
         for prompt in self.prompts:
-            _collect(prompt, found)
-        return found
+            _collect(prompt, texts)
+        return texts
 
     @property
     def has_function(self) -> bool:
@@ -106,17 +106,17 @@ def _filled(value: Any, variables: Mapping[str, Any]) -> Any:
 _FILLED = ("content", "text", "image_url", "url", "input_audio", "file")
 
 
-def _collect(prompt: Any, found: list[str]) -> None:
+def _collect(prompt: Any, texts: list[str]) -> None:
     if isinstance(prompt, Encoded):
         return
     if isinstance(prompt, str):
-        found.append(prompt)
+        texts.append(prompt)
     elif isinstance(prompt, Mapping):
         for key in _FILLED:
-            _collect(prompt.get(key), found)
+            _collect(prompt.get(key), texts)
     elif isinstance(prompt, (list, tuple)):
         for entry in prompt:
-            _collect(entry, found)
+            _collect(entry, texts)
 
 
 def _is_conversation(prompt: Any) -> bool:

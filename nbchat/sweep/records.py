@@ -137,14 +137,14 @@ def read_run(line: bytes) -> Run:
     run = Run(messages=facts.pop("messages"), params=facts.pop("params"))
     for name, value in facts.items():
         setattr(run, name, value)
-    for answer, found in zip(_answers(run), tables, strict=False):
-        for choice, columns in zip(answer.choices, found, strict=True):
+    for answer, choice_tables in zip(_answers(run), tables, strict=False):
+        for choice, columns in zip(answer.choices, choice_tables, strict=True):
             choice.logprobs = logprobs_of(columns)
     return run
 
 
 def _answers(run: Run) -> Iterator[Completion]:
-    for asked in run.rounds:
-        yield asked.completion
+    for tool_round in run.rounds:
+        yield tool_round.completion
     if run.completion is not None:
         yield run.completion

@@ -71,8 +71,8 @@ class Metered:
 
     def open(self, order: Order) -> Answer:
         self.answer = FROM_SERVER.open(order)
-        found: Answer = self.answer
-        return found
+        answer: Answer = self.answer
+        return answer
 
 
 class _Quiet:

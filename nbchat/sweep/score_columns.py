@@ -91,8 +91,8 @@ def checked_frame(frame: Any) -> pd.DataFrame:
             "item, one row for each answer.",
             field="scores",
         )
-    found: pd.DataFrame = frame
-    return found
+    checked: pd.DataFrame = frame
+    return checked
 
 
 def checked_level(level: float) -> float:

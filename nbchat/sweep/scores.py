@@ -111,9 +111,9 @@ class Scores:
             labels = [self._design.labels(at) for at in range(len(self._design.grid.points))]
             for axis in self._design.axes:
                 data[axis] = [labels[row.point][axis] for row in rows]
-            found = [records.get(row.id) for row in rows]
-            data["status"] = ["not_sent" if one is None else one.status for one in found]
-            data["run_id"] = [None if one is None else one.run_id for one in found]
+            kept = [records.get(row.id) for row in rows]
+            data["status"] = ["not_sent" if one is None else one.status for one in kept]
+            data["run_id"] = [None if one is None else one.run_id for one in kept]
             for name in self._numbers:
                 if name in by_judge:
                     data[name] = [by_judge[name].get(row.id, float("nan")) for row in rows]

@@ -165,15 +165,15 @@ def _figures(
     values = array_of(part, name)
     is_known = part[name].notna()
     labels = None if groups is None else part.groupby("item", sort=False)[groups].first().to_list()
-    found = _interval(values, level, method, labels, seed)
+    interval = _interval(values, level, method, labels, seed)
     variances = statistics.variance_components(values)
     wrong, right = if_missing(part, name)
     return {
-        "mean": found.estimate,
-        "lo": found.lo,
-        "hi": found.hi,
-        "method": found.method,
-        "n_items": found.n,
+        "mean": interval.estimate,
+        "lo": interval.lo,
+        "hi": interval.hi,
+        "method": interval.method,
+        "n_items": interval.n,
         "n_rows": len(part),
         "missing": int((~is_known).sum()),
         **_counts(part, is_known),
@@ -191,11 +191,11 @@ def _interval(
 
     if groups is not None or method == "bootstrap":
         return statistics.cluster_bootstrap(values, groups, level=level, seed=seed)
-    found = statistics.mean_interval(values, level)
-    if method == "exact" and found.method == "wilson":
-        n_right = round(found.estimate * found.n)
-        return statistics.proportion_interval(n_right, found.n, level, "exact")
-    return found
+    interval = statistics.mean_interval(values, level)
+    if method == "exact" and interval.method == "wilson":
+        n_right = round(interval.estimate * interval.n)
+        return statistics.proportion_interval(n_right, interval.n, level, "exact")
+    return interval
 
 
 def if_missing(part: pd.DataFrame, name: str) -> tuple[float, float]:
@@ -238,9 +238,9 @@ def _passes(part: pd.DataFrame, name: str, tries: Sequence[int], level: float) -
     columns: dict[str, float] = {}
     for k in tries:
         for sign, chance in (("@", statistics.pass_at_k), ("^", statistics.pass_hat_k)):
-            found = statistics.mean_interval(chance(n, right, k), level)
-            columns |= {f"pass{sign}{k}": found.estimate}
-            columns |= {f"pass{sign}{k}_lo": found.lo, f"pass{sign}{k}_hi": found.hi}
+            interval = statistics.mean_interval(chance(n, right, k), level)
+            columns |= {f"pass{sign}{k}": interval.estimate}
+            columns |= {f"pass{sign}{k}_lo": interval.lo, f"pass{sign}{k}_hi": interval.hi}
     return columns
 
 

@@ -100,8 +100,8 @@ def _table(columns: _Columns) -> TokenTable:
 
 
 def _numbers(values: array[float]) -> list[Any]:
-    found = values.tolist()
-    return found if all(map(isfinite, found)) else list(jsonable(found))
+    numbers = values.tolist()
+    return numbers if all(map(isfinite, numbers)) else list(jsonable(numbers))
 
 
 def _utf8(token: str) -> bytes | None:

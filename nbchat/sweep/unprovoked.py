@@ -49,7 +49,7 @@ class Unprovoked:
         self._most_per_s = 0.0
         self._trial: Bucket | None = None
         self._tried_share = 0.0
-        self._found: list[tuple[int, int]] = []
+        self._trials: list[tuple[int, int]] = []
         self._n_measured = self._n_limited_measured = 0
         self._began_at = -math.inf
         self._refused_in_s = 0.0
@@ -139,19 +139,19 @@ class Unprovoked:
         self._end_trials(now)
 
     def _find(self, now: float, share: float) -> None:
-        self._found.append((self._n_limited, self._n))
-        if len(self._found) < _TRIALS:
+        self._trials.append((self._n_limited, self._n))
+        if len(self._trials) < _TRIALS:
             self._try(now, share)
             self._begin(now)
             return
-        n_limited, n = map(sum, zip(*self._found, strict=True))
+        n_limited, n = map(sum, zip(*self._trials, strict=True))
         self.share = min(_GRANTED * n_limited / n, _MOST_SHARE)
         self._n_measured = self._n_limited_measured = 0
         self._tried_after = _STRETCHES
         self._end_trials(now)
 
     def _end_trials(self, now: float) -> None:
-        self._found.clear()
+        self._trials.clear()
         self._trial, self._odds, self._n_stretches = None, 0.0, 0
         self._begin(now)
 
