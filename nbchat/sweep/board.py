@@ -22,6 +22,7 @@ class _Member(msgspec.Struct):
     answers: int = 0
     reported_at: float = -math.inf
     last_row: int = 0
+    telling: list[str] = []
 
 
 class Board:
@@ -40,12 +41,14 @@ class Board:
         self._members: dict[str, _Member] = {}
         self._totals: dict[str, Totals] = {}
         self._over: list[tuple[float, str]] = []
+        self._gathered: dict[str, list[str]] = {}
 
     def renewal(self, now: float, address: str) -> Renewal:
         """Give what a worker is told next."""
         self._end_leases(now)
         member = self._members.setdefault(address, _Member())
         member.number += 1
+        member.telling = [*self._gathered.get(member.station or "", [])]
         limit_usd, is_all = None, False
         if self.budget.total_usd is not None:
             limit_usd = 0.0
@@ -61,6 +64,7 @@ class Board:
             limit_usd=limit_usd,
             is_all=is_all,
             received=member.last_row,
+            gathered=member.telling,
             order=self.order,
         )
 
@@ -69,7 +73,10 @@ class Board:
         member = self._members.setdefault(address, _Member())
         if report.station != member.station:
             self._lose(member)
-            member.station, member.last_row = report.station, 0
+            member.station, member.last_row, member.telling = report.station, 0, []
+        if member.telling:
+            left = self._gathered[report.station][len(member.telling) :]
+            self._gathered[report.station] = left
         member.answers, member.reported_at = report.number, now
         for number, use in report.uses.items():
             if number in self.servers:
@@ -88,6 +95,10 @@ class Board:
         member = self._members.get(address)
         if member is not None and now >= member.reported_at + self.lease_s:
             self._lose(member)
+
+    def gathered(self, station: str, stems: list[str]) -> None:
+        """Note that what these files have is with the driver: their station may pack them."""
+        self._gathered.setdefault(station, []).extend(stems)
 
     def forget(self, address: str) -> None:
         """Note that a worker is gone; what it was leased is held until that is over."""

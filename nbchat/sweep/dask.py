@@ -19,7 +19,7 @@ from nbchat.sweep.leases import Ended, Order, Report, Totals
 from nbchat.sweep.mark import Mark, write_mark
 from nbchat.sweep.parcel import Parcel
 from nbchat.sweep.shares import Shares
-from nbchat.sweep.station import closed, renewed, run_parcel
+from nbchat.sweep.station import Done, closed, renewed, run_parcel
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -116,7 +116,10 @@ class _Link:
         key = f"nbchat-{parcel.stem}-{parcel.n_ended}-{time.monotonic_ns():x}"
         return self._client.submit(run_parcel, parcel, key=key, pure=False)
 
-    def settled(self, parcel: Parcel, done: Any) -> bool:  # noqa: ARG002 - renewals tell of it
+    def settled(self, parcel: Parcel, done: Done) -> bool:
+        if done.is_whole:
+            with self._lock:
+                self._board.gathered(done.station, parcel.stems(done.n_attempts))
         return False
 
     def tell(self, order: Order) -> None:

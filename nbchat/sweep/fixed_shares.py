@@ -19,6 +19,7 @@ from nbchat.sweep.cluster import Cluster, budget_left
 from nbchat.sweep.leases import Lease, Order, Totals
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import Mark, write_mark
+from nbchat.sweep.packing import Packing
 from nbchat.sweep.parcel import FixedShare, Parcel
 from nbchat.sweep.shares import MOST
 from nbchat.sweep.station import Done, run_parcel
@@ -50,6 +51,7 @@ class _Link:
         self._n = _n_workers(executor)
         self._share = _share_of(work.limits, self._n)
         self._left_usd = budget_left(work)
+        self._packing = Packing(work.folder)
         self._rows_left = 0
         self._has_local = False
         self._lock = threading.Lock()
@@ -81,6 +83,8 @@ class _Link:
         return future
 
     def settled(self, parcel: Parcel, done: Done) -> bool:
+        if done.is_whole:
+            self._packing.add_all(parcel.stems(done.n_attempts))
         with self._lock:
             self._totals.add(done.totals)
             if self._left_usd is None or parcel.share is None:
@@ -107,7 +111,8 @@ class _Link:
             return totals
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Wait for what becomes a part."""
+        self._packing.close()
 
     def _part(self, parcel: Parcel) -> float | None:
         """Take a part out of the budget, as large as the parcel's part of the rows."""

@@ -10,6 +10,7 @@ All of it can be opened by other programs while the sweep runs.
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -122,14 +123,19 @@ class Folder:
 
     def ended_in(self, stem: str) -> set[str]:
         """Give the ids of the rows that ended in the journals of this name."""
-        found: set[str] = set()
-        number = 1
-        while (path := self._journal(stem, number)).exists():
+        row_ids: set[str] = set()
+        for path in self.journals_of(stem):
             for line in _whole_lines(path):
                 with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                    found.add(_read_brief(line).row_id)
-            number += 1
-        return found
+                    row_ids.add(_read_brief(line).row_id)
+        return row_ids
+
+    def journals_of(self, stem: str) -> list[Path]:
+        """Give the journals of this name, in the order of writing."""
+        numbers = itertools.takewhile(
+            lambda number: self._journal(stem, number).exists(), itertools.count(1)
+        )
+        return [self._journal(stem, number) for number in numbers]
 
     def _journal(self, stem: str, number: int) -> Path:
         return self.path / JOURNALS / journal_name(stem, number)

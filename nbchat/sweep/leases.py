@@ -38,6 +38,7 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True):
     - `limit_usd`: what the worker's rows may cost in all, from its first one on; None: no budget.
       Where `is_all`, it will not be more
     - `received`: rows up to this one need not be told of again
+    - `gathered`: files by these names are of tasks that are over: they may become parts
     """
 
     number: int
@@ -47,6 +48,7 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True):
     limit_usd: float | None = None
     is_all: bool = False
     received: int = 0
+    gathered: list[str] = []
     order: Order = "go"
 
 

@@ -25,6 +25,7 @@ class Packing:
         self._lock = threading.Lock()
         self._journals: list[Path] = []
         self._thread: threading.Thread | None = None
+        self._is_packing = False
         self.fault: Exception | None = None
 
     def add(self, journal: Path) -> None:
@@ -50,9 +51,15 @@ class Packing:
             return
         with self._lock:
             self._journals += journals
-            if self._thread is None or not self._thread.is_alive():
+            if not self._is_packing:
+                self._is_packing = True
                 self._thread = threading.Thread(target=self._pack, name="nbchat-parts", daemon=True)
                 self._thread.start()
+
+    def add_all(self, stems: list[str]) -> None:
+        """Take all journals by these names (`nbchat.sweep.journal.Journal`), which are closed."""
+        folder = Folder(self._folder)
+        self._take([journal for stem in stems for journal in folder.journals_of(stem)])
 
     def close(self) -> None:
         """Wait for what is being packed."""
@@ -60,14 +67,20 @@ class Packing:
             self._thread.join()
 
     def _pack(self) -> None:
-        with self._lock:
-            journals = [*self._journals]
-        try:
-            if parts.packed_size(journals) < self._part_bytes:
-                return
-            parts.pack(self._folder, journals)
-        except Exception as error:  # noqa: BLE001 - the journals are there, and are read
-            self.fault = error
-            return
-        with self._lock:
-            self._journals = [path for path in self._journals if path not in journals]
+        looked_at: list[Path] = []
+        while True:
+            with self._lock:
+                journals = [*self._journals]
+                if journals == looked_at or not journals:  # none has come meanwhile
+                    self._is_packing = False
+                    return
+            looked_at = journals
+            try:
+                if parts.packed_size(journals) < self._part_bytes:
+                    continue
+                parts.pack(self._folder, journals)
+            except Exception as error:  # noqa: BLE001 - the journals are there, and are read
+                self.fault = error
+                continue
+            with self._lock:
+                self._journals = [path for path in self._journals if path not in journals]

@@ -81,6 +81,10 @@ class Parcel(msgspec.Struct, kw_only=True):
         """What the names of its files begin with, the number of the attempt behind it."""
         return f"{self.run}-{self.number:06d}"
 
+    def stems(self, n_attempts: int) -> list[str]:
+        """Give what the files of each of its attempts are called by."""
+        return [f"{self.stem}-{attempt}" for attempt in range(n_attempts)]
+
 
 class Wrapping:
     """Wraps rows up. It numbers the servers that they go to.

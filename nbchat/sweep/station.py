@@ -30,6 +30,7 @@ from nbchat.sweep.leased import LeasedBudget, LeasedGrants
 from nbchat.sweep.leases import Ended, Order, Renewal, Report, Spent, Totals
 from nbchat.sweep.limiter import Limiter
 from nbchat.sweep.mark import is_marked, order_in
+from nbchat.sweep.packing import Packing
 from nbchat.sweep.parcel import FixedShare, Parcel, Unwrapped
 from nbchat.sweep.records import Record
 from nbchat.sweep.runner import Runner
@@ -45,7 +46,8 @@ _LATE_S = 2.0
 class Done(msgspec.Struct, kw_only=True):
     """What came of a parcel.
 
-    - `is_whole`: whether all its rows have ended; `n_attempts`: how often it was begun, by now
+    - `is_whole`: whether all its rows have ended; `n_attempts`: how often it was begun, by now;
+      `station`: who did it last
     - `rows`, `totals`, `used_usd`: what was done, where no renewal tells of it; what is not known
       to have been free is used
     - `fault`: what stopped it (`nbchat.stored_error`), without keys
@@ -53,6 +55,7 @@ class Done(msgspec.Struct, kw_only=True):
 
     is_whole: bool
     n_attempts: int
+    station: str = ""
     rows: list[Ended] = []
     totals: Totals = msgspec.field(default_factory=Totals)
     used_usd: float = 0.0
@@ -93,6 +96,8 @@ class Station:
         self._runners: set[Runner] = set()
         self._ended = Totals()
         self._order: Order = "go"
+        self._packing: Packing | None = None
+        self._packed: set[str] = set()
 
     def renew(self, renewal: Renewal) -> Report:
         """Take leases, which count from the last report on, and give the next report."""
@@ -118,6 +123,8 @@ class Station:
         try:
             folder = Path(parcel.folder)
             _check_folder(folder, parcel.run)
+            with self._lock:
+                self._packing = self._packing or Packing(folder)
             attempt = _attempt_of(folder, parcel.stem)
             if attempt > parcel.n_ended:
                 self._wait_for_the_one_before(parcel)
@@ -129,6 +136,7 @@ class Station:
         return Done(
             is_whole=is_whole,
             n_attempts=attempt + 1,
+            station=self.id,
             fault=None if told is None else _without_keys(told),
             **self._told_at_the_end(),
         )
@@ -170,6 +178,10 @@ class Station:
         if renewal.limit_usd is not None:
             self._budget = self._budget or LeasedBudget()
             self._budget.renew(renewal.limit_usd, is_all=renewal.is_all)
+        stems = [stem for stem in renewal.gathered if stem not in self._packed]
+        if stems and self._packing is not None:
+            self._packed.update(stems)
+            threading.Thread(target=self._packing.add_all, args=(stems,), daemon=True).start()
         if renewal.order != self._order:
             # it takes locks of runners, which may wait for one of this station
             self._order = renewal.order

@@ -304,3 +304,17 @@ def test_an_address_of_a_file_gets_no_key_of_a_workers_environment(
     found = with_keys_of_here(there, had_key=True, where="The worker w")
     assert found.key is not None
     assert found.key.reveal() == KEY
+
+
+def test_journals_of_tasks_that_are_over_become_parts(
+    server: ScriptedServer,
+    tmp_path: Path,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nbchat.sweep.parts.PART_BYTES", 1)
+    sweep = nbchat.sweep("{{ word }}", data=WORDS, folder=tmp_path, model="m", executor=threads)
+    frame = sweep.run().runs()
+    assert frame["text"].tolist() == [f"word {number}!" for number in range(40)]
+    assert not list((tmp_path / "journals").glob("*.jsonl"))
+    assert list((tmp_path / "parts").glob("*.parquet"))

@@ -206,3 +206,18 @@ def test_another_process_at_the_same_address_has_no_part_in_the_old_lease() -> N
     board.told(10.0, "w", second.renew(board.renewal(10.0, "w")))
     renewal: Renewal = board.renewal(10.5, "w")
     assert renewal.leases[0].slots == 4
+
+
+def test_files_of_tasks_that_are_over_are_named_until_their_station_has_heard_of_it() -> None:
+    board, station, other = Board(lease_s=10.0), Station(), Station()
+    board.told(0.0, "w", station.renew(board.renewal(0.0, "w")))
+    board.told(0.0, "o", other.renew(board.renewal(0.0, "o")))
+    board.gathered(station.id, ["task-1-0"])
+    assert board.renewal(1.0, "w").gathered == ["task-1-0"]  # it is lost on its way
+    board.gathered(station.id, ["task-2-0", "task-2-1"])
+    renewal = board.renewal(2.0, "w")
+    assert renewal.gathered == ["task-1-0", "task-2-0", "task-2-1"]
+    board.gathered(station.id, ["task-3-0"])
+    board.told(2.0, "w", station.renew(renewal))
+    assert board.renewal(3.0, "w").gathered == ["task-3-0"]
+    assert board.renewal(3.0, "o").gathered == []
