@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import msgspec
 
 from nbchat.client.profiles import Profile
-from nbchat.errors import CheckError, SweepStoppedError
+from nbchat.errors import BudgetError, CheckError, SweepStoppedError
+from nbchat.session.budget import Budget, dollars
 from nbchat.session.state import STATE
 from nbchat.session.worst_case import worst_case
 from nbchat.stored_error import error_of
@@ -181,6 +182,7 @@ class Cluster:
     def _check(self) -> None:
         """Raise CheckError for what cannot be asked elsewhere. Nothing was sent."""
         design, rows = self.work.design, self.work.design.rows()
+        left_usd = budget_left(self.work)
         for place in range(min(len(design.grid.points), _MOST_TRIED)):
             row = rows[place * design.repeats]
             prepared = design.cell_of(row)
@@ -191,6 +193,10 @@ class Cluster:
                     "out, or the replay. Nothing was sent.",
                     field="executor",
                 )
+            if left_usd is not None:
+                case = worst_case(order_of(prepared))
+                if case.usd is None:
+                    Budget(left_usd).reserve(None, case.what)  # which says what is not known
             toolbox = prepared.toolbox
             if toolbox is not None and toolbox.confirm and not self._link.is_here:
                 raise CheckError(
@@ -327,7 +333,20 @@ class Cluster:
         elif is_to_go_out_anew:
             self._short.append(out)
         else:
-            self.fail(error_of(done.fault))
+            error = error_of(done.fault)
+            self.fail(self._of_all(error) if isinstance(error, BudgetError) else error)
+
+    def _of_all(self, error: BudgetError) -> BudgetError:
+        """Say of the whole budget what a worker says of its part."""
+        limit = self.work.budget.limit_usd if self.work.budget is not None else None
+        whole = "" if limit is None else f" of {dollars(limit)}"
+        raised = BudgetError(
+            f"The next row may cost more than is left of the budget{whole} that all workers share. "
+            "What was answered is in the folder: a larger budget_usd goes on, and "
+            "max_completion_tokens lowers what a row may cost."
+        )
+        raised.__cause__ = error
+        return raised
 
     def _count_the_rest(self) -> None:
         """Count what is in the folder, and what a worker that was lost had no time to tell of."""
