@@ -155,9 +155,10 @@ class BatchJobs:
         with self._writing():
             taken = Taken()
             for part in self._state.parts():
-                if part.may_answer and part.has_ended:
-                    taken += self._sweep.take_results(Results(self._downloaded(part)))
-                    part.is_collected = True
+                if part.foreign or (part.may_answer and part.has_ended):
+                    results = Results(self._downloaded(part))
+                    taken += self._sweep.take_results(results)
+                    part.is_collected, part.foreign = True, sorted(results.foreign)
                     self._state.save(part)
         return taken
 
@@ -207,7 +208,8 @@ class BatchJobs:
     def rows_at_servers(self) -> set[str]:
         """Give the ids of rows whose answers may be at a server, and are not here."""
         parts = self._state.parts()
-        return {key for part in parts if part.may_answer for key in self._state.row_ids(part)}
+        going = {key for part in parts if part.may_answer for key in self._state.row_ids(part)}
+        return going.union(*(part.foreign for part in parts))
 
     def refuse_to_ask(self, rows: set[str]) -> None:
         """Raise SweepStoppedError where some of these rows are in a batch."""
@@ -241,7 +243,7 @@ class BatchJobs:
         for part in self._state.parts():
             if not part.is_sent and not self._is_missing(part, standings.keys()):
                 self._state.remove(part)
-        there = set(standings)
+        there = standings.keys() | self.rows_at_servers()
         for part in self._state.parts():
             if not part.is_collected:
                 there.update(self._state.row_ids(part))

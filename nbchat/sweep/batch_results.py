@@ -117,6 +117,8 @@ class Results:
     def __init__(self, files: Iterable[Path]):
         self.n_unreadable = 0
         self.twice: set[str] = set()
+        #: answered rows that were in no plan when these were taken
+        self.foreign: set[str] = set()
         #: row id -> file, number of the line, whether it is an answer
         self._chosen: dict[str, tuple[Path, int, bool]] = {}
         self._ids: dict[str, str | None] = {}
@@ -137,6 +139,10 @@ class Results:
             for number, line in self._lines(path, counts=False):
                 if number in wanted:
                     yield wanted[number], decode_json(line)
+
+    def is_answered(self, key: str) -> bool:
+        """Tell whether a row has an answer among the lines."""
+        return self._chosen[key][2]
 
     def _look_at(self, path: Path, number: int, line: bytes) -> None:
         try:

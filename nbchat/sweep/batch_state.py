@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from nbchat.client.batch_endpoints import ENDED, Batch
+from nbchat.errors import HistoryError
 from nbchat.sweep.batch_requests import RequestFile, row_ids_of
 
 FOLDER = "batch"
@@ -27,7 +28,8 @@ class Part(msgspec.Struct, kw_only=True):
       the server's own word, or "gone" (the server does not know it any more)
     - `requests`, `completed`, `failed`; `prompt_tokens`; `most_usd`: what it costs at most
     - `made_at`, `created_at`, `expires_at`: seconds since 1970
-    - `is_collected`: what it answered is in the sweep
+    - `is_collected`: what it answered is in the sweep; `foreign`: ids of rows that it answered and
+      that were not in the plan then, which may be in it again
     """
 
     id: str
@@ -54,6 +56,7 @@ class Part(msgspec.Struct, kw_only=True):
     error_file_id: str | None = None
     error: str | None = None
     is_collected: bool = False
+    foreign: list[str] = []
 
     @property
     def is_sent(self) -> bool:
@@ -93,7 +96,7 @@ class BatchState:
         parts = []
         for path in self.folder.glob("part-*.json"):
             with contextlib.suppress(FileNotFoundError):  # it was taken back meanwhile
-                parts.append(msgspec.json.decode(path.read_bytes(), type=Part))
+                parts.append(_read(path))
         return sorted(parts, key=lambda part: part.number)
 
     def new_file(self) -> Path:
@@ -162,7 +165,21 @@ class BatchState:
 
     def row_ids(self, part: Part) -> Iterator[str]:
         """Give the ids of the rows that a part asks."""
-        return row_ids_of(self.requests_of(part))
+        path = self.requests_of(part)
+        try:
+            yield from row_ids_of(path)
+        except FileNotFoundError:
+            raise HistoryError(
+                f"{path} is gone, which has the rows of part {part.number} of the sweep's batches: "
+                "bring it back."
+            ) from None
 
     def _path(self, part: Part) -> Path:
         return self.folder / f"part-{part.number:04d}-{part.id}.json"
+
+
+def _read(path: Path) -> Part:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Part)
+    except msgspec.DecodeError as error:
+        raise HistoryError(f"{path} tells of a batch, and cannot be read: {error}.") from None

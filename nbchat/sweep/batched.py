@@ -160,6 +160,8 @@ class Batched(Scored):
                 row, standing = rows.get(key), standings.get(key)
                 if row is None:
                     taken.foreign += 1
+                    if results.is_answered(key):
+                        results.foreign.add(key)
                     continue
                 prepared = self.design.cell_of(row)
                 try:

@@ -23,6 +23,7 @@ from nbchat.errors import (
     BudgetError,
     CheckError,
     FolderInUseError,
+    HistoryError,
     NotAvailableError,
     ServerError,
     SweepStoppedError,
@@ -429,6 +430,41 @@ def test_a_batch_that_the_server_forgot_is_gone(provider: BatchServer, make: Any
     assert sweep.batch.poll()["status"].tolist() == ["gone"]
     sweep.batch.collect()
     assert sweep.run().status.answered == 4
+
+
+def test_answers_to_rows_that_left_the_plan_wait_for_them(provider: BatchServer, make: Any) -> None:
+    provider.course, provider.answers = EXPIRED, some(words(3))
+    make(4).batch.submit()
+    ended(make(2))
+    taken = make(2).batch.collect()
+    assert (taken.answered, taken.foreign) == (2, 2)
+    assert make(2).run().status.answered == 2
+    again = make(4)
+    with pytest.raises(SweepStoppedError, match="1 row is in a batch"):
+        again.run()
+    assert again.batch.submit().collect().answered == 1
+    assert [len(provider.lines(batch)) for batch in provider.batches] == [4, 1]
+    ended(again).batch.collect()
+    again.run()
+    assert provider.chats == ["word 3"]
+
+
+def test_a_folder_whose_state_is_broken_is_told_by_the_name_of_the_file(
+    provider: BatchServer, make: Any
+) -> None:
+    sweep = make()
+    sweep.batch.submit()
+    (part,) = (sweep.folder / "batch").glob("part-*.json")
+    (requests,) = (sweep.folder / "batch").glob("requests-*.jsonl")
+    whole = requests.read_bytes()
+    requests.unlink()
+    with pytest.raises(HistoryError, match=requests.name):
+        make().run()
+    requests.write_bytes(whole)
+    part.write_bytes(b"{")
+    with pytest.raises(HistoryError, match=part.name):
+        make().run()
+    assert provider.chats == []
 
 
 @pytest.mark.parametrize("every_s", [0, -1])
