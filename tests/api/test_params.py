@@ -64,12 +64,18 @@ def _leaves(hint: Any) -> set[Any]:
 
 def _same(ours: set[str], theirs: set[str], what: str) -> None:
     missing, surplus = sorted(theirs - ours), sorted(ours - theirs)
-    drift = f"{what}: missing in ChatParams {missing}, not in the openai package {surplus}"
+    drift = (
+        f"{what}: missing in ChatParams {missing}, not in the openai package {surplus}: "
+        "api/params.py and api/shapes.py follow the reference, as the installed openai has it"
+    )
     assert (missing, surplus) == ([], []), drift
 
 
 def test_every_field_stands_in_declared_order() -> None:
-    assert list(FIELDS()) == IN_ORDER
+    assert list(FIELDS()) == IN_ORDER, (
+        f"{sorted({*FIELDS()} ^ {*IN_ORDER})}: write a new field of api/params.py into IN_ORDER here "
+        "too, in the same place: this order is that of flags, arguments and columns"
+    )
 
 
 def test_the_names_are_those_of_the_openai_package() -> None:
@@ -83,7 +89,11 @@ def test_the_same_fields_may_be_null_as_in_the_openai_package() -> None:
 
 @pytest.mark.parametrize("name", [name for name, field in FIELDS().items() if field.choices])
 def test_the_choices_are_those_of_the_openai_package(name: str) -> None:
-    literals = [leaf for leaf in _leaves(_openai_hints()[name]) if get_origin(leaf) is Literal]
+    hints = _openai_hints()
+    assert name in hints, (
+        f"the openai package has no {name}: the reference, or a newer openai, has it"
+    )
+    literals = [leaf for leaf in _leaves(hints[name]) if get_origin(leaf) is Literal]
     _same(set(FIELDS()[name].choices), set().union(*map(get_args, literals)), name)
 
 
@@ -124,7 +134,10 @@ def test_a_shape_has_the_keys_of_the_openai_package(
 
 
 def test_the_property_tests_know_every_field() -> None:
-    assert list(VALID) == list(FIELDS())
+    assert list(VALID) == list(FIELDS()), (
+        f"{sorted({*FIELDS()} ^ {*VALID})}: say in VALID of tests/api/valid.py what values it takes, "
+        "in the order of the fields"
+    )
 
 
 @given(valid_params())

@@ -53,7 +53,11 @@ def a_run():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_columns_are_the_agreed_ones_keys_first(name):
-    assert [column.name for column in columns_of(name)] == EXPECTED[name].split()
+    names = [column.name for column in columns_of(name)]
+    assert names == EXPECTED[name].split(), (
+        f"{sorted({*names} ^ {*EXPECTED[name].split()})}: write a new column of frames/columns.py into "
+        f"EXPECTED[{name!r}] here too; one that is gone breaks what users have written"
+    )
 
 
 def test_runs_have_a_column_for_each_declared_field():
