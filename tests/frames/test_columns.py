@@ -55,8 +55,8 @@ def a_run():
 def test_columns_are_the_agreed_ones_keys_first(name):
     names = [column.name for column in columns_of(name)]
     assert names == EXPECTED[name].split(), (
-        f"{sorted({*names} ^ {*EXPECTED[name].split()})}: write a new column of frames/columns.py into "
-        f"EXPECTED[{name!r}] here too; one that is gone breaks what users have written"
+        f"{sorted({*names} ^ {*EXPECTED[name].split()})}: write a new column of frames/columns.py "
+        f"into EXPECTED[{name!r}] here too; one that is gone breaks what users have written"
     )
 
 
