@@ -7,6 +7,7 @@
   const BEGINS = /^%%(?:nb)?chat(?:\s|$)/;
   const FIRST_LINE = /(?<magic>^%%(?:nb)?chat)|(?<flag>(?<=\s)--?[a-z][\w-]*)/gi;
   const TEMPLATE = /\{\{[^\n]*?\}\}|\{%[^\n]*?%\}|\{#[^\n]*?#\}/g;
+  const NEEDED = ["@jupyterlab/codemirror", "@codemirror/view"];
   const STYLE = `
     .nbchat-chat-cell .cm-line, .nbchat-chat-cell .cm-line span {
       color: var(--jp-mirror-editor-text-color, var(--jp-content-font-color1)) !important;
@@ -30,9 +31,8 @@
   let shared;
 
   const load = async (name) => {
-    const versions = Object.values(shared[name] ?? {});
+    const versions = Object.values(shared[name]);
     const chosen = versions.find((each) => each.loaded) ?? versions[0];
-    if (!chosen) throw new Error(`nbchat: this JupyterLab does not share ${name}`);
     return (await chosen.get())();
   };
 
@@ -75,10 +75,9 @@
   ];
 
   const extension = async () => {
-    const [editors, view] = await Promise.all([
-      load("@jupyterlab/codemirror"),
-      load("@codemirror/view"),
-    ]);
+    // what loads extensions and has no editors, as voila, gets none
+    if (!NEEDED.every((name) => Object.keys(shared[name] ?? {}).length)) return [];
+    const [editors, view] = await Promise.all(NEEDED.map(load));
     const style = document.createElement("style");
     style.textContent = STYLE;
     document.head.append(style);
