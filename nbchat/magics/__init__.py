@@ -91,9 +91,9 @@ def _where(profile: Any) -> str:
     preset = PRESETS.get(profile.name)
     is_expected = profile.name == LOCAL or (preset and preset.base_url == profile.base_url)
     host = urlsplit(profile.base_url).netloc
-    if profile.base_urls:
-        host += f" and {len(profile.base_urls) - 1} more"
     name = profile.name if is_expected or host == profile.name else f"{profile.name} at {host}"
+    if profile.base_urls:
+        name += f" and {len(profile.base_urls) - 1} more"
     sources = _sources(profile)
     return f"{name} ({sources})" if sources else name
 

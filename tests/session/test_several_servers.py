@@ -20,6 +20,7 @@ import pandas as pd
 import pytest
 
 import nbchat
+from nbchat import magics
 from nbchat.client.profiles import Profile
 from nbchat.client.secret import Secret
 from nbchat.code import as_call, as_curl, as_openai
@@ -94,6 +95,12 @@ def test_a_repr_names_all_and_no_key() -> None:
         assert KEY not in text
         assert "a-secret-of-mine" not in text
     assert profile.identity != profile_of("http://a/v1", "http://c/v1").identity
+
+
+def test_the_line_at_load_time_says_how_many_there_are() -> None:
+    assert magics._where(profile_of("http://a/v1", "http://b/v1", key=None)) == "a and 1 more"
+    told = magics._where(profile_of("http://localhost/v1", "http://b/v1"))
+    assert told == "localhost and 1 more (the key goes there in clear, by http)"
 
 
 def test_code_names_all_servers_and_no_key() -> None:
