@@ -168,7 +168,14 @@ def _whole_rows(run: Run, choice: int) -> WholeRows:
     return AskedRows(run, choice)
 
 
+def _sweep_folder(path: Path) -> Folder:
+    from nbchat.sweep.sweep import opened_folder
+
+    return opened_folder(path)
+
+
 ABOVE["whole_rows"] = _whole_rows
+ABOVE["sweep_folder"] = _sweep_folder
 
 
 def __dir__() -> list[str]:
@@ -190,6 +197,8 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nbchat import (
         api,
         client,
@@ -232,6 +241,7 @@ if TYPE_CHECKING:
     from nbchat.session.settings import budget
     from nbchat.session.threads import Thread
     from nbchat.sweep import CallableRoom
+    from nbchat.sweep.folder import Folder
     from nbchat.widgets.explorer import explore
     from nbchat.widgets.inspector import inspect
 

@@ -10,4 +10,5 @@ from collections.abc import Callable
 from typing import Any
 
 #: "whole_rows": of a run and the index of a choice, the whole rows that its server can be asked for
+#: "sweep_folder": of the path of a sweep's folder, what reads it
 ABOVE: dict[str, Callable[..., Any]] = {}

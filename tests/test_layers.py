@@ -44,7 +44,7 @@ STANDS_ON: dict[str, set[str]] = {
     "prices": LOW,
     "request": WITH_RUN | {"tools"},
     "tools": LOW | {"structured"},  # what types are to a model is known there
-    "history": WITH_RUN | {"stored_error"},
+    "history": WITH_RUN | {"stored_error", "above"},
     "session": JOINED,
     "code": JOINED | {"session"},
     "analysis": JOINED | {"session"},

@@ -86,6 +86,15 @@ def runs(source: Source, *, all_columns: bool = False) -> pd.DataFrame:
     return arranged(assemble("runs", values), all_columns=all_columns)
 
 
+def newest_first(first: pd.DataFrame, second: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    """Give the rows of two runs frames as one, the newest first, at most so many."""
+    if first.empty or second.empty:
+        return second if first.empty else first
+    both = pd.concat([first, second], ignore_index=True)
+    both = both.sort_values("created_at", ascending=False, kind="stable", ignore_index=True)
+    return both if limit is None else both.head(limit)
+
+
 def arranged(frame: pd.DataFrame, *, all_columns: bool = False) -> pd.DataFrame:
     """Give the runs frame in its order: the head, what was asked for, the rest, what is empty."""
     return frame[_ordered(frame, all_columns=all_columns)]

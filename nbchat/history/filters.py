@@ -43,7 +43,7 @@ def where_of(
     for name, sign, when in (("since", ">=", since), ("until", "<", until)):
         if when is not None:
             parts.append(f"created_at {sign} ?")
-            values.append(time_text(_moment(name, when)))
+            values.append(time_text(moment(name, when)))
     for name, wanted in equal.items():
         if wanted is None:
             continue
@@ -101,7 +101,8 @@ def _glob(text: str) -> str:
     return "".join(f"[{c}]" if c in "?[" else c for c in text)
 
 
-def _moment(name: str, when: When) -> datetime:
+def moment(name: str, when: When) -> datetime:
+    """Read a time of a search. Raise CheckError for what is none."""
     if isinstance(when, timedelta):
         return datetime.now(UTC) - when
     if isinstance(when, datetime):

@@ -22,6 +22,7 @@ from nbchat.history.saved_file import load as load_runs
 from nbchat.history.saved_file import save_all
 from nbchat.history.schema import STEPS, migrate, version_of
 from nbchat.history.stored_runs import frame_of, run_by_id, runs_by_id
+from nbchat.history.sweeps import runs_of_sweeps
 from nbchat.history.writer import Writer, inode_of, writer_of
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ def search(
     - `text`: words that were typed or answered, all of them; the last may be the beginning of one
     - `since`, `until`: a datetime, a date, text as "2026-11-29", or a timedelta: that long ago
     - the others: what is equal, or one of several; ``*`` stands for anything ("gpt-*")
+    - `sweep`: the names of sweeps, which are those of their folders: their rows are read there
     - `limit`: at most so many runs, None for all
     - `all_columns`: with the fields that none of them has set
 
@@ -124,14 +126,26 @@ def search(
         status=status,
         sweep=sweep,
     )
+    in_folders: list[Run] = []
+    if sweep is not None:
+        in_folders = runs_of_sweeps(
+            path_now(), sweep, text=text, since=since, until=until, limit=limit,
+            model=model, profile=profile, thread=thread, notebook=notebook, status=status,
+        )  # fmt: skip
     with _reading() as connection:
         if connection is None:
             from nbchat.frames.assembly import empty
             from nbchat.frames.per_run import arranged
 
             frame = empty("runs")
-            return frame if all_columns else arranged(frame)
-        return frame_of(connection, where, values, all_columns=all_columns)
+            frame = frame if all_columns else arranged(frame)
+        else:
+            frame = frame_of(connection, where, values, all_columns=all_columns)
+    if not in_folders:
+        return frame
+    from nbchat.frames.per_run import newest_first, runs
+
+    return newest_first(frame, runs(in_folders, all_columns=all_columns), limit)
 
 
 def get(id: str) -> Run:  # noqa: A002 - it is the id

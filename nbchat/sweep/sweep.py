@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -15,6 +16,8 @@ from nbchat.display.publisher import notebook_publisher
 from nbchat.errors import CheckError, SweepStoppedError
 from nbchat.evaluators.evaluator import as_evaluator
 from nbchat.frames.source import find_runs_with
+from nbchat.history.store import path_now as history_file
+from nbchat.history.sweeps import note_sweep
 from nbchat.session.budget import Budget
 from nbchat.session.interrupts import shorten
 from nbchat.session.notebook import current_execution, current_notebook
@@ -84,6 +87,7 @@ class Sweep(Batched):
         self.evaluators = {
             str(name): as_evaluator(str(name), one) for name, one in (evaluate or {}).items()
         }
+        self._is_kept = folder is not None
         self.folder = _temporary_folder(self) if folder is None else _folder(folder)
         self.is_kept = folder is not None
         self.name = self.folder.name
@@ -326,6 +330,9 @@ class Sweep(Batched):
         say = PrintingWatcher().status
         self.design.make_ready(say)
         self._lock.take(current_notebook())
+        if self._is_kept:
+            with contextlib.suppress(OSError):  # it is found by its folder all the same
+                note_sweep(history_file(), self.name, self.folder)
         try:
             wait_for_workers(self.folder, say)
             standings = self._folder.standings()
@@ -401,6 +408,17 @@ class Sweep(Batched):
 
 #: sweeps of this process, whose rows are found by the ids of their runs
 _OPEN: weakref.WeakSet[Folder] = weakref.WeakSet()
+#: those that a search of the history found
+_FOUND: dict[Path, Folder] = {}
+
+
+def opened_folder(path: Path) -> Folder:
+    """Give the folder of a sweep, whose rows frames find from now on by the ids of their runs."""
+    if path not in _FOUND:
+        _FOUND[path] = Folder(path)
+        _OPEN.add(_FOUND[path])
+        find_runs_with(_runs_of_sweeps)
+    return _FOUND[path]
 
 
 def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
