@@ -21,12 +21,14 @@ Function = Callable[[Row, "Run"], Any]
 class Evaluator(msgspec.Struct, frozen=True):
     """Scores an answer: `function` is given the row's variables and its run.
 
-    It gives a number, a bool, a mapping of names to these, or None where there is no score.
+    It gives a number, a bool, a mapping of names to these, or None where there is no score. Where
+    it `reads_tokens` not, its runs may come without log probabilities, which take the most time.
     """
 
     name: str
     function: Function
     scale: Scale = "unknown"
+    reads_tokens: bool = True
 
     def __call__(self, row: Row, run: Run) -> Any:
         return self.function(row, run)

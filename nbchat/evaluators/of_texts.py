@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nbchat.api.json_values import plain
 from nbchat.code.filled import filled
 from nbchat.errors import CheckError
-from nbchat.evaluators.evaluator import Evaluator, Row, Scale
+from nbchat.evaluators.evaluator import Evaluator, Function, Row, Scale
 from nbchat.measures import normalised
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def equals(wanted: Any, *, exactly: bool = False) -> Evaluator:
     `exactly`.
     """
     same = (lambda text: text) if exactly else normalised
-    return Evaluator(
+    return _of_the_text(
         f"equals {_shown(wanted)}",
         lambda row, run: same(run.text) in {same(text) for text in _texts(wanted, row)},
         _RIGHT,
@@ -48,7 +48,7 @@ def contains(wanted: Any, *, exactly: bool = False) -> Evaluator:
         reply = f" {_words(run.text)} "
         return any(f" {_words(text)} " in reply for text in _texts(wanted, row))
 
-    return Evaluator(f"contains {_shown(wanted)}", is_there, _RIGHT)
+    return _of_the_text(f"contains {_shown(wanted)}", is_there, _RIGHT)
 
 
 def matches(pattern: str, *, flags: int = 0) -> Evaluator:
@@ -65,7 +65,7 @@ def matches(pattern: str, *, flags: int = 0) -> Evaluator:
                 field="pattern",
                 value=pattern,
             ) from None
-    return Evaluator(
+    return _of_the_text(
         f"matches {pattern!r}",
         lambda row, run: re.search(filled(pattern, row), run.text, flags) is not None,
         _RIGHT,
@@ -88,7 +88,7 @@ def json_equals(wanted: Any) -> Evaluator:
                 value = text
         return bool(_plain(_object(run)) == _plain(value))
 
-    return Evaluator(f"json_equals {_shown(wanted)}", is_equal, _RIGHT)
+    return _of_the_text(f"json_equals {_shown(wanted)}", is_equal, _RIGHT)
 
 
 def number_within(wanted: Any, tolerance: float = 0.0, *, relative: float = 0.0) -> Evaluator:
@@ -107,7 +107,7 @@ def number_within(wanted: Any, tolerance: float = 0.0, *, relative: float = 0.0)
         allowed = max(tolerance, relative * abs(target)) + 1e-12 * abs(target)
         return last is not None and abs(last - target) <= allowed
 
-    return Evaluator(f"number_within {_shown(wanted)}", is_near, _RIGHT)
+    return _of_the_text(f"number_within {_shown(wanted)}", is_near, _RIGHT)
 
 
 def field(path: str, wanted: Any = None) -> Evaluator:
@@ -128,7 +128,11 @@ def field(path: str, wanted: Any = None) -> Evaluator:
         texts = _texts(wanted, row)
         return entry == wanted or normalised(str(entry)) in {normalised(text) for text in texts}
 
-    return Evaluator(f"field {path}", score, "number" if wanted is None else _RIGHT)
+    return _of_the_text(f"field {path}", score, "number" if wanted is None else _RIGHT)
+
+
+def _of_the_text(name: str, function: Function, scale: Scale) -> Evaluator:
+    return Evaluator(name, function, scale, reads_tokens=False)
 
 
 _MISSING = object()

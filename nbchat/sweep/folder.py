@@ -76,16 +76,21 @@ class Folder:
         names = list(Record.__struct_fields__)
         yield from self._each(read_record, names, Record)
 
-    def runs(self, is_wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Run]:
+    def runs(
+        self,
+        is_wanted: Callable[[Record], bool] = lambda _: True,
+        *,
+        with_tokens: bool = True,
+    ) -> Iterator[Run]:
         """Give the runs whose records are wanted, one after the other, as they were written."""
         for path, lines in self._sources():
             if lines is None:
-                yield from parts.runs_of(path, is_wanted)
+                yield from parts.runs_of(path, is_wanted, with_tokens=with_tokens)
                 continue
             for line in lines:
                 try:
                     if is_wanted(read_record(line)):
-                        yield read_run(line)
+                        yield read_run(line, with_tokens=with_tokens)
                 except UnreadableRunError:
                     continue
 

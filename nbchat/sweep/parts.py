@@ -91,10 +91,13 @@ def facts_of(path: Path, names: list[str], kind: type[Any]) -> Iterator[Any]:
         yield msgspec.convert(row, kind)
 
 
-def runs_of(path: Path, is_wanted: Callable[[Record], bool]) -> Iterator[Run]:
-    """Give the runs of a part whose records are wanted."""
-    for row in _rows(path, None):
-        run, tokens = row.pop("run"), row.pop("tokens")
+def runs_of(
+    path: Path, is_wanted: Callable[[Record], bool], *, with_tokens: bool = True
+) -> Iterator[Run]:
+    """Give the runs of a part whose records are wanted, or all of them but log probabilities."""
+    without = [*Record.__struct_fields__, "run"]
+    for row in _rows(path, None if with_tokens else without):
+        run, tokens = row.pop("run"), row.pop("tokens", None)
         row["point"] = msgspec.json.decode(row["point"] or "{}")
         if is_wanted(msgspec.convert(row, Record)):
             line = {**row, "run": msgspec.Raw(run.encode())}

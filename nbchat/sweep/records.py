@@ -125,12 +125,15 @@ def read_record(line: bytes) -> Record:
         raise UnreadableRunError(f"This is no line of a sweep: {error}.") from None
 
 
-def read_run(line: bytes) -> Run:
-    """Read the run of a line. Raise UnreadableRunError where there is none."""
+def read_run(line: bytes, *, with_tokens: bool = True) -> Run:
+    """Read the run of a line, or all but its log probabilities.
+
+    Raise UnreadableRunError where there is none.
+    """
     try:
         whole = _read_whole(line)
         stored = msgspec.json.decode(whole.run)
-        tables = msgspec.json.decode(whole.tokens)
+        tables = msgspec.json.decode(whole.tokens) if with_tokens else []
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRunError(f"This is no line of a sweep: {error}.") from None
     facts = facts_of(stored)

@@ -141,7 +141,13 @@ class Scores:
         if not missing:
             return
         faults: dict[str, list[str]] = {}
-        for run in self._folder.runs(lambda record: record.run_id in missing):
+        with_tokens = any(
+            getattr(one, "reads_tokens", True)
+            and any(run_id not in self._numbers[name] for run_id in missing)
+            for name, one in self._evaluators.items()
+        )
+        is_missing: Callable[[Record], bool] = lambda record: record.run_id in missing  # noqa: E731
+        for run in self._folder.runs(is_missing, with_tokens=with_tokens):
             variables = self._design.variables(missing[run.id])
             for name, evaluator in self._evaluators.items():
                 if run.id not in self._numbers[name]:

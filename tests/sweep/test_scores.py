@@ -13,10 +13,12 @@ import nbchat
 from nbchat import evaluators
 from nbchat.errors import BudgetError, CheckError, RunNotFoundError
 from nbchat.session.state import STATE
+from nbchat.sweep import journal, parts, records
 from nbchat.sweep.scores import ScoreWarning
 from nbchat.sweep.sweep import Sweep
 from nbchat.sweep.tables import table
-from tests.scripted import Request, ScriptedServer, error, speaking
+from tests.scripted import Reply, Request, ScriptedServer, completion, error, speaking
+from tests.wire import made_up_logprobs
 
 ITEMS = [
     {"city": "Paris", "land": "France", "human": "yes"},
@@ -262,3 +264,26 @@ def test_measures_of_nbchats_are_scores(server: ScriptedServer) -> None:
     for run_id, bits in zip(known["run_id"], known["bits"], strict=True):
         assert bits == pytest.approx(float(runs[run_id].tokens()["surprisal_bits"].mean()))
         assert not math.isnan(bits)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_scores_of_texts_read_no_log_probabilities(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_packed: bool
+) -> None:
+    read = []
+    original = records.logprobs_of
+    monkeypatch.setattr(records, "logprobs_of", lambda one: (read.append(1), original(one))[1])
+    server.default = lambda _: Reply.json(
+        completion("Paris", logprobs=made_up_logprobs("Paris", 3))
+    )
+    if is_packed:
+        monkeypatch.setattr(parts, "PART_BYTES", 1)
+        monkeypatch.setattr(journal, "MOST_BYTES", 1)
+    sweep = study(tmp_path, evaluate=RIGHT, logprobs=True, top_logprobs=3).run()
+    assert is_packed == (tmp_path / "parts").exists()
+    assert sweep.scores()["right"].tolist() == [1.0] * 4 + [0.0] * 8
+    assert read == []
+    frame = sweep.evaluate(surprisal=evaluators.mean_surprisal())
+    assert len(read) == 12
+    assert frame["surprisal"].notna().all()
+    assert frame["right"].sum() == 4
