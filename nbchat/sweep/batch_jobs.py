@@ -310,7 +310,7 @@ class BatchJobs:
         try:
             batch = batch_endpoints.create(client, part.file_id, ENDPOINT, {MARK: part.id})
         except (TransportError, ServerError):
-            if not self._found(part, client):  # asked again it may become two
+            if not self._is_created(part, client):  # asked again it may become two
                 raise
             return
         except ApiError as error:
@@ -324,9 +324,9 @@ class BatchJobs:
     def _look_up(self, parts: Iterator[Part]) -> None:
         """Find out whether parts that may have been created are there."""
         for part in parts:
-            self._found(part, self._client_of(part))
+            self._is_created(part, self._client_of(part))
 
-    def _found(self, part: Part, client: Client) -> bool:
+    def _is_created(self, part: Part, client: Client) -> bool:
         """Tell whether a batch was created of a part; where it was not, it waits again."""
         while True:
             now = time.time()
@@ -348,7 +348,7 @@ class BatchJobs:
                     continue
                 client = self._client_of(part)
                 if part.batch_id is None:
-                    self._found(part, client)
+                    self._is_created(part, client)
                     continue
                 try:
                     batch = batch_endpoints.retrieve(client, part.batch_id)

@@ -62,7 +62,9 @@ class _Link:
     def open(self, cluster: Cluster) -> None:
         self._run, self._rows_left = cluster.run, cluster.n_rows
         write_mark(self._work.folder, Mark(self._run, _SEEN_WITHIN_S))
-        line = _said(type(self._executor).__name__, self._n, self._work.limits, self._left_usd)
+        line = _share_line(
+            type(self._executor).__name__, self._n, self._work.limits, self._left_usd
+        )
         PrintingWatcher().status(line)
 
     def n_threads(self) -> int:
@@ -155,7 +157,7 @@ def _per_s(per_minute: float | None, n: int) -> float | None:
     return None if per_minute is None else per_minute / 60 / n
 
 
-def _said(name: str, n: int, limits: Limits, left_usd: float | None) -> str:
+def _share_line(name: str, n: int, limits: Limits, left_usd: float | None) -> str:
     """Say in a line what each worker may send."""
     words = [
         f"{limits.at_once // n:,} requests at once" if limits.at_once is not None else "",

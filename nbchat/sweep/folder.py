@@ -50,12 +50,12 @@ class Folder:
 
     def standings(self) -> dict[str, Standing]:
         """Give row id -> where it stands, for each row that ended."""
-        found: dict[str, Standing] = {}
+        latest: dict[str, Standing] = {}
         for brief in self._each(_read_brief, ["row_id", "status", "attempt", "cost_usd"], _Brief):
-            before = found.get(brief.row_id)
+            before = latest.get(brief.row_id)
             if before is None or brief.attempt >= before.attempt:
-                found[brief.row_id] = Standing(brief.status, brief.attempt)
-        return found
+                latest[brief.row_id] = Standing(brief.status, brief.attempt)
+        return latest
 
     def spent_usd(self) -> float:
         """Give what all records cost together, as far as it is known."""
@@ -64,12 +64,12 @@ class Folder:
 
     def records(self) -> dict[str, Record]:
         """Give row id -> its latest record."""
-        found: dict[str, Record] = {}
+        latest: dict[str, Record] = {}
         for record in self.all_records():
-            before = found.get(record.row_id)
+            before = latest.get(record.row_id)
             if before is None or record.attempt >= before.attempt:
-                found[record.row_id] = record
-        return found
+                latest[record.row_id] = record
+        return latest
 
     def all_records(self) -> Iterator[Record]:
         """Give every record, those of earlier attempts included, in the order of writing."""

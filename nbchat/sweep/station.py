@@ -129,7 +129,7 @@ class Station:
             if attempt > parcel.n_ended:
                 self._wait_for_the_one_before(parcel)
             ended = _ended_before(folder, parcel.stem, attempt)
-            is_whole, fault = self._asked(parcel, folder, attempt, ended)
+            is_whole, fault = self._play(parcel, folder, attempt, ended)
         except Exception as error:  # noqa: BLE001 - it is told to the driver, which raises it
             is_whole, fault = False, error
         told = None if fault is None else error_as_dict(fault)
@@ -187,7 +187,7 @@ class Station:
             self._order = renewal.order
             threading.Thread(target=self.stop, args=(renewal.order,), daemon=True).start()
 
-    def _asked(
+    def _play(
         self, parcel: Parcel, folder: Path, attempt: int, ended: set[str]
     ) -> tuple[bool, BaseException | None]:
         rows = Unwrapped(parcel.contents, where=where())

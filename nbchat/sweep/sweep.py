@@ -120,8 +120,8 @@ class Sweep(Batched):
 
     def records(self) -> dict[str, Record]:
         """Give row id -> its latest record, of the rows of this plan that have ended."""
-        found = self._folder.records()
-        return {row.id: found[row.id] for row in self.design.rows() if row.id in found}
+        latest = self._folder.records()
+        return {row.id: latest[row.id] for row in self.design.rows() if row.id in latest}
 
     def each_run(self, is_wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Run]:
         """Give the runs whose records are wanted: the latest of each row of this plan."""
@@ -136,9 +136,9 @@ class Sweep(Batched):
         """
         from nbchat.frames.sweep_rows import ROW_COLUMNS, sweep_rows
 
-        found, rows = self._folder.records(), self.design.rows()
+        latest, rows = self._folder.records(), self.design.rows()
         labels = [self.design.labels(point) for point in range(len(self.design.grid.points))]
-        ended = [found.get(row.id) for row in rows]
+        ended = [latest.get(row.id) for row in rows]
         facts: dict[str, list[Any]] = {
             name: [getattr(record, name, None) for record in ended] for name in ROW_COLUMNS
         }
@@ -423,12 +423,12 @@ def opened_folder(path: Path) -> Folder:
 
 def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
     wanted = set(ids)
-    found: dict[str, Run] = {}
+    by_id: dict[str, Run] = {}
     for folder in list(_OPEN):
-        if left := wanted - found.keys():
+        if left := wanted - by_id.keys():
             for run in folder.runs(_is_one_of(left)):
-                found[run.id] = run
-    return found
+                by_id[run.id] = run
+    return by_id
 
 
 def _sum(first: float | None, second: float | None) -> float | None:

@@ -73,8 +73,8 @@ def _same(ours: set[str], theirs: set[str], what: str) -> None:
 
 def test_every_field_stands_in_declared_order() -> None:
     assert list(FIELDS()) == IN_ORDER, (
-        f"{sorted({*FIELDS()} ^ {*IN_ORDER})}: write a new field of api/params.py into IN_ORDER here "
-        "too, in the same place: this order is that of flags, arguments and columns"
+        f"{sorted({*FIELDS()} ^ {*IN_ORDER})}: write a new field of api/params.py into IN_ORDER "
+        "here too, in the same place: this order is that of flags, arguments and columns"
     )
 
 
