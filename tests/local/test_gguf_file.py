@@ -253,3 +253,12 @@ def test_a_name_cannot_leave_the_folder() -> None:
         "https://h/.hidden.gguf": "hidden.gguf",
     }.items():
         assert gguf_file.name_of(source) == name
+
+
+def test_a_home_that_cannot_be_written_is_told_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.gguf").write_bytes(GOOD)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NBCHAT_DATA_DIR", str(tmp_path / "file"))
+    assert "NBCHAT_DATA_DIR names another folder" in refused(tmp_path / "a.gguf")
