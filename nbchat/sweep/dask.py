@@ -169,7 +169,8 @@ class _Link:
 
     async def _talk(self, address: str) -> None:
         pause_s = _FIRST_S
-        while True:
+        # asked, too, since wait_for may swallow a cancellation (Python before 3.12)
+        while not self._is_closed and address in self._threads:
             await self._renew(address)
             most_s = max(_PAUSE_S, len(self._threads) / _WORKERS_PER_S)
             await self._pause(min(pause_s, most_s, self._lease_s / 3))

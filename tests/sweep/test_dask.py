@@ -146,7 +146,7 @@ def sent_to_the_scheduler(dask_scheduler: Any = None) -> bytes:
 def test_one_worker_is_killed_and_one_is_slow_and_the_limit_of_all_is_kept(
     client: Any, url: str, tmp_path: Path
 ) -> None:
-    rows, per_s = 1_300, 50
+    rows, per_s = 1_150, 50
     pids = list(client.run(os.getpid).values())
     sweep = sweep_of(client, url, str(tmp_path), rows, 60 * per_s).start()
     graph = b""
@@ -194,7 +194,7 @@ def test_a_driver_that_is_killed_stops_all_workers_and_the_sweep_is_taken_up(
 def test_workers_that_hear_nothing_of_their_driver_stop_and_go_on_when_it_is_back(
     client: Any, cluster: Any, url: str, tmp_path: Path
 ) -> None:
-    rows, per_minute = 360, 3_600
+    rows, per_minute = 300, 3_600
     process = drive(cluster, url, tmp_path, rows, per_minute)
     try:
         wait_until(lambda: n_sent(url) >= 100)
