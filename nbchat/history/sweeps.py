@@ -79,7 +79,7 @@ def runs_of_sweeps(
         return (begin is None or at >= begin) and (end is None or at < end)
 
     is_named = _any_of(sweep)
-    found: list[Run] = []
+    runs: list[Run] = []
     for reference in _references(history):
         if not is_named(reference.name) or not Path(reference.folder).is_dir():
             continue
@@ -89,13 +89,13 @@ def runs_of_sweeps(
             records.sort(key=lambda record: record.created_at, reverse=True)
             del records[limit:]
         ids = {record.run_id for record in records}
-        found += [
+        runs += [
             run
             for run in folder.runs(lambda record, ids=ids: record.run_id in ids)  # type: ignore[misc]
             if all(fits(getattr(run, name)) for name, fits in filters.items()) and _has(run, words)
         ]
-    found.sort(key=lambda run: run.created_at, reverse=True)
-    return found if limit is None else found[:limit]
+    runs.sort(key=lambda run: run.created_at, reverse=True)
+    return runs if limit is None else runs[:limit]
 
 
 def _references(history: Path | None) -> list[Reference]:
