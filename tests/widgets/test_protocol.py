@@ -194,15 +194,24 @@ def test_the_state_of_an_explorer_is_as_declared(open_page: Callable[..., Page])
     assert found.form.problems
 
 
+def keeps_to(name: str, declared: Any) -> None:
+    told, names = get_args(getattr(inspector_messages, name)), tuple(declared)
+    assert told == names, (
+        f"{sorted({*told} ^ {*names})}: {name} of widgets/inspector_messages.py names what "
+        f"frames/columns.py declares, in its order ({', '.join(names)}); "
+        "then `python .ci/protocol.py` writes protocol.d.ts"
+    )
+
+
 def test_the_columns_are_those_that_are_packed() -> None:
-    assert get_args(inspector_messages.TokenColumn) == tuple(TOKEN_COLUMNS)
-    assert get_args(inspector_messages.AlternativesColumn) == tuple(ALTERNATIVE_COLUMNS)
+    keeps_to("TokenColumn", TOKEN_COLUMNS)
+    keeps_to("AlternativesColumn", ALTERNATIVE_COLUMNS)
 
 
 def test_the_figures_types_and_flags_are_those_of_the_frames() -> None:
-    assert get_args(inspector_messages.FigureName) == tuple(f.name for f in figures_of("tokens"))
-    assert get_args(inspector_messages.TokenFlag) == tuple(TOKEN_FLAGS)
-    assert get_args(inspector_messages.AlternativesFlag) == tuple(ALTERNATIVE_FLAGS)
+    keeps_to("FigureName", (figure.name for figure in figures_of("tokens")))
+    keeps_to("TokenFlag", TOKEN_FLAGS)
+    keeps_to("AlternativesFlag", ALTERNATIVE_FLAGS)
     told_types = {*types_of("tokens").values(), *types_of("alternatives").values()}
     assert told_types == set(get_args(inspector_messages.NumberType))
 
