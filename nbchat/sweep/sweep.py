@@ -409,16 +409,16 @@ class Sweep(Batched):
 #: sweeps of this process, whose rows are found by the ids of their runs
 _OPEN: weakref.WeakSet[Folder] = weakref.WeakSet()
 #: those that a search of the history found
-_FOUND: dict[Path, Folder] = {}
+_SEARCHED: dict[Path, Folder] = {}
 
 
 def opened_folder(path: Path) -> Folder:
     """Give the folder of a sweep, whose rows frames find from now on by the ids of their runs."""
-    if path not in _FOUND:
-        _FOUND[path] = Folder(path)
-        _OPEN.add(_FOUND[path])
+    if path not in _SEARCHED:
+        _SEARCHED[path] = Folder(path)
+        _OPEN.add(_SEARCHED[path])
         find_runs_with(_runs_of_sweeps)
-    return _FOUND[path]
+    return _SEARCHED[path]
 
 
 def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
