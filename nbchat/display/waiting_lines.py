@@ -6,7 +6,7 @@ import sys
 import threading
 
 from nbchat.display.characters import write
-from nbchat.display.fragments import grey_bundle, grey_html
+from nbchat.display.fragments import grey_html
 from nbchat.display.growing import new_slot
 from nbchat.display.publisher import Publisher, notebook_publisher
 
@@ -14,7 +14,8 @@ from nbchat.display.publisher import Publisher, notebook_publisher
 class WaitingLines:
     """In a notebook a grey display, which is empty when they are taken away; else stderr.
 
-    Where a display cannot be updated, and on stderr, a line stays.
+    Where a display cannot be updated, and on stderr, a line stays. What executes notebooks
+    without a page (nbclient) names no cell, and updates displays all the same.
     """
 
     def __init__(self) -> None:
@@ -31,9 +32,6 @@ class WaitingLines:
                 write(sys.stderr, f"{line}\n")
                 return
             self._publisher = publisher
-            if not publisher.takes_updates:
-                publisher.show(grey_bundle(line))
-                return
             self._lines.append(line)
             self._show(publisher)
 

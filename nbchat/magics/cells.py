@@ -6,8 +6,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.characters import write
-from nbchat.display.fragments import grey_bundle
-from nbchat.display.publisher import notebook_publisher
 from nbchat.display.surroundings import names_no_cell, request_of
 from nbchat.magics.turn_order import after_cells
 from nbchat.session import Thread
@@ -104,15 +102,9 @@ class Cells:
         if not self._depth:
             end_cell()
             if self._aside:
-                self._say_aside(self._aside)
+                # on stderr, so that what executes notebooks for others can leave it out
+                write(sys.stderr, f"{self._aside}\n")
                 self._aside = ""
-
-    def _say_aside(self, line: str) -> None:
-        publisher = notebook_publisher()
-        if publisher is None:
-            write(sys.stderr, f"{line}\n")
-        else:
-            publisher.show(grey_bundle(line))
 
 
 def _parent_cell_id(shell: Any) -> str | None:

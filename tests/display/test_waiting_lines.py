@@ -45,6 +45,12 @@ def test_in_a_notebook_a_line_is_a_display_that_is_empty_when_it_is_over(kernel:
 
 
 @pytest.mark.kernel
+def test_what_executes_notebooks_for_others_keeps_no_line(kernel: Kernel) -> None:
+    done = kernel.execute(f"{BEGIN}\nwatcher.status('')\nwatcher.status('')", None)
+    assert data_of(done.final_outputs()) == [NOTHING]
+
+
+@pytest.mark.kernel
 @pytest.mark.local
 def test_the_start_of_the_embedded_model_leaves_nothing_behind(
     kernel: Kernel, weights: object
