@@ -63,7 +63,7 @@ def dask(url: str, n: int) -> float:
     from distributed import Client, LocalCluster
 
     with (
-        LocalCluster(n_workers=PROCESSES, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=PROCESSES, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         client.run(ready)
@@ -86,7 +86,9 @@ def scheduler() -> Iterator[tuple[Any, str]]:
             stack.callback(process.terminate)
             return process
 
-        first = begun("dask_scheduler", "--no-dashboard", "--port", "0", "--host", "127.0.0.1")
+        first = begun(
+            "dask_scheduler", "--dashboard-address", ":0", "--port", "0", "--host", "127.0.0.1"
+        )
         while not Path(file).exists():
             time.sleep(0.1)
         for _ in range(PROCESSES):
