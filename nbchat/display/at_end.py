@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from nbchat.display.fragments import grey_bundle
-from nbchat.display.growing import Show
+from nbchat.display.growing import Show, Slot, new_slot
 from nbchat.display.live import LiveReply
 from nbchat.display.pace import Cost
 from nbchat.display.page import Page
@@ -26,6 +26,7 @@ class ReplyAtEnd(LiveReply):
         super().__init__(publisher, owns_cell=owns_cell, **options)
         self._may_clear = owns_cell
         self._line_shown = ""
+        self._at_once: Slot | None = None
 
     def update(self, run: ShownRun) -> None:
         """Take note that there is more."""
@@ -45,7 +46,8 @@ class ReplyAtEnd(LiveReply):
         """Say what is waited for before the cell is over, in the place of what says so later."""
         with self._lock:
             self._line_shown = line
-            self._publish(Show(grey_bundle(line)))
+            self._at_once = new_slot()
+            self._publish(self._at_once.show(grey_bundle(line)))
 
     def _say_waiting(self) -> None:
         if not self._is_finished and not self._page.status:
@@ -53,4 +55,7 @@ class ReplyAtEnd(LiveReply):
 
     def _ending(self, run: ShownRun) -> deque[Callable[[], object]]:
         shows = self._last_shows(Page(owns_cell=True), run)
+        if self._at_once is not None:
+            # what executes notebooks without a page takes it: there the line is gone at the end
+            shows.insert(0, self._at_once.show({"text/html": "", "text/plain": ""}))
         return self._sends(shows, clears=bool(self._line_shown) and self._may_clear)
