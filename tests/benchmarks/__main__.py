@@ -16,7 +16,17 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from tests.benchmarks import clusters, frames, history, latency, notebook, start, streams, sweeps
+from tests.benchmarks import (
+    clusters,
+    frames,
+    history,
+    latency,
+    notebook,
+    slots,
+    start,
+    streams,
+    sweeps,
+)
 from tests.benchmarks.measure import Line
 
 
@@ -38,6 +48,7 @@ def main() -> int:
         "history": history.history,
         "sweep": partial(sweeps.sweeps, given.rows),
         "cluster": partial(clusters.clusters, given.cluster_rows),
+        "slots": slots.slots,
         "notebook": partial(notebook.traffic, given.rate),
     }
     if unknown := set(given.names) - set(benchmarks):
