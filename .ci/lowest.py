@@ -25,7 +25,10 @@ STAMP = FOLDER / "installed"
 TRIES = 3
 QUICK = (".ci/quick.py", "-m", "not (browser or kernel or local or long)")
 #: that an old library asks for what is deprecated in a newer one is no fault of nbchat's
-MILDER = ("-W", "ignore::DeprecationWarning", "--reruns", "2")
+MILDER = (
+    *("-W", "ignore::DeprecationWarning", "-W", "ignore::PendingDeprecationWarning"),
+    *("--reruns", "2"),
+)
 
 
 def main(*arguments: str) -> None:
