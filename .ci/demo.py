@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -152,4 +153,8 @@ def is_allowed(tag: str, name: str, value: str) -> bool:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    try:
+        main(Path(sys.argv[1]).resolve())
+    except (KeyboardInterrupt, asyncio.CancelledError):  # nbclient waits in an event loop
+        print("Interrupted; the same command begins the notebook anew.", file=sys.stderr)
+        sys.exit(130)
