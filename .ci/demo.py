@@ -152,9 +152,20 @@ def is_allowed(tag: str, name: str, value: str) -> bool:
     return name in ATTRIBUTES or name.startswith("aria-")
 
 
+def is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether an interrupt is at the bottom of it; nbclient's clean-up may fail on top."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt | asyncio.CancelledError):
+            return True
+        error = error.__context__
+    return False
+
+
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]).resolve())
-    except (KeyboardInterrupt, asyncio.CancelledError):  # nbclient waits in an event loop
+    except BaseException as error:
+        if not is_interrupt(error):
+            raise
         print("Interrupted; the same command begins the notebook anew.", file=sys.stderr)
         sys.exit(130)
