@@ -329,7 +329,7 @@ def test_a_saved_notebook_shows_the_picture_without_a_kernel(lab: Lab, weights: 
         token(panel, 8).click()
         expect(panel.locator(".rows .row")).to_have_count(6)
         picture = notebook.cell(0).locator("[data-nbchat-stand-in]")
-        expect(picture).to_contain_text("Position 8", timeout=5000)
+        expect(picture).to_contain_text("Position 8")
         expect(picture).to_be_hidden()
         panel.locator(".text").focus()
         notebook.save()  # the one key that goes to the notebook from here
