@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -57,6 +58,7 @@ class State:
     - `limiters`: server and key -> who says when a sweep may ask it
     - `stations`: sweeps of others that this process works for, by their run
     - `balances`: the addresses of several servers -> what each of them has to do
+    - `searched_sweeps`: folders of sweeps that a search of the history found
     - `places`, `claims`: where requests stand in their cells, and whose record each one took
     """
 
@@ -79,6 +81,7 @@ class State:
         self.continuations: dict[tuple[str, str], Any] = {}
         self.limiters: dict[Hashable, Any] = {}
         self.stations: dict[str, Any] = {}
+        self.searched_sweeps: dict[Path, Any] = {}
         self.refusals = Memory()
         self.places = Places()
         self.budget = Budget()

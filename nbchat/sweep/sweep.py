@@ -408,17 +408,16 @@ class Sweep(Batched):
 
 #: sweeps of this process, whose rows are found by the ids of their runs
 _OPEN: weakref.WeakSet[Folder] = weakref.WeakSet()
-#: those that a search of the history found
-_SEARCHED: dict[Path, Folder] = {}
 
 
 def opened_folder(path: Path) -> Folder:
     """Give the folder of a sweep, whose rows frames find from now on by the ids of their runs."""
-    if path not in _SEARCHED:
-        _SEARCHED[path] = Folder(path)
-        _OPEN.add(_SEARCHED[path])
+    folder: Folder | None = STATE.searched_sweeps.get(path)
+    if folder is None:
+        folder = STATE.searched_sweeps[path] = Folder(path)
+        _OPEN.add(folder)
         find_runs_with(_runs_of_sweeps)
-    return _SEARCHED[path]
+    return folder
 
 
 def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:

@@ -220,7 +220,7 @@ def test_weights_that_are_missing_or_broken_name_the_command(
 
 def test_a_missing_extra_says_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(LocalModelError, match=r'pip install -e "\.\[local\]"'):
+    with pytest.raises(LocalModelError, match=r'pip install "xllamacpp>='):
         settings_for()
 
 
