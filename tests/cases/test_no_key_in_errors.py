@@ -20,7 +20,7 @@ from tests.cases.canary import CANARY, PART, leaks
 from tests.magics.conftest import Shell
 from tests.scripted import CUT, HANG, Reply, ScriptedServer, chunk, refusing_url, sse
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.usefixtures("short_pauses"), pytest.mark.long]
 
 ECHO = f"the key was {CANARY}"
 DOCUMENTS: list[Any] = [

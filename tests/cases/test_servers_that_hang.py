@@ -35,7 +35,7 @@ from tests.scripted import (
     usage_of,
 )
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.timeout(30), pytest.mark.long]
 PATIENT = Timeouts(connect_s=600, first_byte_s=600, between_bytes_s=600)
 WHOLE = [chunk("a"), chunk(finish_reason="stop")]
 USAGE = chunk(usage=usage_of())

@@ -29,6 +29,8 @@ from tests.cases.canary import CANARY
 from tests.magics.conftest import Shell
 from tests.scripted import ScriptedServer, speaking
 
+pytestmark = pytest.mark.long
+
 
 class Trap(Exception):
     """Something of the user's was called."""

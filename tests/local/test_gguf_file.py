@@ -19,6 +19,8 @@ from nbchat.local import gguf_file, weights
 from nbchat.local.__main__ import main
 from nbchat.local.server import find
 
+pytestmark = pytest.mark.long
+
 GOOD = b"GGUF" + bytes(range(256)) * 10_000
 DIGEST = hashlib.sha256(GOOD).hexdigest()
 

@@ -34,6 +34,8 @@ from nbchat.sweep.batch_state import BatchState
 from nbchat.sweep.writer_lock import WriterLock
 from tests.sweep.batch_server import COMPLETED, EXPIRED, BatchServer, batch_server, cut
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 KEY = "sk-jobs0123456789abcdefgh"
 

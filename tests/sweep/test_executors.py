@@ -21,6 +21,8 @@ from nbchat.sweep.folder import Folder
 from nbchat.sweep.parcel import Unwrapped, Wrapping
 from tests.scripted import MODEL, Reply, Request, ScriptedServer, completion, error, usage_of
 
+pytestmark = pytest.mark.long
+
 WORDS = [{"word": f"word {number}"} for number in range(40)]
 KEY = "sk-canary-0123456789abcdefghij"
 

@@ -13,6 +13,8 @@ from nbchat.sweep.shares import BudgetShares, fair, whole
 from nbchat.sweep.station import Station
 from tests.sweep.simulated_cluster import SimulatedCluster
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize(("n", "per_minute"), [(2, 600), (8, 600), (8, 60), (16, 3_000)])
 def test_all_workers_together_keep_the_limit_of_every_minute(n: int, per_minute: int) -> None:

@@ -10,6 +10,8 @@ import pytest
 from nbchat.sweep.limiter import Limiter, Permit
 from tests.sweep.simulated import SimulatedServer, simulated
 
+pytestmark = pytest.mark.long
+
 SERVERS: dict[str, dict[str, Any]] = {
     "16 at once": {"at_once": 16},
     "100 at once": {"at_once": 100},
