@@ -15,6 +15,8 @@ from nbchat.errors import HistoryError, NotRecordedError
 from nbchat.history.cassette import Cassette
 from nbchat.history.places import Claims, Places
 from nbchat.history.step_answer import StepAnswer
+from nbchat.session.offline import opened_for
+from nbchat.session.recorded_client import RecordedClient
 from nbchat.session.state import STATE
 from tests.scripted import Reply, Request, ScriptedServer, chunk, sse
 
@@ -140,6 +142,40 @@ def step(step_id: str, text: str | None = None, **more: Any) -> StepAnswer:
     return StepAnswer(
         id=step_id, request_sha256="sha", cell="c", number_in_cell=0, text=text, **more
     )
+
+
+def test_the_first_of_a_place_stays_where_it_is_to(tmp_path: Path) -> None:
+    cassette = Cassette(tmp_path / "study.jsonl")
+    cassette.add_step(step("a", "first"))
+    cassette.write()
+    cassette.add_step(step("b", "second"), is_first=True)
+    assert [record.id for record in cassette.of_request("sha")] == ["a"]
+    cassette.add_step(step("c", "third"))
+    assert [record.id for record in cassette.of_request("sha")] == ["c"]
+
+
+def test_samples_come_back_to_the_run_that_they_were_of(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    """Whichever thread was first: the place of a step in a run is that of the run."""
+    profile = nbchat.client.resolve(server.url)
+    cassette = Cassette(tmp_path / "study.jsonl")
+    server.reply(
+        *(Reply(sse(chunk(text, finish_reason="stop"))) for text in ("two", "zero", "one"))
+    )
+
+    def asked(number: int) -> str:
+        client = RecordedClient(profile, cassette)
+        with opened_for(number):
+            answer = client.start("draw", nbchat.api.check({"model": "m"}), streams=True)
+        with answer:
+            for _ in answer:
+                pass
+        return str(answer.completion.choices[0].message.content)
+
+    assert [asked(number) for number in (2, 0, 1)] == ["two", "zero", "one"]
+    nbchat.configure(replay="only")
+    assert [asked(number) for number in (0, 1, 2)] == ["zero", "one", "two"]
 
 
 @pytest.mark.parametrize(
