@@ -79,6 +79,7 @@ def main(path: Path) -> None:
     if not runs:
         sys.exit(f"{path.name} made no request.")
     text, model, tokens = runs[0]
+    leave_out_asides(notebook)
     page = write_page(notebook, path.stem)
     print(f"{text}\n\n{tokens} tokens from {model}. The whole notebook: {page}")
 
@@ -101,6 +102,13 @@ def execute(notebook: Any, folder: Path) -> list[tuple[str, str, int]]:
     notebook.cells.remove(asking)
     runs: list[tuple[str, str, int]] = json.loads(asking.outputs[0]["text"])
     return runs
+
+
+def leave_out_asides(notebook: Any) -> None:
+    """Takes out what is said on stderr: it is for who runs the cells, not for who reads them."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
 
 
 def write_page(notebook: Any, name: str) -> Path:

@@ -14,6 +14,7 @@ import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from nbchat.version import DISTRIBUTION
@@ -281,3 +282,14 @@ def test_the_top_level_holds_only_what_people_look_for() -> None:
             ".gitignore",
         ),
     }
+
+
+def test_the_page_of_the_demo_has_no_asides_to_who_runs_it() -> None:
+    demo = runpy.run_path(str(ROOT / ".ci" / "demo.py"), run_name="demo")
+    cell = nbformat.v4.new_code_cell("1")
+    cell.outputs = [
+        nbformat.v4.new_output("stream", name=name, text="said") for name in ("stdout", "stderr")
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("x"), cell])
+    demo["leave_out_asides"](notebook)
+    assert [output.name for output in cell.outputs] == ["stdout"]
