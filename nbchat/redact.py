@@ -11,6 +11,8 @@ _KEY_LIKE = re.compile(
     r"\b(?:sk|pk|rk)-[A-Za-z0-9_\-]{16,}|\b(?:gsk|hf|xai|csk)[_-][A-Za-z0-9_\-]{16,}"
     r"|(?<=[Bb]earer )[A-Za-z0-9._\-]{16,}"
 )
+#: one of these is in whatever `_KEY_LIKE` finds; to look for them costs a hundredth of a search
+_MARKS = ("sk-", "sk_", "pk-", "rk-", "hf-", "hf_", "xai-", "xai_", "earer ")
 _ASSIGNED = re.compile(
     r"""((?:api_?key|key|token|secret|password|authorization)["']?\s*[=:]\s*)(["'])(?:(?!\2).)+\2""",
     re.IGNORECASE,
@@ -19,6 +21,8 @@ _ASSIGNED = re.compile(
 
 def redact_keys(text: str) -> str:
     """Take out of a text whatever looks like a key."""
+    if not any(mark in text for mark in _MARKS):
+        return text
     return _KEY_LIKE.sub(HIDDEN, text)
 
 

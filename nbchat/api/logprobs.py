@@ -351,9 +351,12 @@ def jsonable(value: Any) -> Any:
     if type(value) in _AS_THEY_ARE:
         return value
     if isinstance(value, dict):
-        return {key: jsonable(entry) for key, entry in value.items()}
+        return {
+            key: entry if type(entry) in _AS_THEY_ARE else jsonable(entry)
+            for key, entry in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [jsonable(entry) for entry in value]
+        return [entry if type(entry) in _AS_THEY_ARE else jsonable(entry) for entry in value]
     if isinstance(value, float) and not isfinite(value):
         return None if isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str.__str__(value) if isinstance(value, str) else value  # plain, whatever shows it

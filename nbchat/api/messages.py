@@ -78,6 +78,8 @@ def check_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str
     """
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
+    if _are_texts(messages):
+        return [{**message} for message in messages]
     try:
         checked: list[dict[str, Any]] = plain(without_reply_keys(messages), "messages")
     except NotJsonError as error:
@@ -85,6 +87,23 @@ def check_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str
     for offence in _offences(checked):
         raise error_of(offence)
     return checked
+
+
+def _are_texts(messages: Any) -> bool:
+    """Tell, cheaply, whether these are texts of a user or system alone: all is right with them."""
+    return (
+        type(messages) is list
+        and bool(messages)
+        and all(
+            type(message) is dict
+            and len(message) == 2
+            and type(content := message.get("content")) is str
+            and content.isascii()
+            and type(role := message.get("role")) is str
+            and role in _OF_TEXT
+            for message in messages
+        )
+    )
 
 
 def message_offences(messages: Sequence[Mapping[str, Any]]) -> list[Offence]:
@@ -277,4 +296,6 @@ def _unanswered(messages: list[dict[str, Any]]) -> Iterator[Offence]:
         waiting = [call["id"] for call in calls or ()]
 
 
+#: roles whose message is whole with a text alone
+_OF_TEXT = frozenset({"system", "developer", "user"})
 _KEYS = frozenset().union(*({*role.required, *role.optional} for role in ROLES.values()))

@@ -9,7 +9,9 @@ Source: Chat Completions reference, section 2.3, and what the tokenizers publish
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import fnmatch
+import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -175,6 +177,11 @@ def _family(model: str) -> Family | None:
     name = model.rpartition("/")[2].lower().removeprefix("ft:")
     name = name.partition(":")[0]  # ft:gpt-4o:org::id
     for family in FAMILIES:
-        if any(fnmatchcase(name, pattern) for pattern in family.patterns):
+        if _compiled(family.patterns).match(name):
             return family
     return None
+
+
+@functools.cache
+def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)))

@@ -167,6 +167,7 @@ class Adapter(requests.adapters.HTTPAdapter):
 
     def __init__(self, *arguments: Any, **options: Any):
         self._pools: dict[Any, Any] = {}
+        self._paths: dict[str, str] = {}
         super().__init__(*arguments, **options)
 
     def get_connection_with_tls_context(
@@ -181,6 +182,15 @@ class Adapter(requests.adapters.HTTPAdapter):
             pool = super().get_connection_with_tls_context(request, verify, proxies, cert)
             self._pools[known] = pool
         return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        """Give the path of a request, or, through a proxy, its whole address."""
+        if proxies:
+            return super().request_url(request, proxies)
+        path = self._paths.get(request.url)
+        if path is None:
+            path = self._paths[request.url] = super().request_url(request, proxies)
+        return path
 
     def build_response(self, request: Any, answer: Any) -> requests.Response:
         """Give the answer to a request, its body unread."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -37,6 +38,7 @@ def request_sha256(body: Mapping[str, Any], server: str) -> str:
     return hashlib.sha256(canonical(body, server)).hexdigest()
 
 
+@functools.lru_cache(maxsize=256)
 def server_name(base_url: str, *, engine: str = "", weights_sha256: str = "") -> str:
     """Name a server by its address, without a user, a query or a slash at its end.
 

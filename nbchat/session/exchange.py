@@ -112,6 +112,8 @@ def mend_before(run: Run, model: str, watcher: Watcher) -> None:
     if not STATE.settings.repair:
         return
     known = STATE.refusals.recall(run.base_url, model, run.params)
+    if not known:
+        return
     run.params, done = repair.repaired(run.params, known)
     run.notes.extend(mended.note for mended in done)
     new = [m for m in done if STATE.refusals.is_new(run.base_url, model, m)]
