@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nbchat.structured import Structure
     from nbchat.tools import Tool
 
-_ATTACHED = ("images", "detail", "audio_in", "files")
+ATTACHED = ("images", "detail", "audio_in", "files")
 
 
 class Described(msgspec.Struct):
@@ -62,7 +62,7 @@ def attached(draft: Draft) -> Draft:
         draft,
         messages=[*lead, *_with_media(draft)],
         system=None,
-        **dict.fromkeys(_ATTACHED),
+        **dict.fromkeys(ATTACHED),
     )
 
 
@@ -75,7 +75,7 @@ def _wire_format(wanted: Any) -> tuple[Any, Structure | None]:
 
 
 def _with_media(draft: Draft) -> Any:
-    media = {name: getattr(draft, name) for name in _ATTACHED}
+    media = {name: getattr(draft, name) for name in ATTACHED}
     media = {name: value for name, value in media.items() if value is not None}
     if not media:
         return draft.messages

@@ -21,7 +21,7 @@ from nbchat.errors import CheckError
 from nbchat.options import Options
 from nbchat.request import full_vocabulary, logit_bias
 from nbchat.request.deprecated import warn_of_deprecated
-from nbchat.request.describe import describe
+from nbchat.request.describe import ATTACHED, describe
 from nbchat.request.draft import Draft
 from nbchat.request.servers import Conversation, Say, Servers
 from nbchat.request.toolbox import Toolbox, toolbox_of
@@ -98,10 +98,7 @@ def prepare(
     whole = _whole(new_messages, draft, thread, cell, partial(_knows, profile, params))
     messages, left_out = (whole, []) if thread is None else without_open_calls(whole)
     check_model(profile, params.given())
-    if any(isinstance(message.get("content"), list) for message in messages):
-        from nbchat.media import check_totals
-
-        check_totals(messages)
+    _check_media(messages)
     return Prepared(
         messages=messages,
         params=params,
@@ -115,6 +112,35 @@ def prepare(
         toolbox=toolbox,
         notes=[f"left out calls without a result: {', '.join(left_out)}"] if left_out else [],
     )
+
+
+def with_messages(prepared: Prepared, messages: list[dict[str, Any]]) -> Prepared:
+    """Give a request with other messages in the place of those that were new, and check them.
+
+    What was found of its fields, functions and server holds for it too, so that of many requests
+    that differ in their texts alone only one goes the whole way. Nothing is sent. Raise CheckError
+    for messages that are none, ValueError for a request of a conversation or with attachments.
+    """
+    draft = prepared.options
+    if prepared.thread is not None or any(getattr(draft, name) is not None for name in ATTACHED):
+        raise ValueError("Its messages are not all that was new in it.")
+    new_messages = check_messages(messages)
+    whole = [*prepared.messages[: -len(prepared.new_messages)], *new_messages]
+    _check_media(whole)
+    return msgspec.structs.replace(
+        prepared,
+        messages=whole,
+        body={**prepared.body, "messages": [*whole]},
+        new_messages=new_messages,
+        options=msgspec.structs.replace(draft, messages=messages),
+    )
+
+
+def _check_media(messages: list[dict[str, Any]]) -> None:
+    if any(isinstance(message.get("content"), list) for message in messages):
+        from nbchat.media import check_totals
+
+        check_totals(messages)
 
 
 def _whole(

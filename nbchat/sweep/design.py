@@ -15,10 +15,11 @@ from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile
 from nbchat.code.filled import filled
 from nbchat.errors import CheckError, UnknownFieldError
-from nbchat.options import OPTIONS
+from nbchat.options import OPTIONS, Options
 from nbchat.request.arguments import draft_of_arguments
+from nbchat.request.describe import ATTACHED
 from nbchat.request.draft import Draft
-from nbchat.request.prepare import Prepared
+from nbchat.request.prepare import Prepared, with_messages
 from nbchat.session.replay import server_of
 from nbchat.session.servers import prepare
 from nbchat.session.settings import resolved
@@ -109,6 +110,7 @@ class Design:
         n_characters = 0
         rows: list[Row] = []
         twins: dict[bytes, int] = {}
+        alike: dict[tuple[int, int], Prepared] = {}
         for number in range(len(self.items)):
             item: Item | None = None
             for at, point in enumerate(self.grid.points):
@@ -121,7 +123,8 @@ class Design:
                     yield kept[place]
                     continue
                 item = self.items[number] if item is None else item
-                cell = self._cell(number, at, self._drafts(item, point), twins, say, known)
+                drafts = self._drafts(item, point)
+                cell = self._cell(number, at, drafts, twins, alike, say, known)
                 rows.extend(cell.rows)
                 n_characters += _n_characters(cell)
                 if keeps and len(rows) <= _MOST_KEPT and n_characters <= _MOST_CHARACTERS:
@@ -147,11 +150,15 @@ class Design:
         at: int,
         drafts: list[Draft],
         twins: dict[bytes, int],
+        alike: dict[tuple[int, int], Prepared],
         say: Say,
         known: list[Row] | None,
     ) -> Cell:
         try:
-            prepared = tuple(self._prepared(draft, say) for draft in drafts)
+            prepared = tuple(
+                self._prepared_like(alike, (at, place), draft, say)
+                for place, draft in enumerate(drafts)
+            )
         except CheckError as error:
             if self.n_rows > 1:
                 error.add_note(f"It is row {number} of the data, point {at} of the grid.")
@@ -169,6 +176,19 @@ class Design:
         ]
         rows = tuple(Row(row, number, at, sample) for sample, row in enumerate(ids))
         return Cell(rows, whole)
+
+    def _prepared_like(
+        self, alike: dict[tuple[int, int], Prepared], place: Any, draft: Draft, say: Say
+    ) -> Prepared:
+        """Prepare a draft; where it differs in its texts alone from the last one here, only them.
+
+        `alike` has the last request of each place: a point of the grid, and a sample.
+        """
+        last = alike.get(place)
+        if last is not None and _differ_in_messages_alone(last.options, draft):
+            return with_messages(last, draft.messages)
+        prepared = alike[place] = self._prepared(draft, say)
+        return prepared
 
     def _prepared(self, draft: Draft, say: Say) -> Prepared:
         prepared = prepare(draft, say=say)
@@ -267,6 +287,33 @@ class Design:
             value=axis,
             nearest=near,
         )
+
+
+#: what a draft has beside its messages, its fields and what goes through extra
+_OPTIONS = [name for name in Options.__struct_fields__ if name not in ATTACHED]
+
+
+def _differ_in_messages_alone(one: Options, other: Draft) -> bool:
+    """Tell whether two drafts without attachments are alike but for their messages."""
+    return (
+        isinstance(one, Draft)
+        and all(getattr(draft, name) is None for draft in (one, other) for name in ATTACHED)
+        and all(_is_same(getattr(one, name), getattr(other, name)) for name in _OPTIONS)
+        and _have_same(one.fields, other.fields)
+        and _have_same(one.extra, other.extra)
+    )
+
+
+def _have_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return list(one) == list(other) and all(map(_is_same, one.values(), other.values()))
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    # what may change in place, or has a comparison of its own, is the same only where it is one
+    return one is other or (type(one) is type(other) and type(one) in _SIMPLE and one == other)
+
+
+_SIMPLE = {str, int, float, bool}
 
 
 def _n_characters(cell: Cell) -> int:

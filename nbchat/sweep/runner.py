@@ -121,6 +121,7 @@ class Runner:
         self._changed = threading.Condition()
         self._cells: Iterator[Cell] | None = design.cells(is_wanted=self._is_wanted)
         self._servers: dict[Any, Grants] = {}
+        self._identities: dict[int, tuple[Profile, Any]] = {}  # with the profile, whose id it is
         self._waiting: dict[Any, deque[Task]] = {}
         self._n_waiting = 0
         self._later: list[tuple[float, int, Task]] = []
@@ -275,13 +276,20 @@ class Runner:
                 continue
             standing = self._standings.get(row.id)
             attempt = 0 if standing is None else standing.attempt + 1
-            server = prepared.profile.identity
+            server = self._identity(prepared.profile)
             if server not in self._servers:
                 self._servers[server] = self._grants_of(prepared.profile)
                 self._waiting[server] = deque()
             n_tokens = prompt_size(prepared) + (reply_limit(prepared) or 0)
             self._queue(Task(row, prepared, server, n_tokens, attempt))
         return True
+
+    def _identity(self, profile: Profile) -> Any:
+        """Give what a profile's server is known by; the rows of a point share one profile."""
+        known = self._identities.get(id(profile))
+        if known is None:
+            known = self._identities[id(profile)] = (profile, profile.identity)
+        return known[1]
 
     def _queue(self, task: Task, *, first: bool = False) -> None:
         queue = self._waiting[task.server]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchat.api import check_messages
+from nbchat.api.messages import message_offences
 from nbchat.errors import CheckError, UnknownFieldError
 
 USER = {"role": "user", "content": "hi"}
@@ -236,3 +237,17 @@ def test_tool_calls_are_the_assistants_alone() -> None:
     for calls in ("text", 5, [{"id": "c"}]):
         messages = [{"role": "user", "content": "Hi", "tool_calls": calls}]
         assert check_messages(messages) == messages
+
+
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant", "tool", "usr", None])
+@pytest.mark.parametrize("content", ["a text", "", "zwölf", "\ud800", None, 1, ["a"]])
+def test_a_short_way_for_texts_takes_what_all_rules_take(role: Any, content: Any) -> None:
+    messages = [{"role": role, "content": content}]
+    try:
+        checked = check_messages(messages)
+    except CheckError:
+        assert message_offences(messages)
+    else:
+        assert not message_offences(messages)
+        assert checked == messages
+        assert checked[0] is not messages[0]

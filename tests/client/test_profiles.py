@@ -11,7 +11,7 @@ from nbchat.client.presets import PRESETS
 from nbchat.client.profiles import Profile, default_name, environment, resolve
 from nbchat.client.secret import Secret
 from nbchat.errors import ProfileError
-from nbchat.redact import looks_like_key
+from nbchat.redact import looks_like_key, redact_keys
 
 KEY = "sk-proj-0123456789abcdefghij"
 
@@ -48,6 +48,16 @@ def test_a_key_is_taken_out_of_texts() -> None:
 )
 def test_what_looks_like_a_key(text: str, expected: bool) -> None:
     assert looks_like_key(text) is expected
+    assert (redact_keys(f"{text}.") != f"{text}.") is expected
+
+
+@pytest.mark.parametrize(
+    "begins", ["sk-", "pk-", "rk-", "gsk-", "gsk_", "hf-", "hf_", "xai-", "xai_", "csk-", "csk_",
+               "Bearer ", "bearer "],
+)  # fmt: skip
+def test_a_key_of_any_kind_is_taken_out(begins: str) -> None:
+    key = "Abc123def456ghi789jkl"
+    assert key not in redact_keys(f"It was ({begins}{key}), nothing else.")
 
 
 @pytest.mark.parametrize("name", [n for n, p in PRESETS.items() if p.base_url.startswith("https")])

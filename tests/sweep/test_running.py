@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -240,8 +241,12 @@ def test_requests_are_made_once_and_beyond_what_fits_into_memory_again(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    original = design.prepare
-    monkeypatch.setattr(design, "prepare", lambda *a, **k: (made.append(1), original(*a, **k))[1])
+
+    def counted(original: Any) -> Any:
+        return lambda *a, **k: (made.append(original), original(*a, **k))[1]
+
+    for name in ("prepare", "with_messages"):
+        monkeypatch.setattr(design, name, counted(getattr(design, name)))
     data = [{"thing": number} for number in range(20)]
     nbchat.sweep("Say {{ thing }}", data=data, model="m").run()
     assert len(made) == 20
