@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
 from ipaddress import IPv6Address, ip_address
@@ -100,6 +101,7 @@ def refuse_keys_in(url: str) -> None:
         raise ProfileError("A base URL must not hold a key, and a part of its path looks like one.")
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback(url: str) -> bool:
     """Tell whether an address is one of this machine's own, which no other machine reaches."""
     try:
