@@ -168,10 +168,16 @@ def _whole_rows(run: Run, choice: int) -> WholeRows:
     return AskedRows(run, choice)
 
 
-def _sweep_folder(path: Path) -> Folder:
+def _sweep_folder(address: str) -> Folder | None:
+    from nbchat.errors import NbchatError
+    from nbchat.sweep.place import place_of
     from nbchat.sweep.sweep import opened_folder
 
-    return opened_folder(path)
+    try:
+        place = place_of(address)
+        return opened_folder(place) if place.is_dir() else None
+    except (OSError, NbchatError):  # a store that cannot be reached
+        return None
 
 
 ABOVE["whole_rows"] = _whole_rows
@@ -197,8 +203,6 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from nbchat import (
         api,
         client,

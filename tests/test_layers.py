@@ -80,6 +80,7 @@ LIVES_IN: dict[str, set[str]] = {
     "sqlite3": {"history"},
     "pyarrow": {"history", "sweep"},  # Parquet: text and a few facts, no frame is needed for it
     "distributed": {"sweep"},
+    "fsspec": {"sweep"},  # folders at an object store
     "cloudpickle": {"sweep"},  # functions of a notebook on their way to workers
     "tiktoken": {"request"},
     "ipywidgets": {"widgets"},

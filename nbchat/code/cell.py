@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from nbchat.api.fields import FIELDS
+from nbchat.client.presets import LOCAL, PRESETS
+from nbchat.client.profiles import Profile
 from nbchat.code import template
 from nbchat.code.as_draft import draft_of
 from nbchat.code.flags import read_line
@@ -38,10 +40,11 @@ def as_cell(draft: Draft | Any, *, is_template: bool = False) -> str:
     or variables as ``--image`` and the like; a system message of one line is ``--system``.
     What else was said goes to ``--messages``, and a field whose value no flag can carry to
     ``--params``. Defaults that ``%config NbChat`` sets are the notebook's, and are sent too.
-    `draft` can be anything that `draft_of` takes; with `is_template` its ``{{ … }}`` is filled in
-    where the cell runs.
+    A `Profile` is named by its name or its address, the first one of several, and a model of its
+    own goes to ``--model``. `draft` can be anything that `draft_of` takes; with `is_template` its
+    ``{{ … }}`` is filled in where the cell runs.
     """
-    draft = draft_of(draft)
+    draft = _with_named_profile(draft_of(draft))
     names = names_in(draft.fields)
     draft = as_data(draft)
     system, messages, prompt, media = _apart(draft.messages)
@@ -52,6 +55,20 @@ def as_cell(draft: Draft | Any, *, is_template: bool = False) -> str:
         words.insert(0, "--raw")
     line = " ".join(["%%chat", "--stateless", *words])
     return f"{line}\n{prompt}" + "\n" * prompt.endswith("\n")
+
+
+def _with_named_profile(draft: Draft) -> Draft:
+    """Give a draft whose profile is a text, which is all that a flag can say of it."""
+    profile: Any = draft.profile
+    if not isinstance(profile, Profile):
+        return draft
+    fields = draft.fields
+    if profile.model and "model" not in fields and profile.name != LOCAL:
+        fields = {"model": profile.model, **fields}
+    preset = PRESETS.get(profile.name)
+    is_preset = preset is not None and preset.base_url == profile.base_url
+    named = profile.name if is_preset or profile.name == LOCAL else profile.base_url
+    return msgspec.structs.replace(draft, profile=named, fields=fields)
 
 
 def is_cell(text: str) -> bool:

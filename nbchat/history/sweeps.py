@@ -40,7 +40,7 @@ class _Folder(Protocol):
 _read = msgspec.json.Decoder(Reference).decode
 
 
-def note_sweep(history: Path | None, name: str, folder: Path) -> None:
+def note_sweep(history: Path | None, name: str, folder: object) -> None:
     """Note where a sweep has its rows; once, and not where the history is switched off.
 
     Raise OSError where that cannot be written.
@@ -81,9 +81,11 @@ def runs_of_sweeps(
     is_named = _any_of(sweep)
     runs: list[Run] = []
     for reference in _references(history):
-        if not is_named(reference.name) or not Path(reference.folder).is_dir():
+        if not is_named(reference.name):
             continue
-        folder: _Folder = ABOVE["sweep_folder"](Path(reference.folder))
+        folder: _Folder | None = ABOVE["sweep_folder"](reference.folder)
+        if folder is None:  # it is gone
+            continue
         records = [record for record in folder.all_records() if is_in_time(record)]
         if not (words or filters) and limit is not None:
             records.sort(key=lambda record: record.created_at, reverse=True)

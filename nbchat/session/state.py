@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Hashable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -81,7 +80,7 @@ class State:
         self.continuations: dict[tuple[str, str], Any] = {}
         self.limiters: dict[Hashable, Any] = {}
         self.stations: dict[str, Any] = {}
-        self.searched_sweeps: dict[Path, Any] = {}
+        self.searched_sweeps: dict[Any, Any] = {}
         self.refusals = Memory()
         self.places = Places()
         self.budget = Budget()

@@ -62,7 +62,8 @@ class CallableRoom(ModuleType):
           own (`system`, `profile`, …) or a variable
         - `repeats`: samples of each; where `seed` is set, each has the next one
         - `folder`: where rows are kept. The same call goes on where it ended, whatever ended it,
-          and sends what is missing. None: for as long as the sweep is there
+          and sends what is missing. An address that fsspec knows (``s3://bucket/fruit``) is one at
+          an object store. None: for as long as the sweep is there
         - `evaluate`: name -> one of `nbchat.evaluators`, or a function of (row, run)
         - `requests_per_minute`, `tokens_per_minute`, `at_once`: limits that are known; else
           they are learnt from the server

@@ -81,7 +81,8 @@ class BatchJobs:
 
     def __init__(self, sweep: Batched):
         self._sweep = sweep
-        self._state = BatchState(sweep.folder)
+        # one at an object store has none, as `submit` says
+        self._state = BatchState(sweep.folder if isinstance(sweep.folder, Path) else None)
 
     def submit(self, *, queue_tokens: int | None = None) -> BatchJobs:
         """Make batches of the rows that have no answer and are in no batch.
@@ -101,6 +102,12 @@ class BatchJobs:
             raise CheckError(
                 "A batch may take a day, and the rows of this sweep are forgotten with it: give "
                 "nbchat.sweep(…, folder=…).",
+                field="folder",
+            )
+        if not isinstance(sweep.folder, Path):
+            raise CheckError(
+                f"folder is {sweep.folder}, and what is known of batches has to be in a folder of "
+                "this system: give one, or files with to_batch, which from_batch reads.",
                 field="folder",
             )
         with self._writing():

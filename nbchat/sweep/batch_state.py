@@ -86,14 +86,17 @@ class Part(msgspec.Struct, kw_only=True):
 
 
 class BatchState:
-    """The parts of a sweep, in its folder. What is saved is on the disk."""
+    """The parts of a sweep, in its folder. What is saved is on the disk; None has no parts."""
 
-    def __init__(self, sweep_folder: Path):
-        self.folder = sweep_folder / FOLDER
+    def __init__(self, sweep_folder: Path | None):
+        self._is_none = sweep_folder is None
+        self.folder = (sweep_folder or Path()) / FOLDER
 
     def parts(self) -> list[Part]:
         """Give all parts, in the order in which they were made."""
-        parts = []
+        parts: list[Part] = []
+        if self._is_none:
+            return parts
         for path in self.folder.glob("part-*.json"):
             with contextlib.suppress(FileNotFoundError):  # it was taken back meanwhile
                 parts.append(_read(path))

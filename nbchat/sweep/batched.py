@@ -22,6 +22,7 @@ from nbchat.sweep.batch_requests import (
 )
 from nbchat.sweep.batch_results import Results, Taken, files_of, is_better, run_of
 from nbchat.sweep.journal import Attempt, Journal
+from nbchat.sweep.object_path import ObjectPath
 from nbchat.sweep.packing import Packing
 from nbchat.sweep.records import Record, line_of
 from nbchat.sweep.scored import Scored
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from nbchat.sweep.executors import Going
     from nbchat.sweep.folder import Standing
     from nbchat.sweep.progress import Tally
+    from nbchat.sweep.store_lock import StoreLock
     from nbchat.sweep.writer_lock import WriterLock
 
 _NAMES = "requests-[0-9][0-9][0-9][0-9]-*.jsonl"
@@ -42,9 +44,9 @@ _NAMES = "requests-[0-9][0-9][0-9][0-9]-*.jsonl"
 class Batched(Scored):
     """Rows as files that batches take, and the rows of files that batches gave."""
 
-    folder: Path
+    folder: Path | ObjectPath
     name: str
-    _lock: WriterLock
+    _lock: WriterLock | StoreLock
     _going: Going | None
     _tally: Tally | None
     _limit_usd: float | None

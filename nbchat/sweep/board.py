@@ -111,6 +111,12 @@ class Board:
         member = self._members.get(address)
         return member is not None and member.station is not None
 
+    def has_sent(self, address: str) -> bool:
+        """Tell whether a worker has sent anything yet."""
+        member = self._members.get(address)
+        totals = self._totals.get(member.station or "") if member is not None else None
+        return totals is not None and totals.n_sent + totals.n_going > 0
+
     def totals(self) -> Totals:
         """Give what all workers have sent, those included that were lost."""
         total = Totals()

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LEASE_S = 15.0
 #: seconds between two renewals of a worker: at first, at least, and for so many workers in a second
 _FIRST_S, _PAUSE_S, _WORKERS_PER_S = 0.05, 1.0, 100.0
+#: seconds between two renewals of a worker that has rows and has sent none yet, and for how long
+_EARLY_S, _EARLY_FOR_S = 0.1, 30.0
 #: seconds between two looks at which workers there are
 _LOOK_S = 1.0
 #: seconds in which the first workers are to be there; a cluster that grows has none at first
@@ -82,6 +84,7 @@ class _Link:
         self._is_closed = False
         self._hurry: asyncio.Event | None = None
         self._talking: Any = None
+        self._begun_at: float | None = None
 
     def open(self, cluster: Cluster) -> None:
         self._cluster, self._mark = cluster, Mark(cluster.run, self._lease_s)
@@ -113,6 +116,9 @@ class _Link:
 
     def submit(self, parcel: Parcel) -> Any:
         parcel.lease_s = self._lease_s
+        if self._begun_at is None:
+            self._begun_at = time.monotonic()
+            self._run_on_loop(self._hurry_up)
         key = f"nbchat-{parcel.stem}-{parcel.n_ended}-{time.monotonic_ns():x}"
         return self._client.submit(run_parcel, parcel, key=key, pure=False)
 
@@ -151,7 +157,7 @@ class _Link:
             is_last = self._is_closed
             with contextlib.suppress(OSError):
                 self._threads = dict(await self._client.nthreads())
-            self._write_mark()
+            await asyncio.to_thread(self._write_mark)  # a store takes its time
             for address in self._threads:
                 if address not in self._talks:
                     self._talks[address] = asyncio.create_task(self._talk(address))
@@ -172,9 +178,21 @@ class _Link:
         # asked, too, since wait_for may swallow a cancellation (Python before 3.12)
         while not self._is_closed and address in self._threads:
             await self._renew(address)
-            most_s = max(_PAUSE_S, len(self._threads) / _WORKERS_PER_S)
-            await self._pause(min(pause_s, most_s, self._lease_s / 3))
-            pause_s *= 1.5
+            least_s = len(self._threads) / _WORKERS_PER_S
+            if self._is_early(address):
+                pause_s = _FIRST_S
+                await self._pause(max(_EARLY_S, least_s))
+            else:
+                await self._pause(min(pause_s, max(_PAUSE_S, least_s), self._lease_s / 3))
+                pause_s *= 1.5
+
+    def _is_early(self, address: str) -> bool:
+        """Tell whether a worker has rows and no lease to send them by: it is to wait for none."""
+        begun_at = self._begun_at
+        if begun_at is None or time.monotonic() - begun_at > _EARLY_FOR_S:
+            return False
+        with self._lock:
+            return not self._board.has_sent(address)
 
     async def _renew(self, address: str) -> None:
         with self._lock:
@@ -227,9 +245,10 @@ class _Link:
             self._client.loop.asyncio_loop.call_soon_threadsafe(what)
 
     def _write_mark(self) -> None:
-        with contextlib.suppress(OSError), self._lock:
-            self._mark = Mark(self._mark.run, self._lease_s, self._board.order)
-            write_mark(self._work.folder, self._mark)
+        with self._lock:
+            self._mark = mark = Mark(self._mark.run, self._lease_s, self._board.order)
+        with contextlib.suppress(OSError):
+            write_mark(self._work.folder, mark)
 
     def _wait_for_the_first(self) -> None:
         """Wait until the workers have said who they are: their leases count from then on."""

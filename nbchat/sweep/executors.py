@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -14,6 +13,7 @@ from nbchat.sweep.design import Design
 from nbchat.sweep.folder import Standing
 from nbchat.sweep.limiter import Grants
 from nbchat.sweep.limits import Limits
+from nbchat.sweep.place import Place
 from nbchat.sweep.records import Record
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be run: see `nbchat.sweep.runner.Runner`."""
 
     design: Design
-    folder: Path
+    folder: Place
     name: str
     limits: Limits
     grants_of: Callable[[Profile], Grants]
@@ -79,9 +79,10 @@ class Threads:
     def going(self, work: Work) -> Going:
         from nbchat.sweep.runner import Runner
 
+        folder: Any = work.folder
         runner = Runner(
             work.design,
-            work.folder,
+            folder,
             name=work.name,
             grants_of=work.grants_of,
             standings=work.standings,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,7 +20,10 @@ from nbchat.errors import UnreadableRunError
 from nbchat.run import Run
 from nbchat.sweep import parts
 from nbchat.sweep.journal import ATTEMPTS, JOURNALS, Attempt, journal_name
+from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.place import Place, opened
 from nbchat.sweep.records import Record, Status, read_record, read_run
+from nbchat.sweep.segments import attempts_in, has_attempts_of
 
 
 class _Brief(msgspec.Struct, gc=False):
@@ -45,7 +47,7 @@ class Standing(msgspec.Struct, gc=False):
 class Folder:
     """Reads a folder. What another process writes meanwhile is there the next time."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Place):
         self.path = path
 
     def standings(self) -> dict[str, Standing]:
@@ -96,12 +98,19 @@ class Folder:
 
     def attempts(self) -> Iterator[Attempt]:
         """Give what is known of requests, sent or ended, file by file."""
-        for path in sorted((self.path / ATTEMPTS).glob("attempts-*.jsonl")):
-            for line in _whole_lines(path):
-                try:
-                    yield _read_attempt(line)
-                except msgspec.DecodeError:
-                    continue
+        for line in self._attempt_lines():
+            try:
+                yield _read_attempt(line)
+            except msgspec.DecodeError:
+                continue
+
+    def _attempt_lines(self) -> Iterator[bytes]:
+        folder = self.path / ATTEMPTS
+        if isinstance(folder, ObjectPath):
+            yield from attempts_in(folder)
+            return
+        for path in sorted(folder.glob("attempts-*.jsonl")):
+            yield from _whole_lines(path)
 
     def unknown(self) -> dict[str, int]:
         """Give row id -> requests that were sent and of which nobody knows what came of them.
@@ -123,8 +132,10 @@ class Folder:
 
     def has_files_of(self, stem: str) -> bool:
         """Tell whether anything was written by this name (`nbchat.sweep.journal.Journal`)."""
-        sent = self.path / ATTEMPTS / f"attempts-{stem}.jsonl"
-        return sent.exists() or self._journal(stem, 1).exists()
+        folder = self.path / ATTEMPTS
+        if isinstance(folder, ObjectPath):
+            return has_attempts_of(folder, stem)
+        return (folder / f"attempts-{stem}.jsonl").exists() or self._journal(stem, 1).exists()
 
     def ended_in(self, stem: str) -> set[str]:
         """Give the ids of the rows that ended in the journals of this name."""
@@ -135,55 +146,50 @@ class Folder:
                     row_ids.add(_read_brief(line).row_id)
         return row_ids
 
-    def journals_of(self, stem: str) -> list[Path]:
+    def journals_of(self, stem: str) -> list[Place]:
         """Give the journals of this name, in the order of writing."""
         numbers = itertools.takewhile(
             lambda number: self._journal(stem, number).exists(), itertools.count(1)
         )
         return [self._journal(stem, number) for number in numbers]
 
-    def _journal(self, stem: str, number: int) -> Path:
+    def _journal(self, stem: str, number: int) -> Place:
         return self.path / JOURNALS / journal_name(stem, number)
 
-    def journals(self) -> list[Path]:
+    def journals(self) -> list[Place]:
         """Give the journals whose rows are in no part."""
         packed = {name for path in self._parts() for name in parts.journals_of(path)}
         return [path for path in self.all_journals() if path.name not in packed]
 
-    def all_journals(self) -> list[Path]:
+    def all_journals(self) -> list[Place]:
         """Give the journals that are there, those whose rows are in a part included."""
         return sorted((self.path / JOURNALS).glob("rows-*.jsonl"))
 
-    def _parts(self) -> list[Path]:
+    def _parts(self) -> list[Place]:
         return sorted((self.path / parts.PARTS).glob("rows-*.parquet"))
 
-    def _sources(self) -> Iterator[tuple[Path, Iterable[bytes] | None]]:
+    def _sources(self) -> Iterator[tuple[Place, Iterable[bytes] | None]]:
         """Give each part, with None, and each journal, with its lines.
 
         Of a journal that is packed just now, the part is given afterwards.
         """
-        seen: set[Path] = set()
+        seen: set[Place] = set()
         is_complete = False
         while not is_complete:
             is_complete = True
             for path in self._new_parts(seen):
                 seen.add(path)
                 yield path, None
-            for path in self.journals():
-                if path in seen:
-                    continue
-                try:
-                    file = path.open("rb")
-                except OSError:
+            for path, file in opened(path for path in self.journals() if path not in seen):
+                if file is None:
                     is_complete = False
                     continue
                 seen.add(path)
-                with file:
-                    yield path, (line for line in file if line.endswith(b"\n"))
+                yield path, (line for line in file if line.endswith(b"\n"))
             if any(self._new_parts(seen)):
                 is_complete = False  # made while the journals were read
 
-    def _new_parts(self, seen: set[Path]) -> list[Path]:
+    def _new_parts(self, seen: set[Place]) -> list[Place]:
         """Give the parts that were not seen, not those whose journals were."""
         names = {path.name for path in seen}
         new = [path for path in self._parts() if path not in seen]
@@ -203,7 +209,7 @@ class Folder:
                     continue  # it was being written when its process ended
 
 
-def _whole_lines(path: Path) -> Iterable[bytes]:
+def _whole_lines(path: Place) -> Iterable[bytes]:
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):

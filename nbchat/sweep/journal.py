@@ -2,21 +2,26 @@
 
 A process writes files of its own, and never into one that was there. A line goes to the system
 with one write, so that a process that is killed loses none; a thread then waits for the disk, for
-many lines at a time, so that a machine that loses its power loses none that was counted.
+many lines at a time, so that a machine that loses its power loses none that was counted. At an
+object store they are put in segments (`nbchat.sweep.segments`), and counted when these are there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from nbchat.errors import HistoryError
+from nbchat.sweep.object_path import ObjectPath
 from nbchat.sweep.records import Record
+from nbchat.sweep.segments import ROWS_S, PutAttempts, PutRows
 
 JOURNALS, ATTEMPTS, PARTS = "journals", "attempts", "parts"
 #: bytes after which a journal is closed and another one begun
@@ -104,25 +109,26 @@ class Journal:
 
     def __init__(
         self,
-        folder: Path,
+        folder: Path | ObjectPath,
         *,
         on_safe: Callable[[list[Record]], object],
-        on_full: Callable[[Path], object] = lambda _: None,
+        on_full: Callable[[Any], object] = lambda _: None,
         most_bytes: int | None = None,
         stem: str | None = None,
     ):
         self._folder = folder
+        self._pause_s = ROWS_S if isinstance(folder, ObjectPath) else _PAUSE_S
         self._on_safe, self._on_full = on_safe, on_full
         self._most_bytes = MOST_BYTES if most_bytes is None else most_bytes
         self._stem = new_stem() if stem is None else stem
         self._number = 0
         self._lock = threading.Lock()
         self._waiting: list[Record] = []
-        self._rows: Lines | None = None
-        self._attempts: Lines | None = None
+        self._rows: Lines | PutRows | None = None
+        self._attempts: Lines | PutAttempts | None = None
         self._fault: BaseException | None = None
         self._has_more = threading.Event()
-        self._is_over = False
+        self._over = threading.Event()
         self._writer = threading.Thread(target=self._sync, name="nbchat-journal", daemon=True)
         self._writer.start()
 
@@ -133,21 +139,27 @@ class Journal:
 
     def sent(self, attempt: Attempt) -> None:
         """Note a request before it is sent. Raise HistoryError where it cannot be."""
-        self._write(self._attempt_lines, msgspec.json.encode(attempt) + b"\n")
+        data = msgspec.json.encode(attempt) + b"\n"
+        with self._faults():
+            lines = self._attempt_lines()
+            if isinstance(lines, PutAttempts):
+                lines.append(data, is_to_be_safe=attempt.event == "sent")
+            else:
+                lines.append(data)
 
     def append(self, record: Record, line: bytes) -> None:
         """Write a row. Raise HistoryError where it cannot be."""
-        with self._lock:
+        with self._lock, self._faults():
             rows = self._row_lines()
-            self._write(lambda: rows, line)
+            rows.append(line)
             self._waiting.append(record)
-            if rows.n_bytes >= self._most_bytes:
+            if isinstance(rows, Lines) and rows.n_bytes >= self._most_bytes:
                 self._turn_over()
         self._has_more.set()
 
     def close(self) -> None:
         """Wait until all is on disk."""
-        self._is_over = True
+        self._over.set()
         self._has_more.set()
         self._writer.join()
         for lines in (self._rows, self._attempts):
@@ -155,26 +167,31 @@ class Journal:
                 lines.close()
         self._rows = self._attempts = None
 
-    def _write(self, lines: Callable[[], Lines], data: bytes) -> None:
+    @contextlib.contextmanager
+    def _faults(self) -> Iterator[None]:
         try:
-            lines().append(data)
+            yield
         except OSError as error:
             self._fault = self._fault or error
             raise HistoryError(
                 f"The folder {self._folder} cannot be written: {error}. What is in it is safe."
             ) from error
 
-    def _row_lines(self) -> Lines:
+    def _row_lines(self) -> Lines | PutRows:
         if self._rows is None:
             self._number += 1
-            self._rows = Lines(self._folder / JOURNALS / journal_name(self._stem, self._number))
+            path = self._folder / JOURNALS / journal_name(self._stem, self._number)
+            self._rows = Lines(path) if isinstance(path, Path) else PutRows(path)
         return self._rows
 
-    def _attempt_lines(self) -> Lines:
+    def _attempt_lines(self) -> Lines | PutAttempts:
         with self._lock:
             if self._attempts is None:
-                name = f"attempts-{self._stem}.jsonl"
-                self._attempts = Lines(self._folder / ATTEMPTS / name)
+                folder = self._folder / ATTEMPTS
+                if isinstance(folder, Path):
+                    self._attempts = Lines(folder / f"attempts-{self._stem}.jsonl")
+                else:
+                    self._attempts = PutAttempts(folder, self._stem)
             return self._attempts
 
     def _turn_over(self) -> None:
@@ -187,12 +204,17 @@ class Journal:
         while True:
             self._has_more.wait()
             self._has_more.clear()
-            is_last = self._is_over
+            is_last = self._over.is_set()
             with self._lock:
                 safe, self._waiting = self._waiting, []
                 rows = self._rows
+                if isinstance(rows, PutRows):
+                    self._rows = None
             try:
-                if rows is not None:
+                if isinstance(rows, PutRows):
+                    rows.close()
+                    self._on_full(rows.path)
+                elif rows is not None:
                     rows.sync()
             except OSError as error:
                 self._fault = self._fault or error
@@ -200,4 +222,4 @@ class Journal:
                 self._on_safe(safe)
             if is_last:
                 return
-            time.sleep(_PAUSE_S)
+            self._over.wait(self._pause_s)

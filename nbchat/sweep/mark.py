@@ -7,6 +7,7 @@ how long it takes until all of them have stopped when the driver is lost.
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +16,8 @@ from pathlib import Path
 import msgspec
 
 from nbchat.sweep.leases import Order
+from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.place import Place
 
 _NAME = "workers.json"
 #: seconds by which the time of the mark may be behind the last lease
@@ -29,21 +32,25 @@ class Mark(msgspec.Struct):
     order: Order = "go"
 
 
-def write_mark(folder: Path, mark: Mark) -> None:
+def write_mark(folder: Place, mark: Mark) -> None:
     """Put the mark there, whole or not at all; its time is that of the last lease."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".{_NAME}"
-    path.write_bytes(msgspec.json.encode(mark))
-    path.replace(folder / _NAME)
+    target, data = folder / _NAME, msgspec.json.encode(mark)
+    if isinstance(target, ObjectPath):
+        target.write_bytes(data)
+    elif isinstance(target, Path):
+        path = target.with_name(f".{_NAME}")
+        path.write_bytes(data)
+        path.replace(target)
 
 
-def remove_mark(folder: Path) -> None:
+def remove_mark(folder: Place) -> None:
     """Take it away: all workers have stopped."""
     with contextlib.suppress(OSError):
         (folder / _NAME).unlink()
 
 
-def read_mark(folder: Path) -> Mark | None:
+def read_mark(folder: Place) -> Mark | None:
     """Give the mark; None where there is none."""
     try:
         return msgspec.json.decode((folder / _NAME).read_bytes(), type=Mark)
@@ -51,19 +58,19 @@ def read_mark(folder: Path) -> Mark | None:
         return None
 
 
-def is_marked(folder: Path, run: str) -> bool:
+def is_marked(folder: Place, run: str) -> bool:
     """Tell whether a folder is the one that this run writes."""
     mark = read_mark(folder)
     return mark is not None and mark.run == run
 
 
-def order_in(folder: Path, run: str) -> Order:
+def order_in(folder: Place, run: str) -> Order:
     """Give what workers of a run are told here: to stop, too, where the mark is another's."""
     mark = read_mark(folder)
     return mark.order if mark is not None and mark.run == run else "stop"
 
 
-def wait_for_workers(folder: Path, say: Callable[[str], None]) -> None:
+def wait_for_workers(folder: Place, say: Callable[[str], None]) -> None:
     """Wait until the workers of a driver that was lost have stopped, and take its mark away."""
     mark = read_mark(folder)
     if mark is None:
@@ -75,12 +82,24 @@ def wait_for_workers(folder: Path, say: Callable[[str], None]) -> None:
     remove_mark(folder)
 
 
-def _left_s(folder: Path, mark: Mark) -> float:
+def _left_s(folder: Place, mark: Mark) -> float:
     """Give the seconds that its leases last, by the clock of the file system on both sides."""
     try:
         marked_at = (folder / _NAME).stat().st_mtime
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".now") as file:
-            now = Path(file.name).stat().st_mtime
+        now = now_at(folder)
     except OSError:
         return 0.0
     return marked_at + mark.lease_s + _LATE_S - now
+
+
+def now_at(folder: Place) -> float:
+    """Give the time by the clock of whoever keeps a folder. Raise OSError."""
+    if isinstance(folder, Path):
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".now") as file:
+            return Path(file.name).stat().st_mtime
+    path = folder / f".now-{os.urandom(4).hex()}"
+    path.write_bytes(b"")
+    try:
+        return path.stat().st_mtime
+    finally:
+        path.unlink(missing_ok=True)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-from pathlib import Path
 
 from nbchat.sweep import parts
 from nbchat.sweep.folder import Folder
+from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.place import Place
 
 #: the journal of a process that runs all of a sweep (`nbchat.sweep.journal`)
 _OF_A_PROCESS = re.compile(r"rows-\d{8}T\d{6}-\d+-[0-9a-f]+-\d+\.jsonl")
+
+
+#: bytes of a part at an object store, about: until then its rows are in many small objects
+STORED_PART_BYTES = 16_000_000
 
 
 class Packing:
@@ -19,16 +24,17 @@ class Packing:
     What cannot be packed stays as it is, since journals are read all the same.
     """
 
-    def __init__(self, folder: Path, part_bytes: int | None = None):
+    def __init__(self, folder: Place, part_bytes: int | None = None):
         self._folder = folder
-        self._part_bytes = parts.PART_BYTES if part_bytes is None else part_bytes
+        usual = STORED_PART_BYTES if isinstance(folder, ObjectPath) else parts.PART_BYTES
+        self._part_bytes = usual if part_bytes is None else part_bytes
         self._lock = threading.Lock()
-        self._journals: list[Path] = []
+        self._journals: list[Place] = []
         self._thread: threading.Thread | None = None
         self._is_packing = False
         self.fault: Exception | None = None
 
-    def add(self, journal: Path) -> None:
+    def add(self, journal: Place) -> None:
         """Take a journal that is closed."""
         self._take([journal])
 
@@ -46,7 +52,7 @@ class Packing:
             path.unlink(missing_ok=True)
         self._take([path for path in left if _OF_A_PROCESS.fullmatch(path.name)])
 
-    def _take(self, journals: list[Path]) -> None:
+    def _take(self, journals: list[Place]) -> None:
         if not (journals and parts.can_pack()):
             return
         with self._lock:
@@ -67,7 +73,7 @@ class Packing:
             self._thread.join()
 
     def _pack(self) -> None:
-        looked_at: list[Path] = []
+        looked_at: list[Place] = []
         while True:
             with self._lock:
                 journals = [*self._journals]
@@ -84,3 +90,20 @@ class Packing:
                 continue
             with self._lock:
                 self._journals = [path for path in self._journals if path not in journals]
+
+
+def pack_segments(folder: Place) -> None:
+    """Make parts of all segments at an object store. No task that reads its own may begin anew.
+
+    A segment that comes later is one by itself, and is read.
+    """
+    if not (isinstance(folder, ObjectPath) and parts.can_pack()):
+        return
+    journals: list[Place] = []
+    for journal in Folder(folder).journals():
+        journals.append(journal)
+        if parts.packed_size(journals) >= STORED_PART_BYTES:
+            parts.pack(folder, journals)
+            journals = []
+    if len(journals) > 1:
+        parts.pack(folder, journals)

@@ -6,7 +6,7 @@ import contextlib
 import importlib.util
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import msgspec
 
 from nbchat.errors import MissingLibraryError, UnreadableRunError
 from nbchat.run import Run
+from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.place import Place, opened
 from nbchat.sweep.records import Record, read_record, read_run
 from nbchat.version import install_command
 
@@ -31,8 +33,14 @@ def can_pack() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
 
-def packed_size(journals: list[Path]) -> int:
-    """Estimate the bytes of the part that these journals become, by the beginning of one."""
+def packed_size(journals: Sequence[Place]) -> int:
+    """Estimate the bytes of the part that these journals become, by the beginning of one.
+
+    Those of a store are small and many: each counts as if it were a fifth of what it is.
+    """
+    stored = [path for path in journals if isinstance(path, ObjectPath)]
+    if stored:
+        return sum(_bytes_of(path) for path in stored) // 5
     import pyarrow as pa
 
     sizes = {path: path.stat().st_size for path in journals if path.exists()}
@@ -44,7 +52,7 @@ def packed_size(journals: list[Path]) -> int:
     return int(total * len(pa.compress(sample, codec="zstd", asbytes=True)) / len(sample))
 
 
-def pack(folder: Path, journals: list[Path]) -> Path:
+def pack(folder: Place, journals: Sequence[Place]) -> Place:
     """Make one part of these journals, and remove them once it is on disk. Raise OSError."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -53,7 +61,8 @@ def pack(folder: Path, journals: list[Path]) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     names = msgspec.json.encode([path.name for path in journals])
     schema = _schema().with_metadata({_JOURNALS: names})
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".unfinished")
+    beside = target.parent if isinstance(target, Path) else None
+    handle, name = tempfile.mkstemp(dir=beside, prefix=".", suffix=".unfinished")
     unfinished = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -62,7 +71,10 @@ def pack(folder: Path, journals: list[Path]) -> Path:
                     writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=schema))
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(target)
+        if isinstance(target, ObjectPath):
+            target.put(name)
+        elif isinstance(target, Path):
+            unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
     for path in journals:
@@ -70,7 +82,16 @@ def pack(folder: Path, journals: list[Path]) -> Path:
     return target
 
 
-def journals_of(path: Path) -> list[str]:
+def _bytes_of(path: ObjectPath) -> int:
+    if path.n_bytes is None:
+        try:
+            path.n_bytes = path.stat().st_size
+        except FileNotFoundError:
+            return 0
+    return path.n_bytes
+
+
+def journals_of(path: Place) -> list[str]:
     """Name the journals that a part was made of."""
     try:
         import pyarrow.parquet as pq
@@ -79,11 +100,12 @@ def journals_of(path: Path) -> list[str]:
         raise MissingLibraryError(
             f"{path.name} is a part of a sweep, which needs pyarrow ({command})."
         ) from None
-    metadata = pq.read_schema(path).metadata or {}
+    with _parquet_of(path) as file:
+        metadata = pq.read_schema(file).metadata or {}
     return msgspec.json.decode(metadata.get(_JOURNALS, b"[]"), type=list[str])
 
 
-def facts_of(path: Path, names: list[str], kind: type[Any]) -> Iterator[Any]:
+def facts_of(path: Place, names: list[str], kind: type[Any]) -> Iterator[Any]:
     """Give the facts of each row of a part, as structs of this kind."""
     for row in _rows(path, names):
         if "point" in row:
@@ -92,7 +114,7 @@ def facts_of(path: Path, names: list[str], kind: type[Any]) -> Iterator[Any]:
 
 
 def runs_of(
-    path: Path, is_wanted: Callable[[Record], bool], *, with_tokens: bool = True
+    path: Place, is_wanted: Callable[[Record], bool], *, with_tokens: bool = True
 ) -> Iterator[Run]:
     """Give the runs of a part whose records are wanted, or all of them but log probabilities."""
     without = [*Record.__struct_fields__, "run"]
@@ -106,24 +128,32 @@ def runs_of(
             yield read_run(msgspec.json.encode(line))
 
 
-def _rows(path: Path, names: list[str] | None) -> Iterator[dict[str, Any]]:
+def _parquet_of(path: Place) -> Any:
+    """Give what pyarrow reads a part from."""
+    if isinstance(path, ObjectPath):
+        return path.open_in_place()
+    return contextlib.nullcontext(path)
+
+
+def _rows(path: Place, names: list[str] | None) -> Iterator[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with _parquet_of(path) as source, pq.ParquetFile(source) as file:
         for batch in file.iter_batches(_ROWS, columns=names):
             yield from batch.to_pylist()
 
 
-def _batches(journals: list[Path]) -> Iterator[list[dict[str, Any]]]:
+def _batches(journals: Sequence[Place]) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
-    for path in journals:
-        with path.open("rb") as file:
-            for line in file:
-                with contextlib.suppress(UnreadableRunError):
-                    rows.append(_row(line))
-                if len(rows) == _ROWS:
-                    yield rows
-                    rows = []
+    for path, file in opened(journals):
+        if file is None:
+            raise FileNotFoundError(str(path))
+        for line in file:
+            with contextlib.suppress(UnreadableRunError):
+                rows.append(_row(line))
+            if len(rows) == _ROWS:
+                yield rows
+                rows = []
     if rows:
         yield rows
 

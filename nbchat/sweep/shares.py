@@ -19,6 +19,8 @@ from nbchat.sweep.leases import Lease, Spent, Use
 FIRST, MOST = 8, 256
 #: what a worker that lacks nothing keeps above what it uses
 _SPARE = 1.25
+#: seconds for which a worker that lacked slots is taken to lack them: between two tasks it has none
+_LINGER_S = 3.0
 #: a limit that is so small beside the number of workers leaves room for one request of each
 _ROOM = 0.03
 #: of the slots that were in use when a server refused one, and by how much they grow in a second
@@ -32,6 +34,7 @@ class _Worker(msgspec.Struct):
     told: list[Lease] = []
     use: Use = Use()
     at: float = -math.inf
+    lacked_slots_at: float = -math.inf
     requests_per_s: float = 0.0
     tokens_per_s: float = 0.0
     is_lost: bool = False
@@ -75,7 +78,7 @@ class Shares:
         if self._each is not None:
             return Lease(slots=self._each, pause_s=pause_s)
         lease = Lease(
-            slots=self._slots_of(worker),
+            slots=self._slots_of(now, worker),
             requests_per_s=self._rate_of(worker, self._requests, "requests_per_s"),
             tokens_per_s=self._rate_of(worker, self._tokens, "tokens_per_s"),
             pause_s=pause_s,
@@ -94,6 +97,8 @@ class Shares:
             here.requests_per_s = (use.n_requests - before.n_requests) / span
             here.tokens_per_s = (use.n_tokens - before.n_tokens) / span
         here.use, here.at = use, now
+        if use.lacks_slots:
+            here.lacked_slots_at = now
         self._requests.learn(use.headers, "requests")
         self._tokens.learn(use.headers, "tokens")
         self._paused_until = max(self._paused_until, now + use.pause_s)
@@ -162,13 +167,13 @@ class Shares:
         share = dict(zip(active, fair(total, wants), strict=True))[worker]
         return max(min(share, total - self._held_by_others(worker, name)), 0.0)
 
-    def _slots_of(self, worker: Hashable) -> int:
+    def _slots_of(self, now: float, worker: Hashable) -> int:
         total = self._at_once if self._at_once is not None else max(int(self._slots), 1)
         active = self._active()
         if worker not in active:
             return 0
         wants = [
-            float(total) if here.use.lacks_slots else max(here.use.going + 1.0, 1.0)
+            float(total) if now - here.lacked_slots_at < _LINGER_S else here.use.going + 1.0
             for here in active.values()
         ]
         shares = dict(zip(active, whole(total, fair(total, wants)), strict=True))

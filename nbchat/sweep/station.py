@@ -14,7 +14,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -32,6 +31,7 @@ from nbchat.sweep.limiter import Limiter
 from nbchat.sweep.mark import is_marked, order_in
 from nbchat.sweep.packing import Packing
 from nbchat.sweep.parcel import FixedShare, Parcel, Unwrapped
+from nbchat.sweep.place import Place, place_of
 from nbchat.sweep.records import Record
 from nbchat.sweep.runner import Runner
 
@@ -121,7 +121,7 @@ class Station:
         """Ask the rows of a parcel that have not ended yet."""
         attempt = 0
         try:
-            folder = Path(parcel.folder)
+            folder = place_of(parcel.folder)
             _check_folder(folder, parcel.run)
             with self._lock:
                 self._packing = self._packing or Packing(folder)
@@ -188,7 +188,7 @@ class Station:
             threading.Thread(target=self.stop, args=(renewal.order,), daemon=True).start()
 
     def _play(
-        self, parcel: Parcel, folder: Path, attempt: int, ended: set[str]
+        self, parcel: Parcel, folder: Place, attempt: int, ended: set[str]
     ) -> tuple[bool, BaseException | None]:
         rows = Unwrapped(parcel.contents, where=where())
         wanted = rows.ids - ended
@@ -201,12 +201,13 @@ class Station:
             self._keep(records)
 
         design: Any = rows
+        place: Any = folder
         # what ended before and is design again stands in both
         standings = {key: at for key, at in rows.before.items() if key in wanted}
         standings |= {key: Standing("answered", 0) for key in ended}
         runner = Runner(
             design,
-            folder,
+            place,
             name=parcel.name,
             grants_of=lambda profile: self.grants_of(
                 rows.numbers[profile.identity], is_here=profile.name == "local"
@@ -304,7 +305,7 @@ class _Fixed(Station):
     def _order_of_the_place(self, parcel: Parcel) -> Order:
         if self._parent is not None and not self._parent.is_alive():
             return "stop"
-        return order_in(Path(parcel.folder), parcel.run)
+        return order_in(place_of(parcel.folder), parcel.run)
 
     def _told_at_the_end(self) -> dict[str, Any]:
         budget = self._fixed_budget
@@ -354,15 +355,15 @@ def station_of(run: str) -> Station:
         return station
 
 
-def _check_folder(folder: Path, run: str) -> None:
+def _check_folder(folder: Place, run: str) -> None:
     if not is_marked(folder, run):
         raise HistoryError(
             f"{where()} does not see what the sweep writes in {folder}: give a folder on a file "
-            "system that all workers share."
+            "system that all workers share, or an address of an object store."
         )
 
 
-def _attempt_of(folder: Path, stem: str) -> int:
+def _attempt_of(folder: Place, stem: str) -> int:
     """Count the earlier attempts at a task: each left a file of what it sent."""
     files = Folder(folder)
     attempt = 0
@@ -371,7 +372,7 @@ def _attempt_of(folder: Path, stem: str) -> int:
     return attempt
 
 
-def _ended_before(folder: Path, stem: str, attempt: int) -> set[str]:
+def _ended_before(folder: Place, stem: str, attempt: int) -> set[str]:
     row_ids: set[str] = set()
     for number in range(attempt):
         row_ids |= Folder(folder).ended_in(f"{stem}-{number}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.client import retry
 from nbchat.display.publisher import notebook_publisher
-from nbchat.errors import CheckError, SweepStoppedError
+from nbchat.errors import SweepStoppedError
 from nbchat.evaluators.evaluator import as_evaluator
 from nbchat.frames.source import find_runs_with
 from nbchat.history.store import path_now as history_file
@@ -33,8 +33,12 @@ from nbchat.sweep.folder import Folder
 from nbchat.sweep.judging import spent_on_judges
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import wait_for_workers
+from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.packing import pack_segments
+from nbchat.sweep.place import Place, place_of
 from nbchat.sweep.progress import Counts, Tally
 from nbchat.sweep.request_size import order_of
+from nbchat.sweep.store_lock import StoreLock
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
 if TYPE_CHECKING:
@@ -69,7 +73,7 @@ class Sweep(Batched):
         data: Any = None,
         grid: Any = None,
         repeats: int = 1,
-        folder: str | os.PathLike[str] | None = None,
+        folder: str | os.PathLike[str] | ObjectPath | None = None,
         evaluate: Mapping[str, Any] | None = None,
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
@@ -88,11 +92,15 @@ class Sweep(Batched):
             str(name): as_evaluator(str(name), one) for name, one in (evaluate or {}).items()
         }
         self._is_kept = folder is not None
-        self.folder = _temporary_folder(self) if folder is None else _folder(folder)
+        self.folder = _temporary_folder(self) if folder is None else place_of(folder)
         self.is_kept = folder is not None
         self.name = self.folder.name
         self._folder = Folder(self.folder)
-        self._lock = WriterLock(self.folder)
+        self._lock: WriterLock | StoreLock = (
+            StoreLock(self.folder, self._lose)
+            if isinstance(self.folder, ObjectPath)
+            else WriterLock(self.folder)
+        )
         self._going: Going | None = None
         self._tally: Tally | None = None
         self._is_over = threading.Event()
@@ -375,8 +383,18 @@ class Sweep(Batched):
         finally:
             if self._tally is not None:
                 self._tally.end()
+            with contextlib.suppress(Exception):  # they are read one by one
+                pack_segments(self.folder)
             self._lock.free()
             self._is_over.set()
+
+    def _lose(self) -> None:
+        """Stop: another process took this one for dead, and may write."""
+        self._fault = SweepStoppedError(
+            f"The sweep was stopped: {self.folder} could not be told for a minute that this "
+            "process writes it. What was answered is there; run() goes on."
+        )
+        self.stop(now=True)
 
     def _on_rows(self, records: list[Record]) -> None:
         if self._tally is not None:
@@ -410,7 +428,7 @@ class Sweep(Batched):
 _OPEN: weakref.WeakSet[Folder] = weakref.WeakSet()
 
 
-def opened_folder(path: Path) -> Folder:
+def opened_folder(path: Place) -> Folder:
     """Give the folder of a sweep, whose rows frames find from now on by the ids of their runs."""
     folder: Folder | None = STATE.searched_sweeps.get(path)
     if folder is None:
@@ -440,13 +458,6 @@ def _any_record(_: Record) -> bool:
 
 def _is_one_of(ids: set[str]) -> Callable[[Record], bool]:
     return lambda record: record.run_id in ids
-
-
-def _folder(folder: str | os.PathLike[str]) -> Path:
-    path = Path(folder).expanduser().absolute()
-    if path.exists() and not path.is_dir():
-        raise CheckError(f"folder is {path}, which is a file.", field="folder", value=str(folder))
-    return path
 
 
 def _temporary_folder(sweep: Sweep) -> Path:

@@ -30,6 +30,12 @@ class Writer(msgspec.Struct):
         return f"{where}{notebook}, since {self.since}"
 
 
+def writer_here(notebook: str | None) -> Writer:
+    """Give this process, as who writes from now on."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    return Writer(os.getpid(), socket.gethostname(), since, notebook)
+
+
 class WriterLock:
     """Held by the process that writes. The system frees it when that process ends, however."""
 
@@ -54,8 +60,7 @@ class WriterLock:
                 f"The folder {self._path.parent} is being written by {self.writer()}. Here it can "
                 "be read: runs(), table(), tokens(). Stop it there, or give another folder."
             )
-        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-        who = Writer(os.getpid(), socket.gethostname(), since, notebook)
+        who = writer_here(notebook)
         os.ftruncate(handle, 0)
         os.ftruncate(handle, 0)
         os.write(handle, msgspec.json.encode(who))

@@ -1,14 +1,26 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 import nbchat
 from nbchat.api.check import check
-from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, changed_fields, draft_of
+from nbchat.client import Profile
+from nbchat.code import (
+    Draft,
+    as_call,
+    as_cell,
+    as_curl,
+    as_json,
+    as_openai,
+    changed_fields,
+    draft_of,
+)
 from nbchat.errors import MagicUsageError, ProfileError, TemplateError
 from nbchat.request.describe import as_data
 from nbchat.run import Run
@@ -182,6 +194,31 @@ def test_a_profile_that_nobody_knows_has_no_address() -> None:
     for write in (as_json, as_curl):
         with pytest.raises(ProfileError):
             write(Draft(profile="nowhere"))
+
+
+def test_a_profile_is_named_in_a_cell_by_its_name_or_its_address_and_its_model() -> None:
+    several = ["http://localhost:1/v1", "http://localhost:2/v1"]
+    there = Profile(name="there", base_urls=several, model="m", key="sk-canary-0123456789abcdef")
+    openai = Profile(name="openai", base_url="https://api.openai.com/v1")
+    elsewhere = Profile(name="openai", base_url="http://localhost:3/v1", model="mine")
+    for profile, line in (
+        (there, f"--profile {several[0]} --model m"),
+        (openai, "--profile openai"),
+        (elsewhere, "--profile http://localhost:3/v1 --model mine"),
+    ):
+        cell = as_cell(Draft(messages=[USER], profile=profile))
+        assert cell.startswith(f"%%chat --stateless {line}\n")
+    draft = Draft(messages=[USER], profile=there)
+    # each says the first server and the model, and none a key
+    for write in (as_cell, as_curl, as_openai):
+        assert several[0] in write(draft)
+        assert several[1] not in write(draft)
+    assert f"base_urls={several!r}" in as_call(draft)
+    for write in (as_cell, as_call, as_curl, as_json, as_openai):
+        assert "sk-canary" not in write(draft)
+        assert re.search(r"""model['" =:]+m\b""", write(draft)), write
+    asked_for = msgspec.structs.replace(draft, fields={"model": "another"})
+    assert "--model another" in as_cell(asked_for)
 
 
 def test_no_key_is_written_down(server: ScriptedServer) -> None:

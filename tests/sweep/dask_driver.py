@@ -1,18 +1,14 @@
-"""A sweep on a cluster whose driver is a process of its own: it is there to be stopped and killed.
-
-python -m tests.sweep.dask_driver SCHEDULER URL FOLDER ROWS REQUESTS_A_MINUTE
-"""
+"""A sweep on a cluster with a driver in a process of its own, to be stopped and killed."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import nbchat
 from nbchat.sweep.dask import Dask
 
 #: seconds; the real ones are too long for a test
-LEASE_S = 3.0
+LEASE_S = 2.0
 KEY_VARIABLE = "NBCHAT_TESTS_CANARY_KEY"
 
 
@@ -36,9 +32,8 @@ def sweep_of(client: Any, url: str, folder: str, rows: int, per_minute: float) -
     )
 
 
-if __name__ == "__main__":
+def drive(scheduler: str, url: str, folder: str, rows: int, per_minute: float) -> None:
     from distributed import Client
 
-    scheduler, url, folder, rows, per_minute = sys.argv[1:]
     with Client(scheduler) as client:
-        sweep_of(client, url, folder, int(rows), float(per_minute)).run()
+        sweep_of(client, url, folder, rows, per_minute).run()

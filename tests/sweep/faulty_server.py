@@ -3,7 +3,8 @@
     python -m tests.sweep.faulty_server PORT
 
 Of its answers to requests 20 % are 429, 5 % are 500, 2 % end in the middle, and 1 % are garbage.
-``GET /log`` gives the question and the outcome of each request, in their order.
+``GET /log`` gives the question and the outcome of each request, in their order, ``GET /answered``
+how many were answered.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         if not message.get("more_body"):
             break
     if scope["method"] == "GET":
-        await answer(send, 200, json.dumps(LOG).encode())
+        is_count = scope["path"] == "/answered"
+        told = sum(kind == "answered" for _, kind in LOG) if is_count else LOG
+        await answer(send, 200, json.dumps(told).encode())
         return
     question = json.loads(body)["messages"][-1]["content"]
     draw = CHANCES.random()

@@ -1,8 +1,7 @@
-"""A sweep in a process of its own, which is there to be killed: URL, folder, number of rows."""
+"""A sweep in a process of its own, which is there to be killed."""
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import nbchat
@@ -13,5 +12,5 @@ def sweep_of(url: str, folder: str, n: int, **more: Any) -> Any:
     return nbchat.sweep("{{ word }}", data=data, folder=folder, profile=url, model="m", **more)
 
 
-if __name__ == "__main__":
-    sweep_of(sys.argv[1], sys.argv[2], int(sys.argv[3])).run()
+def run_sweep(url: str, folder: str, n: int) -> None:
+    sweep_of(url, folder, n).run()

@@ -18,9 +18,10 @@ from pathlib import Path
 import pytest
 
 from nbchat.sweep.folder import Folder
-from tests.sweep.one_sweep import sweep_of
+from tests.sweep.one_sweep import run_sweep, sweep_of
+from tests.sweep.preloaded import process_of
 
-ROWS = int(os.environ.get("NBCHAT_ROWS", "5000"))
+ROWS = int(os.environ.get("NBCHAT_ROWS", "600"))
 KILLED_AT = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -46,23 +47,24 @@ def log_of(url: str) -> list[tuple[str, str]] | None:
 
 def wait_until(is_true: object) -> None:
     while not is_true():  # type: ignore[operator]
-        time.sleep(0.01)
+        time.sleep(0.02)
 
 
 def n_answered(url: str) -> int:
-    return sum(kind == "answered" for _, kind in log_of(url) or [])
+    with urllib.request.urlopen(f"{url}/answered") as answer:
+        return int(json.load(answer))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_sweep_that_is_killed_five_times_has_each_row_once(faulty: str, tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "tests.sweep.one_sweep", f"{faulty}/v1", str(tmp_path)]
     for share in KILLED_AT:
-        process = subprocess.Popen([*program, str(ROWS)])
+        process = process_of(run_sweep, f"{faulty}/v1", str(tmp_path), ROWS)
         goal = share * ROWS
-        wait_until(lambda: n_answered(faulty) >= goal or process.poll() is not None)  # noqa: B023
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        wait_until(lambda: n_answered(faulty) >= goal or not process.is_alive())  # noqa: B023
+        process.kill()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
     sweep = sweep_of(f"{faulty}/v1", str(tmp_path), ROWS).run()
 
     frame = sweep.runs()

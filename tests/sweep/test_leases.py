@@ -47,6 +47,15 @@ def test_what_a_slow_worker_does_not_use_the_others_get() -> None:
     assert len([at for at in cluster.sent if at >= 90]) >= 0.85 * 1_200
 
 
+def test_a_worker_keeps_its_slots_between_two_tasks() -> None:
+    cluster = SimulatedCluster(2, at_once=8)
+    cluster.workers[0].has_rows = lambda now: now % 2.1 > 0.4
+    cluster.run(60)
+    between, always = (len([at for at in one.sent if at >= 20]) for one in cluster.workers)
+    assert between >= 0.75 * always
+    assert cluster.most_going <= 8
+
+
 def test_a_worker_that_is_cut_off_stops_within_its_lease_and_its_share_goes_to_the_others() -> None:
     cluster = SimulatedCluster(
         4,
