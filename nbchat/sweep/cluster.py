@@ -63,6 +63,9 @@ class Link(Protocol):
     def tell(self, order: Order) -> None:
         """Tell all workers to stop."""
 
+    def news(self, parcels: list[Parcel]) -> list[Ended]:
+        """Give rows of parcels that are out, where nobody tells of them before their end."""
+
     def totals(self) -> Totals:
         """Give what workers have sent, as far as it is known."""
 
@@ -162,7 +165,8 @@ class Cluster:
         return self._link.totals() if self._final is None else self._final
 
     def count(self, rows: list[Ended]) -> None:
-        """Note rows that are on disk."""
+        """Note rows that are written, each once."""
+        rows = [row for row in rows if row.row_id not in self._counted]
         if rows:
             self._counted.update(row.row_id for row in rows)
             self.work.on_rows([_record_of(row) for row in rows])
@@ -219,6 +223,7 @@ class Cluster:
                     break
                 self._changed.wait(0.5)
                 self._changed.clear()
+                self.count(self._link.news([out.parcel for out in self._out.values()]))
         except BaseException as error:  # noqa: BLE001 - `wait` raises it
             self.fail(error)
             self._wait_for_what_is_out()

@@ -128,6 +128,9 @@ class _Link:
                 self._board.gathered(done.station, parcel.stems(done.n_attempts))
         return False
 
+    def news(self, parcels: list[Parcel]) -> list[Ended]:  # noqa: ARG002 - renewals tell of them
+        return []
+
     def tell(self, order: Order) -> None:
         with self._lock:
             self._board.order = order

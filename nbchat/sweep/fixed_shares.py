@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,18 +17,21 @@ from nbchat.session.pool import AT_ONCE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.stored_error import error_of
 from nbchat.sweep.cluster import Cluster, budget_left
-from nbchat.sweep.leases import Lease, Order, Totals
+from nbchat.sweep.growth import Growth
+from nbchat.sweep.leases import Ended, Lease, Order, Totals
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import Mark, write_mark
 from nbchat.sweep.packing import Packing
 from nbchat.sweep.parcel import FixedShare, Parcel
 from nbchat.sweep.shares import MOST
-from nbchat.sweep.station import Done, run_parcel
+from nbchat.sweep.station import Done, ended_of, run_parcel
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
     from nbchat.sweep.executors import Work
 
+#: seconds between two looks at what workers have written
+_LOOK_S = 1.0
 #: seconds in which workers see that their driver is gone
 _SEEN_WITHIN_S = 1.0
 
@@ -43,7 +47,7 @@ class FixedShares:
 
 
 class _Link:
-    """See `nbchat.sweep.cluster.Link`. Nobody tells of a task before it ends."""
+    """See `nbchat.sweep.cluster.Link`. Of a task that runs, only its journal tells."""
 
     def __init__(self, executor: concurrent.futures.Executor, work: Work):
         self._executor, self._work = executor, work
@@ -52,6 +56,7 @@ class _Link:
         self._share = _share_of(work.limits, self._n)
         self._left_usd = budget_left(work)
         self._packing = Packing(work.folder)
+        self._growth, self._looked_at = Growth(work.folder), -_LOOK_S
         self._rows_left = 0
         self._has_local = False
         self._lock = threading.Lock()
@@ -100,6 +105,13 @@ class _Link:
 
     def _are_others_out(self) -> bool:
         return any(not future.done() for future in self._futures)
+
+    def news(self, parcels: list[Parcel]) -> list[Ended]:
+        if time.monotonic() < self._looked_at + _LOOK_S:
+            return []
+        self._looked_at = time.monotonic()
+        stems = [f"{parcel.stem}-{parcel.n_ended}" for parcel in parcels]
+        return [ended_of(record) for record in self._growth.records(stems)]
 
     def tell(self, order: Order) -> None:
         write_mark(self._work.folder, Mark(self._run, _SEEN_WITHIN_S, order))

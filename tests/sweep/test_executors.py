@@ -76,6 +76,32 @@ def test_the_status_counts_what_workers_did_and_a_second_run_sends_nothing(
     assert len(server.requests) == 40
 
 
+def test_rows_are_counted_while_their_task_runs(
+    server: ScriptedServer,
+    tmp_path: Path,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nbchat.sweep.fixed_shares._LOOK_S", 0.0)
+    go_on = threading.Event()
+
+    def slowly(request: Request) -> Reply:
+        if len(server.requests) > 10:
+            go_on.wait(20)
+        return echo(request)
+
+    server.default = slowly
+    sweep = nbchat.sweep(
+        "{{ word }}", data=WORDS, folder=tmp_path, model="m", executor=threads, at_once=2
+    ).start()
+    while not sweep.status.answered:  # no task has ended
+        go_on.wait(0.01)
+    assert sweep.status.answered <= 10
+    go_on.set()
+    assert sweep.wait().status.answered == 40
+    assert sweep.status.completion_tokens == sweep.runs()["completion_tokens"].sum()
+
+
 def test_each_worker_has_a_fixed_share_which_is_said(
     server: ScriptedServer,
     tmp_path: Path,
