@@ -5,72 +5,29 @@ from __future__ import annotations
 import concurrent.futures
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
-from nbchat.client.profiles import Profile
-from nbchat.errors import BudgetError, CheckError, SweepStoppedError
-from nbchat.session.budget import Budget, dollars
-from nbchat.session.state import STATE
+from nbchat.errors import BudgetError, SweepStoppedError
+from nbchat.session.budget import dollars
 from nbchat.session.worst_case import worst_case
 from nbchat.stored_error import error_of
-from nbchat.sweep.design import Cell
+from nbchat.sweep.done import Done
 from nbchat.sweep.executors import Work
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.journal import new_stem
 from nbchat.sweep.leases import Ended, Order, Totals
+from nbchat.sweep.link import Link
 from nbchat.sweep.mark import remove_mark
-from nbchat.sweep.parcel import Parcel, Wrapping
+from nbchat.sweep.parcel import Parcel
+from nbchat.sweep.parcels import WINDOW, Parcels
 from nbchat.sweep.records import Record
 from nbchat.sweep.request_size import order_of
-from nbchat.sweep.station import Done
+from nbchat.sweep.sendable import refuse_what_cannot_be_sent
 
-#: rows of a task, at least where there are enough, and at most; and bytes, about
-LEAST_ROWS, MOST_ROWS, MOST_BYTES = 500, 2_000, 4_000_000
-#: tasks that are out for each thread of a worker
-WINDOW = 2
-#: as many tasks for each thread as the rest is cut into
-_TASKS_LEFT = 4
 #: a task is given out anew when it was lost, so often
 _MOST_LOST = 5
-#: points of a grid that are tried before anything is sent
-_MOST_TRIED = 200
-
-
-class Link(Protocol):
-    """How parcels get to workers, and what is told of them meanwhile."""
-
-    #: whether workers are this very process
-    is_here: bool
-
-    def open(self, cluster: Cluster) -> None:
-        """Get ready. Raise CheckError where there is nobody to work."""
-
-    def n_threads(self) -> int:
-        """Give how many parcels may be worked on at once."""
-
-    def add_server(self, number: int, profile: Profile) -> None:
-        """Note a server that rows are sent to."""
-
-    def submit(self, parcel: Parcel) -> Any:
-        """Send a parcel; give its future."""
-
-    def settled(self, parcel: Parcel, done: Done) -> bool:
-        """Note what a parcel cost; tell whether it stopped because its share was too small."""
-
-    def tell(self, order: Order) -> None:
-        """Tell all workers to stop."""
-
-    def news(self, parcels: list[Parcel]) -> list[Ended]:
-        """Give rows of parcels that are out, where nobody tells of them before their end."""
-
-    def totals(self) -> Totals:
-        """Give what workers have sent, as far as it is known."""
-
-    def close(self) -> None:
-        """Free what was held."""
 
 
 class _Out(msgspec.Struct, eq=False):
@@ -87,12 +44,7 @@ class Cluster:
         self.work = work
         self.run = new_stem()
         self._link = link
-        self._wrapping = Wrapping(work.design.labels, work.standings, is_here=link.is_here)
-        self._cells: Iterator[Cell] = work.design.cells(is_wanted=self._is_wanted)
-        self.n_rows = self._left = sum(self._is_wanted(row.id) for row in work.design.rows())
-        self._is_exhausted = False
-        self._n_parcels = 0
-        self._most_rows = MOST_ROWS
+        self._parcels = Parcels(work, self.run, link)
         self._out: dict[Any, _Out] = {}
         self._again: list[_Out] = []
         self._short: list[_Out] = []
@@ -104,9 +56,13 @@ class Cluster:
         self._order: Order = "go"
         self._has_begun = False
         self.fault: BaseException | None = None
-        self._check()
+        refuse_what_cannot_be_sent(work, self._parcels.wrapping, is_here=link.is_here)
 
     # from outside
+
+    @property
+    def n_rows(self) -> int:
+        return self._parcels.n_rows
 
     def start(self) -> None:
         """Begin, in a thread."""
@@ -181,36 +137,6 @@ class Cluster:
         """Look at what has changed."""
         self._changed.set()
 
-    # before anything is sent
-
-    def _check(self) -> None:
-        """Raise CheckError for what cannot be asked elsewhere. Nothing was sent."""
-        design, rows = self.work.design, self.work.design.rows()
-        left_usd = budget_left(self.work)
-        for place in range(min(len(design.grid.points), _MOST_TRIED)):
-            row = rows[place * design.repeats]
-            prepared = design.cell_of(row)
-            replay = getattr(prepared.options, "replay", None) or STATE.settings.replay
-            if replay not in (None, "off"):
-                raise CheckError(
-                    f'replay is "{replay}", and the record is in this process: leave the executor '
-                    "out, or the replay. Nothing was sent.",
-                    field="executor",
-                )
-            if left_usd is not None:
-                case = worst_case(order_of(prepared))
-                if case.usd is None:
-                    Budget(left_usd).reserve(None, case.what)  # which says what is not known
-            toolbox = prepared.toolbox
-            if toolbox is not None and toolbox.confirm and not self._link.is_here:
-                raise CheckError(
-                    "confirm asks here before a function runs, and the functions of this sweep run "
-                    "on workers: leave confirm out, or the executor. Nothing was sent.",
-                    field="confirm",
-                )
-            if not self._link.is_here:
-                self._wrapping.contents([Cell((row,), (prepared,))])
-
     # the driver's thread
 
     def _work(self) -> None:
@@ -218,7 +144,7 @@ class Cluster:
             while True:
                 self._hand_out()
                 self._take_in()
-                is_all_out = self._is_exhausted and not (self._again or self._short)
+                is_all_out = self._parcels.are_all_made and not (self._again or self._short)
                 if not self._out and (is_all_out or self._order != "go"):
                     break
                 self._changed.wait(0.5)
@@ -246,14 +172,14 @@ class Cluster:
             time.sleep(0.1)
 
     def _hand_out(self) -> None:
-        if self._is_exhausted and not self._out and not self._again:
+        if self._parcels.are_all_made and not self._out and not self._again:
             # one alone has all that the others left: where that is not enough, nothing is
             self._again = [self._short.pop()] if self._short else []
         while self._order == "go" and len(self._out) < WINDOW * max(self._link.n_threads(), 1):
             if self._again:
                 self._submit(self._again.pop())
                 continue
-            parcels = self._next_parcels()
+            parcels = self._parcels.next(max(self._link.n_threads(), 1))
             if not parcels:
                 return
             for parcel in parcels:
@@ -263,51 +189,6 @@ class Cluster:
         future = self._link.submit(out.parcel)
         self._out[future] = out
         future.add_done_callback(lambda _: self.wake())
-
-    def _next_parcels(self) -> list[Parcel]:
-        cells = self._next_cells()
-        return self._parcels_of(cells) if cells else []
-
-    def _next_cells(self) -> list[Cell]:
-        n_threads = max(self._link.n_threads(), 1)
-        least = min(LEAST_ROWS, max(-(-self.n_rows // (WINDOW * n_threads)), 1))
-        size = min(max(-(-self._left // (_TASKS_LEFT * n_threads)), least), self._most_rows)
-        cells: list[Cell] = []
-        n_rows = 0
-        while n_rows < size and not self._is_exhausted:
-            cell = next(self._cells, None)
-            if cell is None:
-                self._is_exhausted = True
-                break
-            places = [at for at, row in enumerate(cell.rows) if self._is_wanted(row.id)]
-            rows = tuple(cell.rows[at] for at in places)
-            cells.append(Cell(rows, tuple(cell.prepared[at] for at in places)))
-            n_rows += len(rows)
-        self._left -= n_rows
-        return cells
-
-    def _parcels_of(self, cells: list[Cell]) -> list[Parcel]:
-        contents = self._wrapping.contents(cells)
-        n_rows = sum(len(cell.rows) for cell in cells)
-        n_bytes = len(contents) if isinstance(contents, bytes) else 0
-        if n_bytes > MOST_BYTES and len(cells) > 1:
-            self._most_rows = max(self._most_rows // 2, 1)
-            half = len(cells) // 2
-            return [*self._parcels_of(cells[:half]), *self._parcels_of(cells[half:])]
-        for number, profile in self._wrapping.profiles.items():
-            self._link.add_server(number, profile)
-        self._n_parcels += 1
-        return [
-            Parcel(
-                run=self.run,
-                number=self._n_parcels,
-                folder=str(self.work.folder),
-                name=self.work.name,
-                tries=self.work.tries,
-                n_rows=n_rows,
-                contents=contents,
-            )
-        ]
 
     def _take_in(self) -> None:
         for future in [future for future in self._out if future.done()]:
@@ -356,7 +237,7 @@ class Cluster:
     def _count_the_rest(self) -> None:
         """Count what is in the folder, and what a worker that was lost had no time to tell of."""
         ended = Folder(self.work.folder).standings()
-        missing = [key for key in ended if key not in self._counted and self._is_wanted(key)]
+        missing = [key for key in ended if key not in self._counted and self.work.is_wanted(key)]
         rows = [Ended(key, ended[key].status, None, 0.0) for key in missing
                 if self._has_come(key, ended[key].attempt)]  # fmt: skip
         self.count(rows)
@@ -364,9 +245,6 @@ class Cluster:
     def _has_come(self, row_id: str, attempt: int) -> bool:
         before = self.work.standings.get(row_id)
         return before is None or attempt > before.attempt
-
-    def _is_wanted(self, row_id: str) -> bool:
-        return row_id not in self.work.standings or row_id in self.work.again
 
     def _counted_at_the_end(self) -> Totals:
         """Give the totals, with the requests of workers that were killed, whom nobody tells of."""
@@ -387,13 +265,6 @@ class Cluster:
                     return None
                 total += unknown[row.id] * most
         return total
-
-
-def budget_left(work: Work) -> float | None:
-    """Give what rows may cost in all: what is left of the sweep's budget, and of the process's."""
-    left = [STATE.budget.left_usd, None if work.budget is None else work.budget.left_usd]
-    known = [usd for usd in left if usd is not None]
-    return min(known) if known else None
 
 
 def _record_of(row: Ended) -> Record:

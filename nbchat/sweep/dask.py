@@ -14,12 +14,15 @@ from nbchat.session.pool import AT_ONCE
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.sweep.board import Board
-from nbchat.sweep.cluster import Cluster, budget_left
+from nbchat.sweep.cluster import Cluster
+from nbchat.sweep.done import Done
 from nbchat.sweep.leases import Ended, Order, Report, Totals
 from nbchat.sweep.mark import Mark, write_mark
 from nbchat.sweep.parcel import Parcel
+from nbchat.sweep.sendable import budget_left
 from nbchat.sweep.shares import Shares
-from nbchat.sweep.station import Done, closed, renewed, run_parcel
+from nbchat.sweep.station import closed, renewed
+from nbchat.sweep.task import run_parcel
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -65,7 +68,7 @@ def client_of(executor: Any) -> Any:
 
 
 class _Link:
-    """See `nbchat.sweep.cluster.Link`: renewals go to and fro on the client's own loop.
+    """See `nbchat.sweep.link.Link`: renewals go to and fro on the client's own loop.
 
     The driver calls each worker, so that it takes no more than a driver that is lost for all of
     them to stop. Nothing of it is kept at the scheduler.

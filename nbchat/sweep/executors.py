@@ -35,6 +35,10 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     budget: Budget | None
     on_rows: Callable[[list[Record]], object]
 
+    def is_wanted(self, row_id: str) -> bool:
+        """Tell whether a row is to be asked."""
+        return row_id not in self.standings or row_id in self.again
+
 
 class Going(Protocol):
     """Work that goes on."""

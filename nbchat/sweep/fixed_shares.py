@@ -16,15 +16,17 @@ from nbchat.session.budget import dollars
 from nbchat.session.pool import AT_ONCE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.stored_error import error_of
-from nbchat.sweep.cluster import Cluster, budget_left
+from nbchat.sweep.cluster import Cluster
+from nbchat.sweep.done import Done, ended_of
 from nbchat.sweep.growth import Growth
 from nbchat.sweep.leases import Ended, Lease, Order, Totals
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import Mark, write_mark
 from nbchat.sweep.packing import Packing
 from nbchat.sweep.parcel import FixedShare, Parcel
+from nbchat.sweep.sendable import budget_left
 from nbchat.sweep.shares import MOST
-from nbchat.sweep.station import Done, ended_of, run_parcel
+from nbchat.sweep.task import run_parcel
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -47,7 +49,7 @@ class FixedShares:
 
 
 class _Link:
-    """See `nbchat.sweep.cluster.Link`. Of a task that runs, only its journal tells."""
+    """See `nbchat.sweep.link.Link`. Of a task that runs, only its journal tells."""
 
     def __init__(self, executor: concurrent.futures.Executor, work: Work):
         self._executor, self._work = executor, work

@@ -8,7 +8,6 @@ more is sent; tasks then end by themselves, and what they have is in the folder.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import socket
 import threading
@@ -24,13 +23,14 @@ from nbchat.session.budget import Budget
 from nbchat.session.pool import AT_ONCE
 from nbchat.session.state import STATE
 from nbchat.stored_error import error_as_dict
+from nbchat.sweep.done import Done, ended_of, totals_of
 from nbchat.sweep.folder import Folder, Standing
 from nbchat.sweep.leased import LeasedBudget, LeasedGrants
 from nbchat.sweep.leases import Ended, Order, Renewal, Report, Spent, Totals
 from nbchat.sweep.limiter import Limiter
-from nbchat.sweep.mark import is_marked, order_in
+from nbchat.sweep.mark import is_marked
 from nbchat.sweep.packing import Packing
-from nbchat.sweep.parcel import FixedShare, Parcel, Unwrapped
+from nbchat.sweep.parcel import Parcel, Unwrapped
 from nbchat.sweep.place import Place, place_of
 from nbchat.sweep.records import Record
 from nbchat.sweep.runner import Runner
@@ -41,31 +41,6 @@ _LOOK_S = 0.25
 _PATIENCE = 1.0
 #: seconds by which a lease may be over later than reckoned, on its way and in a thread that waits
 _LATE_S = 2.0
-
-
-class Done(msgspec.Struct, kw_only=True):
-    """What came of a parcel.
-
-    - `is_whole`: whether all its rows have ended; `n_attempts`: how often it was begun, by now;
-      `station`: who did it last
-    - `rows`, `totals`, `used_usd`: what was done, where no renewal tells of it; what is not known
-      to have been free is used
-    - `fault`: what stopped it (`nbchat.stored_error`), without keys
-    """
-
-    is_whole: bool
-    n_attempts: int
-    station: str = ""
-    rows: list[Ended] = []
-    totals: Totals = msgspec.field(default_factory=Totals)
-    used_usd: float = 0.0
-    fault: dict[str, Any] | None = None
-
-
-def run_parcel(parcel: Parcel) -> Done:
-    """Ask the rows of a parcel that have not ended yet. Faults are told, and not raised."""
-    station = _Fixed(parcel.share) if parcel.share is not None else station_of(parcel.run)
-    return station.run(parcel)
 
 
 def renewed(run: str, renewal: Renewal) -> Report:
@@ -283,54 +258,6 @@ class Station:
         for runner in self._runners:
             totals.add(totals_of(runner))
         return totals
-
-
-class _Fixed(Station):
-    """A station of one task, whose share is fixed; its orders stand in the folder."""
-
-    def __init__(self, share: FixedShare):
-        super().__init__()
-        self._share = share
-        self._fixed_budget = None if share.limit_usd is None else Budget(share.limit_usd)
-        self._parent = multiprocessing.parent_process()
-
-    def grants_of(self, number: int, *, is_here: bool) -> LeasedGrants:
-        grants = super().grants_of(number, is_here=is_here)
-        grants.renew(self._clock(), self._share.lease, float("inf"))
-        return grants
-
-    def budget(self) -> Budget | None:
-        return self._fixed_budget
-
-    def _order_of_the_place(self, parcel: Parcel) -> Order:
-        if self._parent is not None and not self._parent.is_alive():
-            return "stop"
-        return order_in(place_of(parcel.folder), parcel.run)
-
-    def _told_at_the_end(self) -> dict[str, Any]:
-        budget = self._fixed_budget
-        return {
-            "rows": [row for _, row in self._rows],
-            "totals": self._totals(),
-            "used_usd": 0.0 if budget is None else budget.spent_usd + budget.unknown_usd,
-        }
-
-
-def ended_of(record: Record) -> Ended:
-    """Give what is counted of a row."""
-    return Ended(record.row_id, record.status, record.completion_tokens, record.cost_usd)
-
-
-def totals_of(runner: Runner) -> Totals:
-    """Give what a runner has sent."""
-    return Totals(
-        n_going=runner.n_going,
-        n_sent=runner.n_sent,
-        n_retries=runner.n_retries,
-        n_limited=runner.n_limited,
-        n_unknown=runner.n_unknown,
-        unknown_usd=runner.unknown_usd,
-    )
 
 
 def where() -> str:

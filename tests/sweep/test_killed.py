@@ -21,7 +21,7 @@ from nbchat.sweep.folder import Folder
 from tests.sweep.one_sweep import run_sweep, sweep_of
 from tests.sweep.preloaded import process_of
 
-ROWS = int(os.environ.get("NBCHAT_ROWS", "600"))
+ROWS = int(os.environ.get("NBCHAT_ROWS", "400"))
 KILLED_AT = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
