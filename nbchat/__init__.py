@@ -170,8 +170,8 @@ def _whole_rows(run: Run, choice: int) -> WholeRows:
 
 def _sweep_folder(address: str) -> Folder | None:
     from nbchat.errors import NbchatError
+    from nbchat.sweep.opened import opened_folder
     from nbchat.sweep.place import place_of
-    from nbchat.sweep.sweep import opened_folder
 
     try:
         place = place_of(address)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from nbchat.errors import BudgetError
 from nbchat.session.worst_case import worst_case
+from nbchat.sweep.asked_row import Task
 from nbchat.sweep.outcomes import Ending
 from nbchat.sweep.request_size import order_of
-from nbchat.sweep.asked_row import Task
 
 if TYPE_CHECKING:
     from nbchat.run import Run

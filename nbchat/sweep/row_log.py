@@ -15,8 +15,8 @@ from nbchat.sweep.records import Record, line_of
 
 if TYPE_CHECKING:
     from nbchat.run import Run
-    from nbchat.sweep.design import Design
     from nbchat.sweep.asked_row import Task
+    from nbchat.sweep.design import Design
 
 
 class RowLog:

@@ -13,11 +13,11 @@ from nbchat.client.retry import backoff_s
 from nbchat.session.execution import Execution
 from nbchat.session.pool import Pool
 from nbchat.sweep import row_budget
+from nbchat.sweep.asked_row import Metered, Task, Unwatched
 from nbchat.sweep.failures import Failures, Suspect, end_of_all
 from nbchat.sweep.limiter import Grants
 from nbchat.sweep.outcomes import Ending, ending_of
 from nbchat.sweep.row_log import RowLog
-from nbchat.sweep.asked_row import Metered, Task, Unwatched
 from nbchat.sweep.waiting_rows import WaitingRows
 
 if TYPE_CHECKING:

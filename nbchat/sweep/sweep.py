@@ -7,7 +7,7 @@ import os
 import tempfile
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,6 @@ from nbchat.client import retry
 from nbchat.display.publisher import notebook_publisher
 from nbchat.errors import SweepStoppedError
 from nbchat.evaluators.evaluator import as_evaluator
-from nbchat.frames.source import find_runs_with
 from nbchat.history.store import path_now as history_file
 from nbchat.history.sweeps import note_sweep
 from nbchat.session.budget import Budget
@@ -24,9 +23,8 @@ from nbchat.session.notebook import current_execution, current_notebook
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.session.worst_case import worst_case
+from nbchat.sweep.answered import Answered
 from nbchat.sweep.bar import Bar, Display, markup_of
-from nbchat.sweep.batched import Batched
-from nbchat.sweep.batches import RUNS, Batches, with_columns
 from nbchat.sweep.design import Design
 from nbchat.sweep.executors import Going, Work, checked_executor
 from nbchat.sweep.folder import Folder
@@ -34,17 +32,15 @@ from nbchat.sweep.judging import spent_on_judges
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import wait_for_workers
 from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.opened import make_known
 from nbchat.sweep.packing import pack_segments
-from nbchat.sweep.place import Place, place_of
+from nbchat.sweep.place import place_of
 from nbchat.sweep.progress import Counts, Tally
 from nbchat.sweep.request_size import order_of
 from nbchat.sweep.store_lock import StoreLock
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from nbchat.run import Run
     from nbchat.sweep.plan import Plan
     from nbchat.sweep.records import Record
 
@@ -53,7 +49,7 @@ if TYPE_CHECKING:
 _LEAVE_WITHIN_S = 3.0
 
 
-class Sweep(Batched):
+class Sweep(Answered):
     """Prompts and data over a grid of params; see `nbchat.sweep`, which makes it.
 
     - `plan`: what would be sent, and what it costs; nothing is sent before `run` or `start`
@@ -108,14 +104,7 @@ class Sweep(Batched):
         self._fault: BaseException | None = None
         self._n_unknown_before = 0
         self._unknown_usd_before: float | None = 0.0
-        _OPEN.add(self._folder)
-        find_runs_with(_runs_of_sweeps)
-
-    def __iter__(self) -> Iterator[Run]:
-        """Give the runs of all rows that have ended, one after the other, as they were written."""
-        return self.each_run()
-
-    # what came of it
+        make_known(self._folder)
 
     @property
     def plan(self) -> Plan:
@@ -125,94 +114,6 @@ class Sweep(Batched):
         return plan_of(
             self.design, self._folder.standings(), self._limits, self.evaluators, self.judges
         )
-
-    def records(self) -> dict[str, Record]:
-        """Give row id -> its latest record, of the rows of this plan that have ended."""
-        latest = self._folder.records()
-        return {row.id: latest[row.id] for row in self.design.rows() if row.id in latest}
-
-    def each_run(self, is_wanted: Callable[[Record], bool] = lambda _: True) -> Iterator[Run]:
-        """Give the runs whose records are wanted: the latest of each row of this plan."""
-        latest = {record.run_id for record in self.records().values() if is_wanted(record)}
-        return self._folder.runs(lambda record: record.run_id in latest)
-
-    def runs(self) -> pd.DataFrame:
-        """Give one row for each row of the plan, in its order, also while it runs.
-
-        `nbchat.frames.sweep_rows` declares the columns: what the row is, its axes, its status
-        ("not_sent" where nothing has come yet), what came, and the data of its item.
-        """
-        from nbchat.frames.sweep_rows import ROW_COLUMNS, sweep_rows
-
-        latest, rows = self._folder.records(), self.design.rows()
-        labels = [self.design.labels(point) for point in range(len(self.design.grid.points))]
-        ended = [latest.get(row.id) for row in rows]
-        facts: dict[str, list[Any]] = {
-            name: [getattr(record, name, None) for record in ended] for name in ROW_COLUMNS
-        }
-        facts |= {
-            "row_id": [row.id for row in rows],
-            "item": [row.item for row in rows],
-            "sample": [row.sample for row in rows],
-            "status": ["not_sent" if record is None else record.status for record in ended],
-        }
-        axes = {axis: [labels[row.point][axis] for row in rows] for axis in self.design.axes}
-        data = {}
-        for name in self.design.items.columns:
-            if name not in axes:
-                column = self.design.items.column(name)
-                data[name] = [column[row.item] for row in rows]
-        return sweep_rows(facts, axes, data)
-
-    def rows(self, where: Mapping[str, Any] | None = None, /, **equal: Any) -> pd.DataFrame:
-        """Give the rows that have these values, with their scores: those of a cell of a figure.
-
-        ``sweep.rows(temperature=1, status="answered")``: names are axes, columns of `runs` and of
-        the data, and scores; a list is any of its values, None what is not set. `where` is a
-        mapping, for names that are no Python ones. ``nbchat.inspect(sweep.rows(…))`` shows the
-        runs, ``sweep.run_of(row_id)`` gives one. Raise CheckError for a name that is none.
-        """
-        from nbchat.sweep.rows import rows_at
-
-        frame, scores = self.runs(), self.scores()
-        for name in scores.columns:
-            if name not in frame:
-                frame[name] = scores[name].to_numpy()
-        return rows_at(frame, {**(where or {}), **equal}, tuple(self.design.axes))
-
-    def run_of(self, row_id: str) -> Run:
-        """Give the run of a row, by its id or how it begins: ``nbchat.inspect(sweep.run_of(…))``.
-
-        Raise RunNotFoundError where no such row has ended.
-        """
-        from nbchat.sweep.rows import run_of_row
-
-        return run_of_row(self._folder, row_id)
-
-    def tokens(
-        self,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Callable[[Record], bool] | None = None,
-    ) -> pd.DataFrame:
-        """Give one row for each token, as `nbchat.tokens`; it has to fit into memory.
-
-        `columns` names those that are wanted; `where` is given the record of a row and tells
-        whether its tokens are. `batches` gives the same in pieces.
-        """
-        from nbchat import frames
-
-        return with_columns(frames.tokens(self.each_run(where or _any_record)), columns)
-
-    def batches(
-        self,
-        *,
-        columns: Sequence[str] | None = None,
-        where: Callable[[Record], bool] | None = None,
-        n_runs: int = RUNS,
-    ) -> Batches:
-        """Give the frame of `tokens` in pieces of so many runs, one in memory at a time."""
-        return Batches(lambda: self.each_run(where or _any_record), columns, n_runs)
 
     def __repr__(self) -> str:
         return f"<Sweep {self.name}: {self.status}>"
@@ -424,40 +325,8 @@ class Sweep(Batched):
         return budget
 
 
-#: sweeps of this process, whose rows are found by the ids of their runs
-_OPEN: weakref.WeakSet[Folder] = weakref.WeakSet()
-
-
-def opened_folder(path: Place) -> Folder:
-    """Give the folder of a sweep, whose rows frames find from now on by the ids of their runs."""
-    folder: Folder | None = STATE.searched_sweeps.get(path)
-    if folder is None:
-        folder = STATE.searched_sweeps[path] = Folder(path)
-        _OPEN.add(folder)
-        find_runs_with(_runs_of_sweeps)
-    return folder
-
-
-def _runs_of_sweeps(ids: Sequence[str]) -> Mapping[str, Run]:
-    wanted = set(ids)
-    by_id: dict[str, Run] = {}
-    for folder in list(_OPEN):
-        if left := wanted - by_id.keys():
-            for run in folder.runs(_is_one_of(left)):
-                by_id[run.id] = run
-    return by_id
-
-
 def _sum(first: float | None, second: float | None) -> float | None:
     return None if first is None or second is None else first + second
-
-
-def _any_record(_: Record) -> bool:
-    return True
-
-
-def _is_one_of(ids: set[str]) -> Callable[[Record], bool]:
-    return lambda record: record.run_id in ids
 
 
 def _temporary_folder(sweep: Sweep) -> Path:

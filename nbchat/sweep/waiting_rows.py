@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from nbchat.sweep.asked_row import Task
 from nbchat.sweep.limiter import Grants, Permit
 from nbchat.sweep.request_size import prompt_size, reply_limit
-from nbchat.sweep.asked_row import Task
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
