@@ -69,6 +69,8 @@ def has_pip() -> bool:
 
 
 def create() -> None:
+    if VENV.is_symlink():
+        VENV.unlink()  # where it leads is another's, and stays as it is
     try:
         make_any()
     except KeyboardInterrupt:

@@ -15,12 +15,14 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "lowest"
-TOOLS = FOLDER / "tools"
 VENV = FOLDER / "venv"
 BIN = "Scripts" if sys.platform == "win32" else "bin"
+UV = (sys.executable, "-m", "uv")
+LOWEST = ("--resolution", "lowest-direct")
 STAMP = FOLDER / "installed"
 TRIES = 3
 QUICK = (".ci/quick.py", "-m", "not (browser or kernel or local or long)")
@@ -45,22 +47,53 @@ def main(*arguments: str) -> None:
 
 def fingerprint() -> str:
     """Of what decides which versions are the lowest, and where they are installed."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return hashlib.sha256(repr((str(ROOT), sys.version, project)).encode()).hexdigest()
+    return hashlib.sha256(repr((str(ROOT), sys.version, project())).encode()).hexdigest()
+
+
+def project() -> dict[str, Any]:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    table: dict[str, Any] = tomllib.loads(text)["project"]
+    return table
+
+
+def direct() -> tuple[list[str], list[str]]:
+    """Give the extras, and what `dev` names beside them.
+
+    Without `docs`: what makes the site is named exactly, and needs newer versions than nbchat does.
+    """
+    own, *others = project()["optional-dependencies"]["dev"]
+    extras = own.partition("[")[2].rstrip("]").split(",")
+    return [extra for extra in extras if extra != "docs"], others
 
 
 def install() -> bool:
-    """Make both environments anew; tell whether that went well."""
-    uv = TOOLS / BIN / "uv"
-    return (
-        runs(sys.executable, "-m", "venv", "--clear", TOOLS)
-        and runs(TOOLS / BIN / "python", "-m", "pip", "install", "--quiet", "uv")
-        and runs(uv, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, VENV)
-        and runs(
-            *(uv, "pip", "install", "--quiet", "--python", VENV / BIN / "python"),
-            *("--resolution", "lowest-direct", "--editable", f"{ROOT}[dev]"),
-        )
+    """Make the environment anew; tell whether that went well."""
+    extras, others = direct()
+    return runs(
+        *(*UV, "venv", "--quiet", "--clear", "--seed", "--python", sys.executable, VENV)
+    ) and runs(
+        *(*UV, "pip", "install", "--quiet", "--python", VENV / BIN / "python", *LOWEST),
+        *("--editable", f"{ROOT}[{','.join(extras)}]", *others),
     )
+
+
+def resolved() -> str:
+    """Give the lowest versions, `name==version` lines; nothing is installed.
+
+    Raise CalledProcessError with uv's sentence where no versions fit together.
+    """
+    extras, others = direct()
+    words = [*UV, "pip", "compile", "--quiet", "--no-header", "--no-annotate", *LOWEST]
+    words += ["--python", sys.executable, *(f"--extra={extra}" for extra in extras)]
+    words += [str(ROOT / "pyproject.toml"), "-"]
+    return subprocess.run(
+        words,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=environment(),
+        input="\n".join(others),
+    ).stdout
 
 
 def runs(*words: str | Path) -> bool:

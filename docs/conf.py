@@ -4,7 +4,7 @@ from nbchat.version import __version__
 
 project = "nbchat"
 author = "the authors of nbchat"
-project_copyright = "MIT licence"
+project_copyright = "the authors of nbchat, MIT licence"
 release = version = __version__
 
 extensions = ["myst_nb", "sphinx_copybutton"]

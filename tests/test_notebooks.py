@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,13 @@ def test_a_notebook_is_committed_with_its_outputs(path: Path) -> None:
     text = path.read_text()
     assert str(Path.home()) not in text
     assert "sk-" not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_committed_as_its_script_keeps_it(path: Path) -> None:
+    kept = runpy.run_path(str(FOLDER.parent / ".ci" / "notebooks.py"))["kept"]
+    text = nbformat.writes(kept(nbformat.read(path, as_version=4))) + "\n"
+    assert text == path.read_text(), f"run .ci/notebooks.py {path.name[:2]}"
 
 
 @pytest.mark.local

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 import nbchat
 from nbchat import version
@@ -227,3 +230,18 @@ def test_the_lowest_versions_run_what_make_quick_runs() -> None:
     quick = runpy.run_path(str(ROOT / ".ci" / "lowest.py"))["QUICK"]
     *options, marks = quick
     assert f'(VENV_PYTHON) {" ".join(options)} "{marks}" $(PYTEST_ARGS)' in makefile
+
+
+@pytest.mark.long
+def test_the_lowest_versions_fit_together() -> None:
+    """What `make lowest` would install, asked of the index; nothing needs more than a bound."""
+    resolved = runpy.run_path(str(ROOT / ".ci" / "lowest.py"))["resolved"]()
+    versions = dict(line.split("==") for line in resolved.splitlines() if "==" in line)
+    requirements = [Requirement(line) for line in PROJECT["dependencies"]]
+    newer = {
+        requirement.name: versions[requirement.name]
+        for requirement in requirements
+        for specifier in requirement.specifier
+        if Version(versions[requirement.name]) not in SpecifierSet(f"=={specifier.version}.*")
+    }
+    assert newer == {}

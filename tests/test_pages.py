@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -138,6 +139,18 @@ def test_a_picture_of_a_panel_is_there_in_both_themes() -> None:
         for light in re.findall(r"\]\((\S+-light\.png)\)", (ROOT / page).read_text()):
             dark = (ROOT / page).parent / light.replace("-light.png", "-dark.png")
             assert dark.is_file(), f"{page}: {light} has no twin"
+
+
+def test_a_panel_is_its_picture_on_its_page() -> None:
+    text = (ROOT / "notebooks" / "02_explore_parameters.ipynb").read_text(encoding="utf-8")
+    cells = tree.shown(json.loads(text))["cells"]
+    (panel,) = (cell for cell in cells if "".join(cell["source"]).endswith("\nexplorer"))
+    (picture,) = panel["outputs"]
+    assert "data-nbchat-stand-in" in "".join(picture["data"]["text/html"])
+    (style,) = (ROOT / "docs" / "_static").glob("*.css")
+    assert ":empty) { display: none" not in style.read_text()  # it took whole cells away
+    printed = [o for cell in cells for o in cell.get("outputs", ()) if o["output_type"] == "stream"]
+    assert printed
 
 
 @pytest.mark.long

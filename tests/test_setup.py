@@ -229,6 +229,27 @@ def test_half_an_environment_counts_as_none(tree: Path) -> None:
     assert "cannot make an environment" in done.stderr
 
 
+def test_an_environment_that_is_anothers_is_left_alone(tree: Path) -> None:
+    """A .venv that leads to that of another checkout is not emptied through the link."""
+    fake_venv(tree)
+    others = tree / "others"
+    (tree / ".venv").rename(others)
+    (others / "nbchat.json").write_text('{"root": "/another/checkout", "extras": "dev"}')
+    (tree / ".venv").symlink_to(others)
+    code = "import sys, runpy; sys.executable = '/bin/false'; sys.argv = ['env.py', 'dev']; "
+    code += "import os; os.geteuid = lambda: 1; "
+    code += f"runpy.run_path({str(tree / '.ci' / 'env.py')!r}, run_name='__main__')"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PATH": "/bin:/usr/bin"},
+    )
+    assert (others / "bin" / "python").is_file()
+    assert (others / "nbchat.json").is_file()
+    assert not (tree / ".venv").is_symlink()
+
+
 def fake_venv(tree: Path, install_code: int = 0) -> Path:
     """A .venv whose python notes what it is asked and installs nothing."""
     log = tree / "log"
@@ -279,6 +300,7 @@ def test_the_top_level_holds_only_what_people_look_for() -> None:
             "LICENSE",
             "Makefile",
             ".ci",
+            ".github",
             ".gitignore",
         ),
     }

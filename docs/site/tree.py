@@ -138,7 +138,12 @@ def shown(notebook: dict[str, Any]) -> dict[str, Any]:
     """Give a notebook as a page shows it: a panel as its picture, figures with words for them."""
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
-            output.get("data", {}).pop(_WIDGET, None)
+            if output.get("data", {}).pop(_WIDGET, None):
+                # the picture of a panel is the output after it, and this one is empty
+                output["data"] = {kind: data for kind, data in output["data"].items() if data}
+                output["data"].pop("text/plain", None)
+        if "outputs" in cell:
+            cell["outputs"] = [o for o in cell["outputs"] if o.get("data", True)]
         if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
             last = "".join(cell["source"]).strip().splitlines()[-1].strip().rstrip(";")
             cell["metadata"]["mystnb"] = {"image": {"alt": f"The figure of {last}"}}

@@ -135,12 +135,13 @@ def with_fields(function: Any, *, more: Mapping[str, Any] | None = None) -> None
     lines = [
         textwrap.fill(
             f"- `{option.name}`: {option.about}",
-            96,
-            initial_indent="    ",
-            subsequent_indent="      ",
+            92,
+            subsequent_indent="  ",
             break_on_hyphens=False,
             break_long_words=False,
         )
         for option in options
     ]
-    function.__doc__ = (function.__doc__ or "").replace("    {options}", "\n".join(lines))
+    # Python 3.13 takes the indentation out of docstrings, and those before it do not
+    text = inspect.cleandoc(function.__doc__ or "")
+    function.__doc__ = text.replace("{options}", "\n".join(lines))

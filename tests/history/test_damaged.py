@@ -6,6 +6,7 @@ import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def texts() -> list[str]:
 
 
 def is_sound(path: Path) -> bool:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
@@ -162,7 +163,7 @@ def test_a_damaged_file_can_be_loaded_by_its_name(history: Path, made: list[Run]
 
 
 def test_what_a_run_has_lost_is_said_in_it(history: Path, made: list[Run]) -> None:
-    with sqlite3.connect(history) as connection:
+    with closing(sqlite3.connect(history)) as connection, connection:
         connection.execute("DELETE FROM contents WHERE content = 1")
         connection.execute("UPDATE token_probabilities SET columns = X'00' WHERE number = 2")
         connection.execute("UPDATE runs SET params = '{' WHERE number = 3")

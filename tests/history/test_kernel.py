@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ def test_a_killed_kernel_leaves_every_run_whose_cell_had_ended(tmp_path: Path) -
             kernel.run("%%chat --model m\nfirst")
             kernel.run("import nbchat\nnbchat.chat('second', model='m').text")
             os.kill(kernel.pid, signal.SIGKILL)
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         asked = connection.execute("SELECT asked FROM texts ORDER BY number").fetchall()
     assert asked == [("first",), ("second",)]
@@ -72,7 +73,7 @@ def test_a_kernel_that_is_killed_at_any_moment_leaves_a_sound_file(
         with Kernel(env=env) as kernel:
             kernel.run("%load_ext nbchat\nimport nbchat\nnbchat.chat('first', model='m').text")
             ended += ids_until_killed(kernel, rng)
-        with sqlite3.connect(history) as connection:
+        with closing(sqlite3.connect(history)) as connection, connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         found = store.runs_of_ids(ended)
         assert set(found) == set(ended)

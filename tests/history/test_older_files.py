@@ -6,6 +6,7 @@ import gzip
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -29,12 +30,12 @@ def old(history: Path) -> Path:
 
 
 def version(path: Path) -> int:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def tables(path: Path) -> dict[str, list[str]]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         names = [
             name
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -71,14 +72,14 @@ def test_it_has_the_tables_of_a_new_one_and_takes_new_runs(old: Path, tmp_path: 
 
 
 def test_a_file_of_the_first_version_that_has_the_column_keeps_what_is_in_it(old: Path) -> None:
-    with sqlite3.connect(old) as connection:
+    with closing(sqlite3.connect(old)) as connection, connection:
         connection.execute("ALTER TABLE runs ADD COLUMN model_asked TEXT")
         connection.execute("UPDATE runs SET model_asked = 'mine' WHERE number = 1")
     assert list(nbchat.history.search()["model_asked"]) == ["small", "small-latest", "mine"]
 
 
 def test_a_run_that_never_said_whom_it_asked_has_its_model(old: Path) -> None:
-    with sqlite3.connect(old) as connection:
+    with closing(sqlite3.connect(old)) as connection, connection:
         connection.execute("UPDATE bodies SET body = json_remove(body, '$.model_asked')")
     frame = nbchat.history.search()
     assert list(frame["model_asked"]) == ["small", "small", "small"]
@@ -97,7 +98,7 @@ def test_processes_that_meet_an_old_file_at_once_all_read_and_write_it(old: Path
     others = [started(program, str(k), stdin=subprocess.PIPE) for k in range(2)]
     assert set(begun_at_once(others)) == {"True ''"}
     assert sorted(nbchat.history.search()["text"]) == ["0", "1", "Köln", "Paris", "Rome"]
-    with sqlite3.connect(old) as connection:
+    with closing(sqlite3.connect(old)) as connection, connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
@@ -115,7 +116,7 @@ def test_an_old_file_that_cannot_be_written_is_refused_with_a_sentence(
 
 
 def test_a_newer_file_is_left_as_it_is(old: Path, tmp_path: Path) -> None:
-    with sqlite3.connect(old) as connection:
+    with closing(sqlite3.connect(old)) as connection, connection:
         connection.execute(f"PRAGMA user_version = {len(schema.STEPS) + 1}")
     before = shutil.copy(old, tmp_path / "before")
     with pytest.raises(HistoryError, match=r"later nbchat .* update nbchat"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def recorded(*found: Run) -> None:
 
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute(sql).fetchall()
 
 
@@ -408,7 +409,7 @@ def test_a_file_that_was_moved_away_is_begun_anew(history: Path) -> None:
 
 def test_recording_does_not_wait_for_the_disk(history: Path) -> None:
     recorded(run_of())
-    with sqlite3.connect(history, isolation_level=None) as other:
+    with closing(sqlite3.connect(history, isolation_level=None)) as other, other:
         other.execute("BEGIN IMMEDIATE")
         begin = time.perf_counter()
         store.record(run_of("waits"))
@@ -422,7 +423,7 @@ def test_recording_does_not_wait_for_the_disk(history: Path) -> None:
 
 def test_the_tables_are_read_by_other_programs(history: Path) -> None:
     recorded(run_of("Paris"), run_of("Rome"))
-    with sqlite3.connect(history) as connection:
+    with closing(sqlite3.connect(history)) as connection, connection:
         frame = pd.read_sql("SELECT * FROM runs JOIN texts USING (number)", connection)
     assert set(frame["text"]) == {"Paris", "Rome"}
     assert set(frame["total_tokens"]) == {12}

@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def texts() -> list[str]:
 
 
 def is_sound(path: Path) -> bool:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         return connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
@@ -68,7 +69,7 @@ class BrokenLocks(sqlite3.Connection):
 
 
 def lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with sqlite3.connect(path, isolation_level=None) as other:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other, other:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("COMMIT")
@@ -92,14 +93,14 @@ def make_newer(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def set_version(path: Path, version: int) -> None:
     store.writer()._disconnect()  # type: ignore[union-attr]
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA user_version = {version}")
 
 
 def another_programs(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     store.writer()._disconnect()  # type: ignore[union-attr]
     away = path.rename(path.with_name("away"))
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE theirs (a)")
     yield
     store.writer()._disconnect()  # type: ignore[union-attr]
@@ -412,7 +413,7 @@ def test_an_older_file_is_brought_to_today_once_by_two_at_once(history: Path) ->
     )
     others = [started(program, str(history), stdin=subprocess.PIPE) for _ in range(2)]
     begun_at_once(others)
-    with sqlite3.connect(history) as connection:
+    with closing(sqlite3.connect(history)) as connection, connection:
         assert connection.execute("SELECT a FROM later").fetchall() == [(1,)]
         assert connection.execute("SELECT count(*) FROM runs").fetchall() == [(1,)]
         version = connection.execute("PRAGMA user_version").fetchone()
