@@ -9,7 +9,9 @@ PYTHON := $(or $(PYTHON),$(shell \
 		$(call works,$$name) && { echo $$name; break; }; \
 	done))
 
-VENV_PYTHON := .venv/bin/python
+# what a home that cannot be written would have kept goes to build/home
+AT_HOME := $(shell [ -w "$$HOME" ] || echo 'HOME="$(CURDIR)/build/home"')
+VENV_PYTHON := $(AT_HOME) .venv/bin/python
 TIMES ?= 100
 NOTEBOOK ?= notebooks/01_quickstart.ipynb
 PYTEST_ARGS ?=

@@ -12,12 +12,24 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import bleach
-import nbformat
-from bleach.css_sanitizer import ALLOWED_CSS_PROPERTIES, CSSSanitizer
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
-from nbconvert import HTMLExporter
+
+def end(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """Say in a sentence that somebody stopped it, during the imports too."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("Interrupted; the same command goes on from here.", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if __name__ == "__main__":
+    sys.excepthook = end
+
+import bleach  # noqa: E402
+import nbformat  # noqa: E402
+from bleach.css_sanitizer import ALLOWED_CSS_PROPERTIES, CSSSanitizer  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import CellExecutionError, DeadKernelError  # noqa: E402
+from nbconvert import HTMLExporter  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,10 +107,14 @@ def execute(notebook: Any, folder: Path) -> list[tuple[str, str, int]]:
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--IPKernelApp.log_level=ERROR"],  # or it warns of its own transport
     )
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        sys.exit(str(error))
+    with tempfile.TemporaryFile("w+") as lines:  # a kernel that is stopped has much to say
+        try:
+            client.execute(stderr=lines)
+        except CellExecutionError as error:
+            sys.exit(str(error))
+        except DeadKernelError as error:
+            lines.seek(0)
+            sys.exit(f"{lines.read()}{error}")
     notebook.cells.remove(asking)
     runs: list[tuple[str, str, int]] = json.loads(asking.outputs[0]["text"])
     return runs

@@ -306,6 +306,21 @@ def test_the_top_level_holds_only_what_people_look_for() -> None:
     }
 
 
+def test_what_a_home_that_cannot_be_written_would_keep_goes_to_build(tmp_path: Path) -> None:
+    for home in ("", str(tmp_path / "gone")):
+        recipe = make("-n", "demo", HOME=home).stdout
+        fetch, run = recipe.strip().splitlines()[-2:]
+        assert f'HOME="{ROOT}/build/home" .venv/bin/python -m nbchat.local download' in fetch
+        assert f'HOME="{ROOT}/build/home" .venv/bin/python .ci/demo.py' in run
+    assert "build/home" not in make("-n", "demo", HOME=str(tmp_path)).stdout
+
+
+def test_a_demo_that_is_stopped_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    end = runpy.run_path(str(ROOT / ".ci" / "demo.py"), run_name="demo")["end"]
+    end(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert capsys.readouterr().err == "Interrupted; the same command goes on from here.\n"
+
+
 def test_the_page_of_the_demo_has_no_asides_to_who_runs_it() -> None:
     demo = runpy.run_path(str(ROOT / ".ci" / "demo.py"), run_name="demo")
     cell = nbformat.v4.new_code_cell("1")
