@@ -162,11 +162,11 @@ def shown_by_vs_code(data: dict[str, Any]) -> str:
 
 def test_vs_code_shows_the_picture_of_a_saved_panel_and_nothing_above_it(outputs: Outputs) -> None:
     nbchat.inspect(reply())._ipython_display_()
-    widget, picture = (content["data"] for content in outputs.sent)
+    widget, picture, chosen = (content["data"] for content in outputs.sent)
     assert WIDGET in widget
     # no model is there: the next type is an empty one
     assert widget[shown_by_vs_code(widget)] == ""
-    assert shown_by_vs_code(picture) == "text/html"
+    assert shown_by_vs_code(picture) == shown_by_vs_code(chosen) == "text/html"
     assert "data-nbchat-stand-in" in picture["text/html"]
 
 
@@ -181,6 +181,6 @@ def test_what_colab_adds_to_a_widget_for_its_manager_is_kept(outputs: Outputs) -
 
     outputs.register_hook(hook)
     nbchat.inspect(reply())._ipython_display_()
-    widget, picture = outputs.sent
+    widget, picture, _ = outputs.sent
     assert "colab.example" in json.dumps(widget["metadata"])
     assert picture["metadata"] == {}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from nbchat.display.characters import write
 from nbchat.display.surroundings import names_no_cell, request_of
 from nbchat.magics.turn_order import after_cells
 from nbchat.session import Thread
@@ -18,8 +16,8 @@ if TYPE_CHECKING:
 
 Key = tuple[str, int]
 _NO_CELLS = (
-    "The front end does not say which cell runs: each run of a cell is a new turn of the "
-    "conversation, and replies are shown when they are whole (%chat reset begins it anew)."
+    "the front end does not say which cell runs: each run of a cell is a new turn "
+    "(%chat reset begins anew)"
 )
 
 
@@ -39,8 +37,7 @@ class Cells:
         self._n_requests = 0
         #: the number that each cell had when it ran last
         self._numbers: dict[str, int] = {}
-        #: what is said below the cell, and whether it was
-        self._aside = ""
+        #: whether it was said that no cell is named
         self._is_noted = False
 
     def start(self) -> None:
@@ -69,10 +66,18 @@ class Cells:
         """Say after which cells the one that runs is sent, where it is a cell that is named."""
         return "" if self._cell_id is None else after_cells(turns, self._numbers)
 
-    def say_what_is_unknown(self) -> None:
-        """Say once, below the cell, that turns cannot be followed where no cell is named."""
-        if not self._is_noted and names_no_cell(request_of(self._shell)):
-            self._is_noted, self._aside = True, _NO_CELLS
+    def what_is_unknown(self) -> str:
+        """Say, once, that turns cannot be followed where no cell is named.
+
+        Not to what executes a notebook for others (nbconvert, papermill): it runs each cell once,
+        in their order, and takes no answers.
+        """
+        request = request_of(self._shell)
+        takes_answers = request.get("content", {}).get("allow_stdin", False)
+        if self._is_noted or not (takes_answers and names_no_cell(request)):
+            return ""
+        self._is_noted = True
+        return _NO_CELLS
 
     def is_alone(self, names: set[str]) -> bool:
         """Tell whether the magic of one of these names is all that the running cell holds."""
@@ -101,10 +106,6 @@ class Cells:
         self._depth = max(0, self._depth - 1)
         if not self._depth:
             end_cell()
-            if self._aside:
-                # on stderr, so that what executes notebooks for others can leave it out
-                write(sys.stderr, f"{self._aside}\n")
-                self._aside = ""
 
 
 def _parent_cell_id(shell: Any) -> str | None:

@@ -202,8 +202,8 @@ class ChatMagic:
 
             self._shell.display_pub.publish(data=mimebundle(prepared), metadata={})
             return None
-        if prepared.thread is not None:
-            self._cells.say_what_is_unknown()
+        if prepared.thread is not None and (unknown := self._cells.what_is_unknown()):
+            prepared.notes.append(unknown)
         if flags.is_set("background"):
             from nbchat.magics.in_background import begin_in_background
 

@@ -11,7 +11,9 @@ function live(model, el) {
   el.classList.add("nbchat-panel");
   const id = model.get("_stand_in_id");
   const style = document.createElement("style");
-  style.textContent = `[data-nbchat-stand-in="${CSS.escape(id)}"] { display: none; }`;
+  const names = ["data-nbchat-stand-in", "data-nbchat-stand-in-more"];
+  const pictures = names.map((name) => `[${name}="${CSS.escape(id)}"]`);
+  style.textContent = `${pictures} { display: none; }`;
   document.head.append(style);
   // keys that are typed here are not the notebook's commands, but for the one that saves it
   /** @param {KeyboardEvent} event */

@@ -4,6 +4,8 @@ A widget lives in the page and in the kernel; a saved notebook has neither, and 
 where it stood. So each panel is two outputs: the widget, and beside it static HTML of the same
 state. While the widget lives its script hides the picture; where it does not live the picture's
 style hides the place of the widget. nbconvert's pages and untrusted notebooks show the picture.
+
+A picture may be of parts, each an output: what changes often is small, and goes alone.
 """
 
 from __future__ import annotations
@@ -23,10 +25,13 @@ import traitlets
 from nbchat.display.publisher import Publisher, notebook_publisher
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-#: a panel is at rest where nothing has changed for so many seconds, and longer if its picture is
-#: large; then the picture is sent. One that never is at rest sends it all the same, so often that
-#: it is at most so many bytes a second; with what is said of the changes it is as much as a cell's
-REST_S = 1.0
+#: a panel is at rest where nothing has changed for so many seconds: then the picture is sent, so
+#: that who saves the notebook after a click has it. Soon after another one it waits until it is at
+#: most so many bytes a second, or until the panel has been at rest for longer, the more the larger
+#: it is. One that never is at rest sends it all the same, with that many bytes a second; with what
+#: is said of the changes it is as much as a cell's
+REST_S = 0.3
+REST_AFTER_ANOTHER_S = 1.0
 LONGEST_REST_S = 3.0
 BYTES_FOR_A_SECOND_OF_REST = 40_000
 NO_REST_S = 10.0
@@ -76,6 +81,10 @@ class Panel(anywidget.AnyWidget):
     def stand_in_html(self) -> str:
         """Give the present state as static HTML that cannot act. Everything in it is escaped."""
         return ""
+
+    def stand_in_parts(self) -> list[str]:
+        """Give it in parts, always as many, of which only those are sent that have changed."""
+        return [self.stand_in_html()]
 
     def refresh_stand_in(self) -> None:
         """Send the picture again, from whatever thread; nothing where the panel is not shown."""
@@ -136,6 +145,7 @@ class Due:
     def __init__(self) -> None:
         self._first: float | None = None
         self._last = 0.0
+        self._sent = -math.inf
         self._n_bytes = 0
 
     def want(self, now: float) -> None:
@@ -147,21 +157,24 @@ class Due:
         """Give the time at which it is to be sent; None where nothing has changed."""
         if self._first is None:
             return None
-        rest_s = min(LONGEST_REST_S, max(REST_S, self._n_bytes / BYTES_FOR_A_SECOND_OF_REST))
-        no_rest_s = max(NO_REST_S, self._n_bytes / BYTES_PER_S)
-        return min(self._last + rest_s, self._first + no_rest_s)
+        n_seconds = self._n_bytes / BYTES_FOR_A_SECOND_OF_REST
+        long_rest_s = min(LONGEST_REST_S, max(REST_AFTER_ANOTHER_S, n_seconds))
+        paid = self._sent + self._n_bytes / BYTES_PER_S
+        at_rest = max(self._last + REST_S, min(paid, self._last + long_rest_s))
+        return min(at_rest, self._first + max(NO_REST_S, self._n_bytes / BYTES_PER_S))
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Take note that a picture is made: what changes from now on may not be in it."""
         self._first = None
+        self._sent = now
 
     def weigh(self, n_bytes: int) -> None:
-        """Take note of how large the picture is."""
+        """Take note of how large it was, what of it was sent."""
         self._n_bytes = n_bytes
 
 
 class _Picture:
-    """The static output beside a panel. It holds the panel weakly, so that both can go."""
+    """The static outputs beside a panel. It holds the panel weakly, so that both can go."""
 
     def __init__(self, publisher: Publisher, panel: Panel):
         self._publisher = publisher
@@ -171,7 +184,10 @@ class _Picture:
         self._timer: threading.Timer | None = None
         self._is_closed = False
         self._due = Due()
+        #: each part as it was sent last
+        self._parts: list[str] = []
         self._send(is_update=False)
+        self._due = Due()  # what shows it first, no later picture waits for
 
     def want(self) -> None:
         with self._lock:
@@ -224,10 +240,22 @@ class _Picture:
         if panel is None:
             return
         with self._lock:
-            self._due.begin()
-        html = panel.stand_in_html()
-        place = f'<div data-nbchat-stand-in="{self._id}">{html}</div>'
-        shown = {"text/html": f"{_STYLE}{place}", "text/plain": repr(panel)}
+            self._due.begin(time.monotonic())
+        parts = panel.stand_in_parts()
         with self._lock:
-            self._due.weigh(len(html))
-        (publisher or self._publisher).show(shown, self._id, is_update=is_update)
+            # from a running cell all: it may keep nothing that came since the panel was shown
+            before = self._parts if is_update and publisher is None else []
+            self._parts = parts
+            news = [k for k, part in enumerate(parts) if before[k : k + 1] != [part]]
+            self._due.weigh(sum(len(parts[k]) for k in news))
+        for k in news:
+            shown, display_id = self._output(k, parts[k], repr(panel))
+            (publisher or self._publisher).show(shown, display_id, is_update=is_update)
+
+    def _output(self, k: int, part: str, plain: str) -> tuple[dict[str, str], str]:
+        """Give part `k` as an output, and the id of its display."""
+        if k == 0:
+            html = f'{_STYLE}<div data-nbchat-stand-in="{self._id}">{part}</div>'
+            return {"text/html": html, "text/plain": plain}, self._id
+        html = f'<div data-nbchat-stand-in-more="{self._id}">{part}</div>'
+        return {"text/html": html, "text/plain": ""}, f"{self._id}-{k}"

@@ -132,6 +132,11 @@ def test_a_prompt_is_tried_with_five_values_on_two_models(lab: Lab, server: Scri
         code = panel.notebook.cell(1).locator(".cm-content")
         expect(code).to_contain_text("nbchat.sweep(")
         expect(code).to_contain_text("'thing': 'a plum'")
+        # what the variables make alone, in the place of the code that nobody has touched
+        panel.button("Sweep all").click()
+        expect(code).not_to_contain_text("grid")
+        expect(code).to_contain_text("'thing': 'a plum'")
+        expect(panel.notebook.cells).to_have_count(3)
 
 
 def test_a_panel_is_left_the_kernel_restarted_and_it_goes_on(
@@ -249,7 +254,18 @@ def test_requests_are_pasted_dropped_built_and_written_large(
         expect(large.locator(".json-key").first).to_be_visible()
         expect(large.locator(".nbx-gutter")).to_contain_text("20")
         panel.notebook.screenshot("explorer-large")
+        # it opens at its first line, Enter and Tab indent, and the focus stays in it
+        keys, typed = panel.page.keyboard, panel.box("response_format, large")
+        for key in ("ArrowRight", "Enter", "Tab"):
+            keys.press(key)
+        keys.insert_text('"שלום": 1,')
+        expect(typed).to_have_value(re.compile('^{\\n    "שלום": 1,\\n'))
+        assert typed.evaluate("el => getComputedStyle(el).direction") == "ltr"
+        keys.press("Shift+Tab")
+        keys.press("Shift+Tab")
+        expect(typed).to_be_focused()
         whole = json.loads(area.input_value())
+        assert whole.pop("שלום") == 1
         whole["json_schema"]["name"] = "plum"
         panel.box("response_format, large").fill(json.dumps(whole, indent=2))
         panel.page.keyboard.press("Escape")

@@ -177,6 +177,15 @@ def test_it_looks_right_in_both_themes_and_when_narrow(lab: Lab, weights: Path) 
             notebook.show(theme=theme, width=760)
             assert fits(panel)
             notebook.screenshot(f"inspector-{theme}-narrow", cell=0)
+        # a reader's larger fonts, as JupyterLab's settings write them, at once
+        notebook.page.evaluate(LARGER, "20px")
+        expect(panel.locator(".text")).to_have_css("font-size", "20px")
+        # the lines of 13 pixels are 42 high, numbers included
+        expect(panel.locator(".text .line").first).to_have_css("height", "65px")
+        expect(panel.locator(".facts")).to_have_css("font-size", "20px")
+        assert fits(panel)
+        notebook.screenshot("inspector-larger", cell=0)
+        notebook.page.evaluate(LARGER, "")
 
 
 def fits(panel: Locator) -> bool:
@@ -187,6 +196,8 @@ def fits(panel: Locator) -> bool:
     )
 
 
+LARGER = """size => ["--jp-ui-font-size1", "--jp-code-font-size"].forEach(
+    name => document.documentElement.style.setProperty(name, size))"""
 HOSTILE = (
     MADE
     + """
@@ -328,16 +339,17 @@ def test_a_saved_notebook_shows_the_picture_without_a_kernel(lab: Lab, weights: 
     with inspected(lab, "alive.ipynb", SKY) as (notebook, panel):
         token(panel, 8).click()
         expect(panel.locator(".rows .row")).to_have_count(6)
-        picture = notebook.cell(0).locator("[data-nbchat-stand-in]")
-        expect(picture).to_contain_text("Position 8")
-        expect(picture).to_be_hidden()
+        chosen = notebook.cell(0).locator("[data-nbchat-stand-in-more]")
+        expect(chosen).to_contain_text("Position 8")
+        expect(chosen).to_be_hidden()
+        expect(notebook.cell(0).locator("[data-nbchat-stand-in]")).to_be_hidden()
         panel.locator(".text").focus()
         notebook.save()  # the one key that goes to the notebook from here
     shutil.copy(lab.folder / "alive.ipynb", lab.folder / "saved-inspector.ipynb")
     with lab.open("saved-inspector.ipynb", fresh=True, size=(1280, 1000)) as notebook:
         picture = notebook.panel.locator("[data-nbchat-stand-in]")
         expect(picture).to_be_visible()
-        expect(picture).to_contain_text("Position 8")
+        expect(notebook.panel.locator("[data-nbchat-stand-in-more]")).to_contain_text("Position 8")
         assert picture.locator("[title]").count() == 60
         notebook.screenshot("inspector-saved", cell=0)
 

@@ -251,15 +251,25 @@ def test_where_no_cell_is_named_the_reply_comes_whole_and_once(
 ) -> None:
     kernel.run("%reload_ext nbchat")
     server.reply(slowly(TEXT), slowly("Again."))
-    done = kernel.execute("%%chat\nWhy?", None)
+    done = kernel.execute("%%chat\nWhy?", None, answers=["no question"])
     assert "update_display_data" not in drawn(done)
-    reply, grey, aside = done.final_outputs()
+    reply, grey = done.final_outputs()
     assert reply["data"] == {"text/markdown": TEXT, "text/plain": TEXT}
     assert "main 1" in grey["data"]["text/plain"]
-    assert "does not say which cell runs" in aside["text"]
-    again = kernel.execute("%%chat\nWhy?", None)
+    # no output of its own, and nothing red: a part of the line below the reply
+    assert "does not say which cell runs" in grey["data"]["text/plain"]
+    again = kernel.execute("%%chat\nWhy?", None, answers=["no question"])
     assert "which cell" not in again.text
     assert "main 2" in again.text
+
+
+def test_what_executes_a_notebook_for_others_is_told_nothing_of_cells(
+    kernel: Kernel, server: ScriptedServer
+) -> None:
+    kernel.run("%reload_ext nbchat")
+    done = kernel.execute("%%chat\nWhy?", None)  # as nbconvert and papermill, which take no answers
+    assert len(done.final_outputs()) == 2
+    assert "which cell" not in done.text
 
 
 def test_a_reply_that_is_waited_for_says_so_where_no_cell_is_named(

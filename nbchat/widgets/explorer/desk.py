@@ -308,7 +308,7 @@ class Desk:
             return "", ""
         shown = f"{lanes.n_all:,} replies side by side"
         if lanes.n_all > MOST_LANES:
-            shown = f"the first {MOST_LANES} of {lanes.n_all:,}: Sweep this has all"
+            shown = f"the first {MOST_LANES} of {lanes.n_all:,}"
         return shown, ""
 
     def _keep(self) -> None:

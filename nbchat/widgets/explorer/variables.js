@@ -13,9 +13,11 @@ function variablesView(panel) {
     onchange: () => panel.edit({ data: data.value.trim() }) });
   const raw = h("input", { type: "checkbox", onchange: () => panel.edit({ is_raw: raw.checked }) });
   const lanes = h("span", { class: "nbx-none" });
+  const sweep = h("button", { type: "button", class: "nbx-quiet", hidden: true, title: "write the nbchat.sweep(…) that sends a request for each of them",
+    onclick: () => panel.send({ do: "sweep", axes: [], repeats: 1, seeds: false }) }, "Sweep all");
   const problem = h("p", { class: "nbx-problem", role: "alert", hidden: true });
   const el = h("section", { class: "nbx-variablesection", "aria-label": "Variables", hidden: true },
-    h("div", { class: "nbx-head" }, h("h3", {}, "Variables"), lanes), rows,
+    h("div", { class: "nbx-head" }, h("h3", {}, "Variables"), lanes, h("span", { class: "nbx-grow" }), sweep), rows,
     h("div", { class: "nbx-tablerow" }, h("label", {}, h("span", {}, "rows of"), data, tables),
       h("label", { class: "nbx-rawlabel", title: "send {{ and {% as they stand" }, raw, "send {{ }} as text")), problem);
   /** @type {Map<string, ReturnType<typeof row>>} */
@@ -64,6 +66,7 @@ function variablesView(panel) {
       for (const facts of state.variables) made.get(facts.name)?.show(facts, hasValues);
       el.hidden = names.length === 0;
       lanes.textContent = state.lanes;
+      sweep.hidden = !state.lanes;
       if (hasValues && !isFocused(data)) data.value = state.data;
       if (hasValues) raw.checked = state.is_raw;
       problem.textContent = state.problems.variables ?? "";

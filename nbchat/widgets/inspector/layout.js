@@ -49,7 +49,7 @@ class Layout {
     /** @type {Map<string, number>} */
     this.widths = new Map();
     /** @type {Measures} */
-    this.measures = { font: "", smallFont: "", width: 0, padding: 0, figure: null };
+    this.measures = { font: "", smallFont: "", em: 13, width: 0, padding: 0, figure: null };
     /** of each line, and the end */
     this.starts = [0];
     /** @type {("ltr" | "rtl")[]} of each line */
@@ -102,7 +102,8 @@ class Layout {
   shown(position) {
     const entry = this.page.entry(this.table, position);
     const completed = this.table.texts[position];
-    const most = Math.max(8, Math.min(MOST_SHOWN, Math.floor(this.measures.width / 10) - 22));
+    const { em, width } = this.measures;
+    const most = Math.max(8, Math.min(MOST_SHOWN, Math.floor(width / (0.77 * em)) - 22));
     const text = shortened(entry, most);
     return completed ? `${text}=${completed}` : text;
   }

@@ -15,7 +15,7 @@ from nbchat.widgets.inspector.as_text import as_text, with_bytes
 from nbchat.widgets.inspector.branch_tree import Writing
 from nbchat.widgets.inspector.following import follow
 from nbchat.widgets.inspector.page_messages import Page
-from nbchat.widgets.inspector.picture import picture
+from nbchat.widgets.inspector.picture import picture_of_chosen, picture_of_tokens
 from nbchat.widgets.inspector.rereading import Rereading
 from nbchat.widgets.inspector.selection import described, position_of, wanted
 from nbchat.widgets.inspector.standalone import standalone
@@ -152,7 +152,12 @@ class Inspector(Panel):
 
     def stand_in_html(self) -> str:
         """Give the tokens and the alternatives of the chosen one as static HTML."""
-        return picture(self._page, self.selected, self.selected_alternatives)
+        return "".join(self.stand_in_parts())
+
+    def stand_in_parts(self) -> list[str]:
+        """Give the tokens, and apart what a choice changes."""
+        tokens = picture_of_tokens(self._page, self.selected)
+        return [tokens, picture_of_chosen(self._page, self.selected, self.selected_alternatives)]
 
     @traitlets.validate("selected")
     def _check_selected(self, proposal: Any) -> dict[str, Any] | None:

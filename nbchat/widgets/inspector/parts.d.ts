@@ -67,6 +67,8 @@ type FigureName = Scale["name"];
 interface Measures {
   font: string;
   smallFont: string;
+  /** of the font, in pixels */
+  em: number;
   width: number;
   padding: number;
   figure: ((position: number) => string) | null;

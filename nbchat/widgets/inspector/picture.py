@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nbchat.widgets.inspector.branch_tree import Node
     from nbchat.widgets.inspector.page_messages import Page
 
-#: of a longer reply only so many tokens are drawn: the picture is sent with each selection
+#: of a longer reply only so many tokens are drawn
 MOST_TOKENS = 400
 #: of the text of a branch so many characters are written
 MOST_TEXT = 300
@@ -32,10 +32,11 @@ _CELL = "padding:1px 10px 1px 0;text-align:left"
 _NUMBER = "padding:1px 10px 1px 0;text-align:right;font-variant-numeric:tabular-nums"
 
 
-def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.DataFrame) -> str:
-    """Give the tokens of all runs, and the alternatives of the chosen one, as HTML.
+def picture_of_tokens(page: Page, selected: Mapping[str, Any] | None) -> str:
+    """Give the tokens of all runs as HTML.
 
-    Of the branches it has the texts, and the tokens of the one that has the chosen token.
+    Of the branches it has the texts, and the tokens of the one that has the chosen token: all
+    else of it is the same whatever is chosen.
     """
     tables = list(page.tables())
     parts = []
@@ -50,12 +51,23 @@ def picture(page: Page, selected: Mapping[str, Any] | None, alternatives: pd.Dat
         of_run = [table for key, _, table in tables if key.startswith(f"{number}:")]
         if not of_run:
             parts.append(f"<p>{escape(sentence_of(run))}</p>")
-        for table in of_run:
-            parts.append(_tokens(table, several=len(of_run) > 1))
-            if selected is not None and _is_of(selected, run.id, table):
-                parts.append(_alternatives(selected, alternatives))
+        parts.extend(_tokens(table, several=len(of_run) > 1) for table in of_run)
     where = f"nbchat inspector · {IS_A_PICTURE}; else run its cells again"
     return f'<div style="max-width:70em">{grey_html(where)}{"".join(parts)}</div>'
+
+
+def picture_of_chosen(
+    page: Page, selected: Mapping[str, Any] | None, alternatives: pd.DataFrame
+) -> str:
+    """Give the alternatives of the chosen token as HTML, small enough for each choice."""
+    if selected is None:
+        return ""
+    number = next(n for n, run in enumerate(page.runs) if run.id == selected["run_id"])
+    where = [page.labels[number]] if len(page.runs) > 1 else []
+    of_run = [key for key, _, _ in page.tables() if key.startswith(f"{number}:")]
+    if len(of_run) > 1:
+        where.append(f"choice {selected['choice']}")
+    return _alternatives(selected, alternatives, "".join(f"{name}, " for name in where))
 
 
 def _branch(node: Node) -> str:
@@ -67,11 +79,6 @@ def _branch(node: Node) -> str:
     )
 
 
-def _is_of(selected: Mapping[str, Any], run_id: str, table: Table) -> bool:
-    here = (run_id, table.choice, table.channel)
-    return (selected["run_id"], selected["choice"], selected["channel"]) == here
-
-
 def _tokens(table: Table, *, several: bool) -> str:
     name = f'<div style="margin-top:4px">choice {table.choice}</div>' if several else ""
     shown = heatmap(table.frame.head(MOST_TOKENS), choice=table.choice)
@@ -80,7 +87,7 @@ def _tokens(table: Table, *, several: bool) -> str:
     return f"{name}{shown}{note}"
 
 
-def _alternatives(selected: Mapping[str, Any], alternatives: pd.DataFrame) -> str:
+def _alternatives(selected: Mapping[str, Any], alternatives: pd.DataFrame, where: str) -> str:
     rows = alternatives.head(MOST_ROWS).to_dict("records")
     unseen = max(0.0, 1.0 - float(alternatives["prob"].sum()))
     body = "".join(_row(row) for row in rows)
@@ -96,7 +103,9 @@ def _alternatives(selected: Mapping[str, Any], alternatives: pd.DataFrame) -> st
         f'<tr><th style="{_CELL}">token</th><th style="{_NUMBER}">probability</th>'
         f'<th style="{_NUMBER}">logprob, nats</th><th style="{_CELL}"></th></tr>'
     )
-    title = f"Position {selected['position']}: {shortened(selected['display'], 60)}"
+    position = f"position {selected['position']}"
+    place = f"{shortened(where, 120)}{position}" if where else position.capitalize()
+    title = f"{place}: {shortened(selected['display'], 60)}"
     return (
         f'<div style="margin:6px 0"><div>{escape(title)}</div>'
         f'<table style="border-collapse:collapse">{head}{body}</table></div>'

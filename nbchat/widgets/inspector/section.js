@@ -194,7 +194,7 @@ class Section {
   fit() {
     const { text } = this;
     if (!text) return;
-    const most = this.view.isAlone ? 380 : 220;
+    const most = text.fontSize * (this.view.isAlone ? 29 : 17);
     const height = Math.min(most, text.layout.lines * text.lineHeight + 14);
     if (!this.height || Math.abs(text.el.offsetHeight - this.height) < 2) {
       text.el.style.height = `${height}px`;

@@ -1,7 +1,9 @@
 // The tokens of one table as text: a list to choose from, of which only what is in view is there.
 
-const LINE = 27; // pixels
-const LINE_WITH_NUMBERS = 42;
+// in the height of the font
+const LINE = 27 / 13;
+const LINE_WITH_NUMBERS = 42 / 13;
+const SMALL = 10 / 13;
 const OVER = 4; // lines above and below what is in view
 const MARKS = /^[␣⏎⇥␍]+/;
 let ids = 0;
@@ -66,9 +68,12 @@ class TokenText {
     this.drawn = new Map();
     this.frame = 0;
     this.width = 0;
-    this.lineHeight = LINE;
+    this.fontSize = 0; // pixels
+    this.lineHeight = 1;
+    // as large as the font, which the reader can change: then all is laid out anew
+    this.probe = element("div", { className: "probe", role: "none" });
     this.sizer = element("div", { className: "sizer", role: "none" });
-    this.el = element("div", { className: "text", role: "listbox", tabindex: "0" }, this.sizer);
+    this.el = element("div", { className: "text", role: "listbox", tabindex: "0" }, this.probe, this.sizer);
     this.el.classList.add("mathjax_ignore");
     this.el.addEventListener("scroll", () => this.soon(), { passive: true });
     this.el.addEventListener("keydown", (event) => this.press(event));
@@ -77,6 +82,7 @@ class TokenText {
     this.el.addEventListener("pointerleave", () => this.onPoint(null));
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.el);
+    this.observer.observe(this.probe);
   }
 
   get table() {
@@ -99,11 +105,17 @@ class TokenText {
   }
 
   resize() {
-    if (this.el.clientWidth === this.width || !this.el.clientWidth) return this.soon();
+    const { clientWidth } = this.el;
+    const isSame = clientWidth === this.width && this.fontSizeNow === this.fontSize;
+    if (isSame || !clientWidth) return this.soon();
     const first = this.layout.lines ? this.layout.starts[this.firstLine] : 0;
     this.restyle();
     this.el.scrollTop = this.layout.lineOf(first) * this.lineHeight;
     this.draw();
+  }
+
+  get fontSizeNow() {
+    return Number.parseFloat(getComputedStyle(this.el).fontSize);
   }
 
   get firstLine() {
@@ -115,13 +127,15 @@ class TokenText {
     const style = getComputedStyle(this.el);
     const numbers = this.view.showsNumbers;
     this.width = this.el.clientWidth;
-    this.lineHeight = numbers ? LINE_WITH_NUMBERS : LINE;
+    this.fontSize = this.fontSizeNow;
+    this.lineHeight = Math.round(this.fontSize * (numbers ? LINE_WITH_NUMBERS : LINE));
     this.el.style.setProperty("--line-height", `${this.lineHeight}px`);
     this.el.classList.toggle("numbers", numbers);
     const family = style.fontFamily;
     this.layout.style({
       font: `${style.fontSize} ${family}`,
-      smallFont: `10px ${family}`,
+      smallFont: `${this.fontSize * SMALL}px ${family}`,
+      em: this.fontSize,
       width: this.width - 20,
       padding: 6,
       figure: numbers
