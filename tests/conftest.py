@@ -13,7 +13,7 @@ from nbchat.display.pace import PAINTER, Schedule
 from nbchat.history import store, writer
 from nbchat.local.process import Process
 from nbchat.session.state import STATE
-from tests.fuzzing import TIMES
+from tests.fuzzing import times
 from tests.scripted import ScriptedServer
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 settings.register_profile(
     "nbchat", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
-settings.register_profile("fuzz", settings.get_profile("nbchat"), max_examples=100 * TIMES)
-settings.load_profile("fuzz" if TIMES > 1 else "nbchat")
+settings.register_profile("times", settings.get_profile("nbchat"), max_examples=times(100))
+settings.load_profile("times")
 
 
 # no test writes into the tester's own history; what tests start inherits this
@@ -35,6 +35,22 @@ os.environ["NBCHAT_HISTORY"] = "off"
 def pytest_collection_finish() -> None:
     """Spare the garbage collector the thousands of tests, which stay to the end."""
     gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share the tests out as tests/sharing.py says."""
+    from tests.sharing import ByFile
+
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a process of pytest-xdist, begin with what takes longest."""
+    if hasattr(config, "workerinput"):
+        from tests.sharing import slowest_first
+
+        slowest_first(items)
 
 
 @pytest.fixture(scope="session")

@@ -97,6 +97,7 @@ def test_importing_nbchat_imports_nothing_heavy() -> None:
     assert loaded & (HEAVY | {"requests", "msgspec"}) == set()
 
 
+@pytest.mark.long
 def test_a_first_request_needs_only_requests_and_msgspec() -> None:
     with ScriptedServer() as server:
         loaded = loaded_after(

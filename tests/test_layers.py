@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from tests.sources import nodes_of, tree_of
 
 PACKAGE = Path(__file__).parents[1] / "nbchat"
 
@@ -109,15 +112,25 @@ def is_type_checking(test: ast.expr) -> bool:
     return ast.unparse(test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
 
 
-def nodes_of(tree: ast.AST, *, is_for_types: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+def with_purpose(tree: ast.AST) -> Iterator[tuple[ast.AST, bool]]:
     """Every node, and whether it is for the type checker alone."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.If) and is_type_checking(child.test):
-            yield from nodes_of(ast.Module(child.body, []), is_for_types=True)
-            yield from nodes_of(ast.Module(child.orelse, []), is_for_types=is_for_types)
-            continue
-        yield child, is_for_types
-        yield from nodes_of(child, is_for_types=is_for_types)
+    waiting: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while waiting:
+        parent, is_for_types = waiting.pop()
+        for child in ast.iter_child_nodes(parent):
+            if isinstance(child, ast.If) and is_type_checking(child.test):
+                waiting.append((ast.Module(child.body, []), True))
+                waiting.append((ast.Module(child.orelse, []), is_for_types))
+            else:
+                yield child, is_for_types
+                waiting.append((child, is_for_types))
+
+
+def called(function: ast.expr) -> str | None:
+    """The last name of what is called: of `a.b.c(...)` it is c."""
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
 
 
 def targets(node: ast.AST, package: str) -> Iterator[str]:
@@ -133,9 +146,7 @@ def targets(node: ast.AST, package: str) -> Iterator[str]:
             yield from (f"nbchat.{alias.name}" for alias in node.names)
         else:
             yield base
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
-        ("import_module", "__import__")
-    ):
+    elif isinstance(node, ast.Call) and called(node.func) in {"import_module", "__import__"}:
         first = node.args[0] if node.args else None
         if isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first.value
@@ -151,12 +162,13 @@ def imports_of(source: str, path: Path) -> list[Import]:
     shown = path.relative_to(PACKAGE.parent).as_posix()
     return [
         Import(f"{shown}:{node.lineno}", room_of(path), target, names_of(node), is_for_types)
-        for node, is_for_types in nodes_of(ast.parse(source))
+        for node, is_for_types in with_purpose(tree_of(source))
         if isinstance(node, (ast.Import, ast.ImportFrom, ast.Call))
         for target in targets(node, package)
     ]
 
 
+@cache
 def all_imports() -> list[Import]:
     found = [i for path in PACKAGE.rglob("*.py") for i in imports_of(path.read_text(), path)]
     assert len(found) > 50
@@ -200,17 +212,17 @@ def private_imports(imports: list[Import]) -> list[str]:
 
 def private_attributes(source: str, path: Path) -> list[str]:
     """Uses of ``module._name`` where the module is one of nbchat's."""
-    tree, shown = ast.parse(source), path.relative_to(PACKAGE.parent).as_posix()
+    shown = path.relative_to(PACKAGE.parent).as_posix()
     modules = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
+        for node in nodes_of(source)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
         if is_module(f"{node.module}.{alias.name}")
     }
     return [
         f"{shown}:{node.lineno}: {node.value.id}.{node.attr} is private"
-        for node in ast.walk(tree)
+        for node in nodes_of(source)
         if isinstance(node, ast.Attribute)
         and isinstance(node.value, ast.Name)
         and node.value.id in modules
@@ -362,9 +374,9 @@ STANDS = {
 }
 
 
-def _bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
+def _bound(source: str) -> Iterator[tuple[int, str]]:
     """Give the line and the name of all that a module gives a name to."""
-    for node in ast.walk(tree):
+    for node in nodes_of(source):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield node.lineno, name
@@ -382,7 +394,7 @@ def _sentences(path: str, source: str) -> list[str]:
     return [
         f"nbchat/{path}:{line} calls something {name!r}: call it what it is "
         f"({INSTEAD[word]}, ...), or put it into STANDS of tests/test_layers.py with a reason"
-        for line, name in _bound(ast.parse(source))
+        for line, name in _bound(source)
         if (word := name.strip("_").lower()) in INSTEAD and (path, name) not in STANDS
     ]
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parents[1] / "nbchat"
 
 DECLARATION = """
@@ -62,6 +64,7 @@ assert nbchat.Run.from_dict(run.to_dict()).options == run.options
 """
 
 
+@pytest.mark.long
 def test_a_new_option_is_some_lines_in_one_file(tmp_path: Path) -> None:
     copy = tmp_path / "nbchat"
     shutil.copytree(PACKAGE, copy)

@@ -20,6 +20,7 @@ from nbchat.options import OPTIONS, Option, Options
 from nbchat.request.draft import Draft, copied
 from nbchat.widgets.controls import controls
 from tests.scripted import ScriptedServer, speaking
+from tests.sources import nodes_of
 
 PACKAGE = Path(nbchat.__file__).parent
 #: the steps of the road, and the modules beside `nbchat.request` that may take one
@@ -56,7 +57,7 @@ STEPS = {
 
 def calls_in(source: str) -> Iterator[tuple[int, str]]:
     """The names of the functions that are called, and the lines."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Call):
             function = node.func
             name = function.id if isinstance(function, ast.Name) else None

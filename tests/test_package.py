@@ -21,6 +21,7 @@ from nbchat import version
 from nbchat.errors import LocalModelError, MissingLibraryError
 from nbchat.history import saved_file
 from nbchat.local import server, weights
+from tests.sources import nodes_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -57,7 +58,7 @@ def imported() -> dict[str, str]:
     """The libraries that the package imports at any time, and a file that does."""
     places: dict[str, str] = {}
     for path in (ROOT / "nbchat").rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path.read_text(encoding="utf-8")):
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]

@@ -176,6 +176,7 @@ def test_a_dotenv_file_sends_no_key_of_the_environment_anywhere(
     assert "is not sent to an address from" in done.stdout + done.stderr
 
 
+@pytest.mark.long
 def test_a_dotenv_file_with_address_and_key_is_enough(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         (tmp_path / ".env").write_text(f"OPENAI_BASE_URL={server.url}\nOPENAI_API_KEY={CANARY}\n")

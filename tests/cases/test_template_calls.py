@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nbchat
@@ -26,6 +26,7 @@ from nbchat.client import Secret
 from nbchat.code.template import fill
 from nbchat.errors import NbchatError, TemplateError
 from tests.cases.canary import CANARY
+from tests.fuzzing import examples
 from tests.magics.conftest import Shell
 from tests.scripted import ScriptedServer, speaking
 
@@ -276,7 +277,7 @@ attr('x') map(attribute='run') list join {{ }} {% for x in %} {% endfor %} ~ * '
 PIECES = st.sampled_from(WORDS.split())
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(PIECES, max_size=8))
 def test_any_template_is_filled_or_refused(pieces: list[str]) -> None:
     known = variables()

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchat.code import as_call, as_curl, as_json, as_openai, draft_of
 from nbchat.errors import CheckError
 from nbchat.request.draft import Draft
+from tests.fuzzing import examples
 from tests.scripted import ScriptedServer, chunk, completion, sse
 
 BODY: dict[str, Any] = {
@@ -126,7 +127,7 @@ def test_what_a_user_says_stays_what_a_user_says(text: str) -> None:
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(TEXTS, st.floats(0, 2), st.dictionaries(st.sampled_from(["top_k", "a b"]), TEXTS))
 def test_what_is_written_down_is_read_again(text: str, number: float, extra: Any) -> None:
     draft = Draft(

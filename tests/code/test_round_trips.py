@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import nbchat
@@ -18,14 +18,15 @@ from nbchat.client import Profile
 from nbchat.code import Draft, as_call, as_cell, as_curl, as_json, draft_of, problems, read_cell
 from nbchat.code.as_draft import body_of
 from tests.code.drafts import HARD, drafts, is_same
+from tests.fuzzing import examples
 
 if TYPE_CHECKING:
     from tests.magics.conftest import Shell
     from tests.scripted import ScriptedServer
 
 # a fixture is as good for the next example: each one looks at the last request alone
-with_fixtures = settings(
-    max_examples=60,
+with_fixtures = examples(
+    60,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 profiles = st.sampled_from([None, "local", "openai", "http://localhost:1/v1", 'it\'s "x"'])
@@ -52,7 +53,7 @@ def test_the_drafts_of_these_tests_break_no_rule(draft: Draft) -> None:
 
 @pytest.mark.long
 @given(drafts(profile=profiles))
-@settings(max_examples=300)
+@examples(300)
 def test_a_cell_is_read_as_what_it_was_made_of(draft: Draft) -> None:
     assert_same(read_cell(as_cell(draft)), draft)
 

@@ -6,7 +6,7 @@ import html
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -23,6 +23,7 @@ from nbchat.widgets.explorer.feed import _ChoiceFeed
 from tests.cases.replies import ACTING, HEAVY, HOSTILE, Reply
 from tests.display.fakes import Cell, grow, play, reply_in, run_of
 from tests.display.inert import commands_with_effects, what_acts
+from tests.fuzzing import examples
 
 CASES = [pytest.param(case, id=case.name) for case in HOSTILE + ACTING]
 FRAGMENTS = st.sampled_from([case.text for case in HOSTILE + ACTING] + [*HEAVY.values(), "\n\n"])
@@ -30,7 +31,7 @@ anything = st.one_of(
     st.lists(st.one_of(FRAGMENTS, st.text(st.characters(), max_size=8)), max_size=6).map("".join),
     st.text(st.sampled_from("$\\()[]{}`~<>&;!#*_|-\n a1def\ufdd0\ufdd1")),
 )
-few = settings(max_examples=60, deadline=None)
+few = examples(60)
 
 
 class AsFrontEndsDo(MarkdownIt):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nbchat.display.growing import Show
@@ -14,6 +14,7 @@ from nbchat.display.page import Page
 from nbchat.run import Run
 from nbchat.tools import Call, Round
 from tests.display.fakes import grow, run_of
+from tests.fuzzing import examples
 
 TEXTS = ["one ", "two\n\n", "- a\n", "```\nx\n", "```\n", "<b>", "$5 and $6 ", "\n\n", ""]
 #: what happens to a run, to which of its choices, and whether a frame is painted then
@@ -79,7 +80,7 @@ def words_of(outputs: Outputs) -> list[str]:
 
 
 @pytest.mark.long
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(events, st.integers(1, 3), st.booleans())
 def test_whatever_happened_the_end_shows_the_same(
     happened: list[tuple[str, int, str, bool]], n_choices: int, owns_cell: bool
@@ -99,7 +100,7 @@ def test_whatever_happened_the_end_shows_the_same(
     assert sorted(words_of(outputs)) == sorted(words_of(anew))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(events, st.booleans())
 def test_the_last_frame_leaves_the_page_as_it_was(
     happened: list[tuple[str, int, str, bool]], owns_cell: bool

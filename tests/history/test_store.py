@@ -246,6 +246,7 @@ def test_a_users_own_data_is_never_taken_for_a_reference(history: Path, key: str
     assert nbchat.history.get(run.id).to_dict() == run.to_dict()
 
 
+@pytest.mark.long
 def test_deleting_says_first_what_it_would_do(history: Path) -> None:
     recorded(*(run_of("long " * 2_000, model=f"m{k % 2}", asked=f"q{k:03}") for k in range(200)))
     before = nbchat.history.size

@@ -25,6 +25,7 @@ def as_bytes(table: TokenTable) -> dict[str, bytes]:
     return {name: getattr(table, name).tobytes() for name in COLUMNS}
 
 
+@pytest.mark.long
 @given(tables())
 def test_a_table_comes_back_bit_for_bit(table: TokenTable) -> None:
     found = unpacked(packed(table))

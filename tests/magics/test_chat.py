@@ -44,6 +44,7 @@ def test_nothing_is_sent_that_was_not_asked_for(shell: Shell, server: ScriptedSe
     assert bodies(server) == [{}, asked]
 
 
+@pytest.mark.long
 def test_whole_rows_are_asked_for_by_a_word(shell: Shell, server: ScriptedServer) -> None:
     raised = shell.error("%%chat --logprobs --top-logprobs all --max-tokens 5\nHi")
     assert isinstance(raised, errors.CheckError)

@@ -53,6 +53,7 @@ def test_variables_are_offered_where_a_flag_takes_one(shell: Shell) -> None:
     assert "exit" not in offered(shell, "%%chat --tools ")
 
 
+@pytest.mark.long
 def test_variables_are_offered_in_a_template(shell: Shell) -> None:
     shell.ip.push({"my_frame": 1})
     assert offered(shell, "%%chat\nLook at {{ my_") == ["my_frame"]

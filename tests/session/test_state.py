@@ -11,6 +11,7 @@ import nbchat
 from nbchat import session
 from nbchat.session.state import STATE, State
 from tests.scripted import ScriptedServer
+from tests.sources import tree_of
 
 PACKAGE = Path(nbchat.__file__).parent
 #: module globals that change, and why they are no state of a session
@@ -44,7 +45,7 @@ def test_everything_is_forgotten_in_place(server: ScriptedServer) -> None:
 def changing_globals(source: str) -> list[str]:
     """Module names that are bound to an empty or growing container."""
     found = []
-    for node in ast.parse(source).body:
+    for node in tree_of(source).body:
         value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
         is_empty = isinstance(value, (ast.Dict, ast.List)) and not ast.unparse(value).strip("{}[]")
         is_made = isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] in (

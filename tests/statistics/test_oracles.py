@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
@@ -16,6 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from nbchat import statistics
 from nbchat.statistics.student_t import beta_quantile, regularised_beta, t_quantile, t_tail
+from tests.fuzzing import examples
 
 RNG = np.random.default_rng(5)
 
@@ -27,7 +28,7 @@ def test_quantiles_of_t_are_those_of_scipy(df: float, share: float) -> None:
     assert t_tail(1.7, df) == pytest.approx(stats.t.sf(1.7, df), rel=1e-10)
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.floats(0.5, 400), st.floats(0.5, 400), st.floats(0.001, 0.999))
 def test_the_beta_distribution_is_that_of_scipy(a: float, b: float, x: float) -> None:
     assert regularised_beta(a, b, x) == pytest.approx(stats.beta.cdf(x, a, b), rel=1e-8, abs=1e-12)
@@ -92,7 +93,7 @@ def test_a_permutation_of_many_items_is_near_and_the_same_each_time() -> None:
     assert statistics.permutation(a, b) == found
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p: list[float]) -> None:
     with patch("gc.collect"):  # which it calls each time: a second where there is much to look at

@@ -185,6 +185,7 @@ except FolderInUseError as error:
 """
 
 
+@pytest.mark.long
 def test_a_second_process_reads_and_says_who_writes(server: ScriptedServer, tmp_path: Path) -> None:
     import os
 

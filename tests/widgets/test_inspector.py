@@ -159,6 +159,7 @@ def test_of_many_alternatives_the_likeliest_are_sent_and_the_sampled_one() -> No
     assert columns["flags"].tolist() == [IS_LISTED] * 3 + [IS_LISTED | IS_SAMPLED]
 
 
+@pytest.mark.long
 def test_a_token_of_ten_million_characters_is_a_short_entry() -> None:
     run = run_of(choice(entry("x" * 10_000_000, -1.0), text="x"))
     page = Page([run])
@@ -232,6 +233,7 @@ def test_the_alternatives_of_a_long_reply_are_asked_for_in_blocks(told: Told) ->
     assert len(told.messages) == 1
 
 
+@pytest.mark.long
 def test_a_whole_vocabulary_at_a_position_is_cut_to_what_can_be_looked_at(told: Told) -> None:
     listed = [(f"v{k}", -8.0 - k / 1e4) for k in range(51_000)]
     inspector = Inspector([run_of(choice(entry("v50000", -13.0, *listed)))])

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
@@ -29,6 +29,7 @@ from nbchat.widgets.explorer.axes import typed_values
 from nbchat.widgets.explorer.entries import Entry, spent_text
 from nbchat.widgets.explorer.screen import Screen
 from nbchat.widgets.explorer.variables import MOST_LANES
+from tests.fuzzing import examples
 from tests.media.made import picture
 from tests.scripted import HANG, Reply, ScriptedServer, chunk, completion, sse
 from tests.widgets.explorer.conftest import Page
@@ -422,7 +423,7 @@ def test_a_range_that_is_none_is_a_sentence(text: str) -> None:
         typed_values("temperature", text)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.integers(-50, 50), st.integers(0, 40), st.integers(1, 400))
 def test_a_range_meets_its_ends_exactly(begin: int, count: int, step: int) -> None:
     low, by = begin / 100, step / 100
