@@ -21,7 +21,8 @@ from nbchat.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbchat.analysis.branch import Method, Started
+    from nbchat.analysis.branch import Started
+    from nbchat.analysis.branch_methods import Method
     from nbchat.analysis.position import Position
     from nbchat.client.profiles import Profile
 
