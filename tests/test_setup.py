@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import runpy
@@ -331,14 +330,3 @@ def test_the_page_of_the_demo_has_no_asides_to_who_runs_it() -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("x"), cell])
     demo["leave_out_asides"](notebook)
     assert [output.name for output in cell.outputs] == ["stdout"]
-
-
-def test_an_environment_of_another_folder_is_left_as_it_is(tree: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    (other / "bin").mkdir(parents=True)
-    (other / "nbchat.json").write_text(json.dumps({"root": "/elsewhere", "extras": "dev"}))
-    (tree / ".venv").symlink_to(other)
-    done = make("env", folder=tree)
-    assert done.returncode
-    assert f".venv is a link to {other}, which was made for another folder" in done.stderr
-    assert (other / "nbchat.json").exists()
