@@ -8,62 +8,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbchat.client import batch_endpoints
-from nbchat.client.batch_endpoints import Batch
 from nbchat.client.presets import LOCAL
 from nbchat.errors import (
-    ApiError,
     CheckError,
     NotAvailableError,
-    NotFoundError,
-    ProfileError,
-    ServerError,
     SweepStoppedError,
-    TransportError,
 )
 from nbchat.session.budget import Budget
 from nbchat.session.notebook import current_notebook
-from nbchat.session.settings import client_of
 from nbchat.session.state import STATE
 from nbchat.session.watchers import PrintingWatcher
 from nbchat.session.worst_case import worst_case
 from nbchat.sweep.bar import Bar
-from nbchat.sweep.batch_requests import ENDPOINT, Limits, RequestFile, write_requests
+from nbchat.sweep.batch_parts import PartsThere, refuse_without_batches
+from nbchat.sweep.batch_requests import Limits, RequestFile, write_requests
 from nbchat.sweep.batch_results import Results, Taken
-from nbchat.sweep.batch_state import GONE, UNKNOWN, WAITING, BatchState, Part
-from nbchat.sweep.progress import Counts
+from nbchat.sweep.batch_state import BatchState, Part
+from nbchat.sweep.batch_status import counts_of, frame_of, words_of
 from nbchat.sweep.request_size import order_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nbchat.client.client import Client
-    from nbchat.client.profiles import Profile
     from nbchat.request.prepare import Prepared
     from nbchat.sweep.batched import Batched
-
-#: by what a batch of ours is found again among those of an account
-MARK = "nbchat_part"
-#: seconds after which a batch that was asked for is in the server's list, if it was created
-_LISTED_AFTER_S = 10.0
-_LOOK_EVERY_S = 1.0
-#: column of the status -> what of a part it is, and its dtype
-_COLUMNS: dict[str, tuple[str, Any]] = {
-    "part": ("number", "Int64"),
-    "profile": ("profile", "string"),
-    "model": ("model", "string"),
-    "status": ("status", "string"),
-    "requests": ("requests", "Int64"),
-    "completed": ("completed", "Int64"),
-    "failed": ("failed", "Int64"),
-    "is_collected": ("is_collected", "boolean"),
-    "created_at": ("created_at", "float64"),
-    "expires_at": ("expires_at", "float64"),
-    "prompt_tokens": ("prompt_tokens", "Int64"),
-    "batch_id": ("batch_id", "string"),
-    "error": ("error", "string"),
-}
-_NO_SUCH_ADDRESS = (404, 405, 501)
 
 
 class BatchJobs:
@@ -83,6 +51,7 @@ class BatchJobs:
         self._sweep = sweep
         # one at an object store has none, as `submit` says
         self._state = BatchState(sweep.folder if isinstance(sweep.folder, Path) else None)
+        self._there = PartsThere(sweep, self._state)
 
     def submit(self, *, queue_tokens: int | None = None) -> BatchJobs:
         """Make batches of the rows that have no answer and are in no batch.
@@ -112,11 +81,11 @@ class BatchJobs:
             )
         with self._writing():
             self._state.tidy()
-            self._look_up(part for part in self._state.parts() if _is_unknown(part))
+            self._there.look_up(part for part in self._state.parts() if _is_unknown(part))
             new = self._new_files(limits)
             try:
                 for profile in {file.profile.base_url: file.profile for file in new}.values():
-                    _check_endpoints(_client_at(profile))
+                    refuse_without_batches(profile)
                 reservation = self._reserve(new)
                 for file in new:
                     self._state.add(file, queue_tokens)
@@ -142,13 +111,13 @@ class BatchJobs:
             raise CheckError(f"every_s is {every_s!r}, but it {rule}.", field="every_s", rule=rule)
         self._poll()
         if wait and not self._is_over():
-            with Bar(self._counts()) as bar:
+            with Bar(counts_of(self._state.parts())) as bar:
                 while not self._is_over():
                     time.sleep(every_s)
                     self._poll()
                     with self._writing():
                         self._send_what_fits()
-                    bar.show(self._counts())
+                    bar.show(counts_of(self._state.parts()))
         return self.status
 
     def collect(self) -> Taken:
@@ -163,7 +132,7 @@ class BatchJobs:
             taken = Taken()
             for part in self._state.parts():
                 if part.foreign or (part.may_answer and part.has_ended):
-                    results = Results(self._downloaded(part))
+                    results = Results(self._there.downloaded(part))
                     taken += self._sweep.take_results(results)
                     part.is_collected, part.foreign = True, sorted(results.foreign)
                     self._state.save(part)
@@ -177,19 +146,12 @@ class BatchJobs:
         """
         with self._writing():
             parts = self._state.parts()
-            self._look_up(part for part in parts if _is_unknown(part))
+            self._there.look_up(part for part in parts if _is_unknown(part))
             for part in parts:
                 if not part.is_sent:
                     self._state.remove(part)
                 elif part.batch_id is not None and not part.has_ended:
-                    client = self._client_of(part)
-                    try:
-                        batch = batch_endpoints.cancel(client, part.batch_id)
-                    except ApiError as error:
-                        if error.status not in (400, 404, 409):
-                            raise
-                        continue  # it has just ended: poll tells how
-                    self._learn(part, batch)
+                    self._there.cancel(part)
         return self.status
 
     @property
@@ -201,16 +163,7 @@ class BatchJobs:
         ``is_collected``, ``created_at``, ``expires_at`` (UTC), ``prompt_tokens``, ``batch_id``,
         ``error``.
         """
-        import pandas as pd
-
-        parts = self._state.parts()
-        columns: dict[str, Any] = {
-            name: pd.Series([getattr(part, field) for part in parts], dtype=dtype)
-            for name, (field, dtype) in _COLUMNS.items()
-        }
-        for name in ("created_at", "expires_at"):
-            columns[name] = pd.to_datetime(columns[name], unit="s", utc=True)
-        return pd.DataFrame(columns)
+        return frame_of(self._state.parts())
 
     def rows_at_servers(self) -> set[str]:
         """Give the ids of rows whose answers may be at a server, and are not here."""
@@ -229,18 +182,7 @@ class BatchJobs:
             )
 
     def __repr__(self) -> str:
-        parts = self._state.parts()
-        if not parts:
-            return f"<batches of {self._sweep.name}: none>"
-        kinds: dict[str, int] = {}
-        for part in parts:
-            kinds[part.status] = kinds.get(part.status, 0) + 1
-        words = [f"{count:,} {status}" for status, count in kinds.items()]
-        n_open = sum(part.may_answer and part.has_ended for part in parts)
-        words += [f"{n_open:,} to be collected"] if n_open else []
-        requests, done = sum(p.requests for p in parts), sum(p.completed for p in parts)
-        words.append(f"{done:,} of {requests:,} requests answered")
-        return f"<batches of {self._sweep.name}: {' · '.join(words)}>"
+        return f"<batches of {self._sweep.name}: {words_of(self._state.parts())}>"
 
     # what is missing
 
@@ -296,116 +238,16 @@ class BatchJobs:
             if not self._is_missing(part, ended):
                 self._state.remove(part)  # its rows were asked directly meanwhile
             elif _has_room(part, parts):
-                self._send(part, self._client_of(part))
-
-    def _send(self, part: Part, client: Client) -> None:
-        state = self._state
-        name = f"nbchat-{part.id}.jsonl"
-        if part.file_id is None:
-            stored = None
-            if part.is_uploading:
-                stored = batch_endpoints.uploaded(client, name, part.bytes)
-            else:
-                part.is_uploading = True
-                state.save(part)
-            if stored is None:
-                stored = batch_endpoints.upload(client, state.requests_of(part), name)
-            part.file_id = stored.id
-            state.save(part)
-        part.sent_at, part.status = time.time(), UNKNOWN
-        state.save(part)
-        try:
-            batch = batch_endpoints.create(client, part.file_id, ENDPOINT, {MARK: part.id})
-        except (TransportError, ServerError):
-            if not self._is_created(part, client):  # asked again it may become two
-                raise
-            return
-        except ApiError as error:
-            if error.status is None:  # an answer that cannot be read
-                raise
-            part.sent_at, part.status = None, WAITING
-            state.save(part)
-            raise
-        self._learn(part, batch)
-
-    def _look_up(self, parts: Iterator[Part]) -> None:
-        """Find out whether parts that may have been created are there."""
-        for part in parts:
-            self._is_created(part, self._client_of(part))
-
-    def _is_created(self, part: Part, client: Client) -> bool:
-        """Tell whether a batch was created of a part; where it was not, it waits again."""
-        while True:
-            now = time.time()
-            for batch in batch_endpoints.batches(client):
-                if _is_of(batch, part):
-                    self._learn(part, batch)
-                    return True
-            if now - (part.sent_at or 0.0) >= _LISTED_AFTER_S:
-                break
-            time.sleep(_LOOK_EVERY_S)
-        part.sent_at, part.status = None, WAITING
-        self._state.save(part)
-        return False
+                self._there.send(part)
 
     def _poll(self) -> None:
         with self._writing():
             for part in self._state.parts():
-                if not part.may_answer or part.has_ended:
-                    continue
-                client = self._client_of(part)
-                if part.batch_id is None:
-                    self._is_created(part, client)
-                    continue
-                try:
-                    batch = batch_endpoints.retrieve(client, part.batch_id)
-                except NotFoundError as error:
-                    part.status, part.error = GONE, str(error)
-                    self._state.save(part)
-                    continue
-                self._learn(part, batch)
-
-    def _downloaded(self, part: Part) -> list[Path]:
-        """Give the files with what a part's batch answered, fetched where they are not here."""
-        client = self._client_of(part)
-        files = []
-        for file_id, path in self._state.results_of(part).items():
-            try:
-                if not path.exists():
-                    batch_endpoints.download(client, file_id, path)
-                files.append(path)
-            except NotFoundError as error:
-                part.error = f"The file {file_id} is no longer at the server: {error}"
-        return files
-
-    def _learn(self, part: Part, batch: Batch) -> None:
-        part.learn(batch)
-        if part.error is not None:
-            part.error = self._profile_of(part).redact(part.error)
-        self._state.save(part)
+                if part.may_answer and not part.has_ended:
+                    self._there.poll(part)
 
     def _is_over(self) -> bool:
         return all(part.has_ended or part.is_collected for part in self._state.parts())
-
-    def _counts(self) -> Counts:
-        parts = [part for part in self._state.parts() if not part.is_collected]
-        rows = sum(part.requests for part in parts)
-        done, failed = sum(p.completed for p in parts), sum(p.failed for p in parts)
-        return Counts(rows=rows, answered=done, error=failed, not_sent=rows - done - failed)
-
-    # who is asked
-
-    def _profile_of(self, part: Part) -> Profile:
-        for profile in self._sweep.design.profiles():
-            if profile.base_url == part.base_url:
-                return profile
-        raise ProfileError(
-            f"Part {part.number} is a batch at {part.base_url}, which is no server of this sweep: "
-            f"make the sweep with that profile ({part.profile})."
-        )
-
-    def _client_of(self, part: Part) -> Client:
-        return _client_at(self._profile_of(part))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
@@ -431,13 +273,6 @@ def _is_unknown(part: Part) -> bool:
     return part.is_sent and part.batch_id is None and not part.is_collected
 
 
-def _is_of(batch: Batch, part: Part) -> bool:
-    """Tell whether a batch is that of a part: by its mark, or by its file, which has no other."""
-    marks = batch.metadata if isinstance(batch.metadata, dict) else {}
-    is_of_its_file = part.file_id is not None and batch.input_file_id == part.file_id
-    return marks.get(MARK) == part.id or is_of_its_file
-
-
 def _has_room(part: Part, parts: list[Part]) -> bool:
     """Tell whether the queue of a part's model takes it, beside those that are in it."""
     going = sum(
@@ -450,27 +285,6 @@ def _has_room(part: Part, parts: list[Part]) -> bool:
     )
     limit = part.queue_tokens
     return limit is None or not going or going + part.prompt_tokens <= limit
-
-
-def _client_at(profile: Profile) -> Client:
-    """Give the client of a server; of several, of the first: a batch is at one, and stays there."""
-    return client_of(profile.at(profile.base_url) if profile.base_urls else profile)
-
-
-def _check_endpoints(client: Client) -> None:
-    """Raise NotAvailableError where a server has no batches. Nothing is made there."""
-    try:
-        next(batch_endpoints.batches(client), None)
-    except ApiError as error:
-        if error.status not in _NO_SUCH_ADDRESS:
-            raise
-        message = (
-            f"The server at {client.profile.base_url} has no batches (it answered {error.status}): "
-            "run() asks it directly, and to_batch() writes files for servers that have."
-        )
-    else:
-        return
-    raise NotAvailableError(message)
 
 
 def _most_usd(prepared: Prepared) -> float | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import nbchat
 from nbchat.client import Client
-from nbchat.sweep import batch_jobs
+from nbchat.sweep import batch_parts
 from nbchat.sweep.batch_state import BatchState
 
 
@@ -72,7 +72,7 @@ def in_a_process(act: Callable[[], object]) -> int:
 
 
 def main(url: str, folder: str) -> None:
-    batch_jobs._LISTED_AFTER_S = 0.0
+    batch_parts._LISTED_AFTER_S = 0.0
     os.fsync = lambda _: None  # what is written outlives a process
     sweep_of(url, folder, 0).to_batch(f"{folder}/0")  # what is imported on first use is there
     kills = []

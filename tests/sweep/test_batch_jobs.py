@@ -29,7 +29,7 @@ from nbchat.errors import (
     SweepStoppedError,
     TransportError,
 )
-from nbchat.sweep import batch_jobs
+from nbchat.sweep import batch_parts
 from nbchat.sweep.batch_state import BatchState
 from nbchat.sweep.writer_lock import WriterLock
 from tests.sweep.batch_server import COMPLETED, EXPIRED, BatchServer, batch_server, cut
@@ -42,8 +42,8 @@ KEY = "sk-jobs0123456789abcdefgh"
 
 @pytest.fixture
 def provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[BatchServer]:
-    monkeypatch.setattr(batch_jobs, "_LISTED_AFTER_S", 0.0)
-    monkeypatch.setattr(batch_jobs, "_LOOK_EVERY_S", 0.02)
+    monkeypatch.setattr(batch_parts, "_LISTED_AFTER_S", 0.0)
+    monkeypatch.setattr(batch_parts, "_LOOK_EVERY_S", 0.02)
     monkeypatch.setattr("nbchat.client.retry.backoff_s", lambda _: 0.01)
     monkeypatch.setattr(os, "fsync", lambda _: None)  # no machine loses its power here
     with batch_server() as server:
@@ -284,7 +284,7 @@ def test_a_batch_beyond_the_budget_is_not_sent(provider: BatchServer, tmp_path: 
     with pytest.raises(BudgetError, match="10 requests in a batch"):
         # reckoned before the server is asked for anything but whether it has batches
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(batch_jobs, "_check_endpoints", lambda _: None)
+            patch.setattr("nbchat.sweep.batch_jobs.refuse_without_batches", lambda _: None)
             sweep.batch.submit()
     assert sweep.batch.status.empty
 
@@ -371,7 +371,7 @@ def test_a_creation_that_nobody_knows_of_stays_unknown_and_is_found_later(
 def test_a_list_that_lags_is_asked_again(
     provider: BatchServer, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_jobs, "_LISTED_AFTER_S", 30.0)
+    monkeypatch.setattr(batch_parts, "_LISTED_AFTER_S", 30.0)
     provider.after = failing(cut)
     empty = JSONResponse({"object": "list", "data": [], "has_more": False})
     provider.before = failing(empty, empty, empty, method="GET")
@@ -604,7 +604,7 @@ def test_what_is_submitted_here_is_what_openais_client_finds(
         base_url=provider.url, api_key=KEY, _strict_response_validation=True
     ) as client:
         (batch,) = client.batches.list()
-        assert batch.metadata == {batch_jobs.MARK: sweep.batch._state.parts()[0].id}
+        assert batch.metadata == {batch_parts.MARK: sweep.batch._state.parts()[0].id}
         assert (batch.endpoint, batch.completion_window) == ("/v1/chat/completions", "24h")
         assert client.batches.cancel(batch.id).status == "cancelling"
     assert ended(sweep).batch.status["status"].tolist() == ["cancelled"]
