@@ -33,7 +33,7 @@ LEASE_S = 15.0
 #: seconds between two renewals of a worker: at first, at least, and for so many workers in a second
 _FIRST_S, _PAUSE_S, _WORKERS_PER_S = 0.05, 1.0, 100.0
 #: seconds between two renewals of a worker that has rows and has sent none yet, and for how long
-_EARLY_S, _EARLY_FOR_S = 0.1, 30.0
+_EARLY_S, _EARLY_FOR_S = 0.05, 30.0
 #: seconds between two looks at which workers there are
 _LOOK_S = 1.0
 #: seconds in which the first workers are to be there; a cluster that grows has none at first
