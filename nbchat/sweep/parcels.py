@@ -40,6 +40,8 @@ class Parcels:
     def _next_cells(self, n_threads: int) -> list[Cell]:
         least = min(LEAST_ROWS, max(-(-self.n_rows // (WINDOW * n_threads)), 1))
         size = min(max(-(-self._left // (_TASKS_LEFT * n_threads)), least), self._most_rows)
+        if self._n_parcels < WINDOW * n_threads:
+            size = least  # so that all have something to do soon
         cells: list[Cell] = []
         n_rows = 0
         while n_rows < size and not self.are_all_made:
