@@ -219,10 +219,7 @@ class BatchJobs:
         limit = self._sweep.limit_usd
         if limit is not None and files:
             budget = Budget(limit)
-            budget.settle(budget.reserve(0.0), self._sweep.spent_usd())
-            for part in self._state.parts():
-                if not part.is_collected:
-                    budget.settle(budget.reserve(0.0), part.most_usd)
+            budget.settle(budget.reserve(0.0), self._sweep.used_usd())
             budget.reserve(most, what)
         return STATE.budget.reserve(most if files else 0.0, what)
 

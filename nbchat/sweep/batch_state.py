@@ -85,6 +85,15 @@ class Part(msgspec.Struct, kw_only=True):
         self.error = batch.error
 
 
+def set_aside_usd(sweep_folder: object) -> float:
+    """Give what those batches of a sweep cost at most that were not collected, in US dollars.
+
+    A folder that is none of this system has no batches.
+    """
+    parts = BatchState(sweep_folder if isinstance(sweep_folder, Path) else None).parts()
+    return sum(part.most_usd or 0.0 for part in parts if not part.is_collected)
+
+
 class BatchState:
     """The parts of a sweep, in its folder. What is saved is on the disk; None has no parts."""
 

@@ -21,7 +21,9 @@ from nbchat.sweep.batch_requests import (
     write_requests,
 )
 from nbchat.sweep.batch_results import Results, Taken, files_of, is_better, run_of
+from nbchat.sweep.batch_state import set_aside_usd
 from nbchat.sweep.journal import Attempt, Journal
+from nbchat.sweep.judging import spent_on_judges
 from nbchat.sweep.object_path import ObjectPath
 from nbchat.sweep.packing import Packing
 from nbchat.sweep.records import Record, line_of
@@ -141,9 +143,13 @@ class Batched(Scored):
         """What all rows may cost together, in US dollars; None without a limit."""
         return self._limit_usd
 
-    def spent_usd(self) -> float:
-        """Give what all rows cost so far, as far as it is known."""
-        return self._folder.spent_usd()
+    def used_usd(self) -> float:
+        """Give what is gone of a budget: what rows and judges cost, as far as it is known.
+
+        Batches that are not collected count with what they cost at most.
+        """
+        spent_usd = self._folder.spent_usd() + spent_on_judges(self._folder)
+        return spent_usd + set_aside_usd(self.folder)
 
     def standings(self) -> dict[str, Standing]:
         """Give row id -> what became of it, for each row that has ended."""

@@ -13,6 +13,7 @@ from nbchat.evaluators import Judge
 from nbchat.measures import normalised
 from nbchat.session.state import STATE
 from nbchat.session.worst_case import worst_case
+from nbchat.sweep.batch_state import set_aside_usd
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.records import HAVE_ANSWERS, Record
 from nbchat.sweep.request_size import order_of, prompt_size, reply_limit
@@ -234,7 +235,7 @@ class Judging:
         """Give what the sweep's budget leaves to this judge, what it has cost before included."""
         if self._limit_usd is None:
             return None
-        others = spent_on_judges(self._folder, but=self.name)
+        others = spent_on_judges(self._folder, but=self.name) + set_aside_usd(self._folder.path)
         return max(self._limit_usd - self._folder.spent_usd() - others, 0.0)
 
     def _questions(self, records: Mapping[str, Record]) -> dict[str, dict[str, Any]]:

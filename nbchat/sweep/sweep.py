@@ -28,7 +28,6 @@ from nbchat.sweep.bar import Bar, Display, markup_of
 from nbchat.sweep.design import Design
 from nbchat.sweep.executors import Going, Work, checked_executor
 from nbchat.sweep.folder import Folder
-from nbchat.sweep.judging import spent_on_judges
 from nbchat.sweep.limits import Limits
 from nbchat.sweep.mark import wait_for_workers
 from nbchat.sweep.object_path import ObjectPath
@@ -316,12 +315,11 @@ class Sweep(Answered):
         return total
 
     def _budget_left(self) -> Budget | None:
-        """Give the sweep's budget, what its rows cost before taken out of it."""
+        """Give the sweep's budget, what was used of it before taken out of it."""
         if self._limit_usd is None:
             return None
         budget = Budget(self._limit_usd)
-        spent_usd = self._folder.spent_usd() + spent_on_judges(self._folder)
-        budget.settle(budget.reserve(0.0), spent_usd)
+        budget.settle(budget.reserve(0.0), self.used_usd())
         return budget
 
 

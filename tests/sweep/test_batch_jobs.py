@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import openai
 import pytest
 from openai.types import Batch, FileObject
@@ -29,7 +30,7 @@ from nbchat.errors import (
     SweepStoppedError,
     TransportError,
 )
-from nbchat.sweep import batch_parts
+from nbchat.sweep import batch_parts, journal, records
 from nbchat.sweep.batch_state import BatchState
 from nbchat.sweep.writer_lock import WriterLock
 from tests.sweep.batch_server import COMPLETED, EXPIRED, BatchServer, batch_server, cut
@@ -287,6 +288,31 @@ def test_a_batch_beyond_the_budget_is_not_sent(provider: BatchServer, tmp_path: 
             patch.setattr("nbchat.sweep.batch_jobs.refuse_without_batches", lambda _: None)
             sweep.batch.submit()
     assert sweep.batch.status.empty
+
+
+def test_a_budget_is_that_of_rows_batches_and_judges_together(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # what a server of this machine answers is free
+    monkeypatch.setattr("nbchat.session.worst_case._is_here", lambda _: False)
+    nbchat.configure(prices=[
+        {"model": "m", "input_usd_per_mtok": 0, "output_usd_per_mtok": 1_000},
+    ])  # fmt: skip
+    judge = nbchat.evaluators.judge("Is {{ reply }} good?", model="m")
+    fields = {"max_completion_tokens": 100, "evaluate": {"good": judge}}
+    sweep = make(**fields, budget_usd=1.0)
+    sweep.batch.submit()  # 4 of 0.1
+    limit_usd = sweep.judges["good"].sweep.limit_usd
+    assert limit_usd == pytest.approx(0.6)
+    # a judge has cost something, and then there is less for a batch
+    folder = sweep.folder / "judges" / "good"
+    log = journal.Journal(folder, on_safe=lambda _: None)
+    record = records.Record(row_id="one", status="answered", item=0, sample=0, cost_usd=0.55)
+    log.append(record, msgspec.json.encode(record) + b"\n")
+    log.close()
+    with pytest.raises(BudgetError, match=r"0\.05"):
+        make(5, **fields, budget_usd=1.0).batch.submit()
+    assert make(5, **fields, budget_usd=1.1).batch.submit().status["requests"].tolist() == [4, 1]
 
 
 def test_another_writer_of_the_folder_is_named(make: Any, tmp_path: Path) -> None:
