@@ -23,6 +23,8 @@ def as_sweep(
     rows: Sequence[Mapping[str, Any]] | None = None,
     *,
     data: str = "",
+    columns: Collection[str] = (),
+    beside: Mapping[str, Any] | None = None,
     repeats: int = 1,
     has_seeds: bool = False,
     server_fields: Collection[str] = (),
@@ -32,7 +34,9 @@ def as_sweep(
     """Give Python that sends the request at each point of a grid and for each row of data.
 
     `grid` maps what varies to its values, UNSET among them where it is left out; `rows` are what
-    the names in the texts stand for, `data` is the name of a table of the notebook that has them.
+    the names in the texts stand for, `data` is the name of a table of the notebook that has them
+    as `columns`. `beside` is what other names stand for in each row: a value, or what `as_code`
+    gives for a variable of the notebook.
     `literal` are texts that are no templates. With `has_seeds` each repeat has a seed of its own,
     which a sweep counts up from that of the request.
     """
@@ -42,10 +46,14 @@ def as_sweep(
     messages = [_as_it_stands(message, frozenset(literal)) for message in draft.messages]
     system, prompt = _prompt(messages, varies_system="system" in grid)
     arguments: dict[str, Any] = {"": prompt}
+    beside = {name: value for name, value in (beside or {}).items() if name not in grid}
     if data:
-        arguments["data"] = as_code(data)
-    elif rows:
-        per_row = [{name: v for name, v in row.items() if name not in grid} for row in rows]
+        arguments["data"] = as_code(_table(data, [n for n in columns if n in grid], beside))
+    elif rows or beside:
+        per_row = [
+            {**beside, **{name: v for name, v in row.items() if name not in grid}}
+            for row in rows or [{}]
+        ]
         if per_row[0]:
             arguments["data"] = per_row
     if grid:
@@ -78,6 +86,14 @@ def as_sweep(
     lines = [f"    {argument(name, value)}," for name, value in arguments.items()]
     call = ["import nbchat", "", "sweep = nbchat.sweep(", *lines, ")", "sweep"]
     return "\n".join(call)
+
+
+def _table(name: str, varied: Sequence[str], beside: Mapping[str, Any]) -> str:
+    """Give a table without the columns that the grid varies, and with what is beside its rows."""
+    drop = f".drop(columns={[*varied]!r})" if varied else ""
+    # in a list, or a list and a table of the notebook would be taken for a column of their own
+    values = ", ".join(f"{key}=[{value!r}] * len({name})" for key, value in beside.items())
+    return f"{name}{drop}{f'.assign({values})' if values else ''}"
 
 
 def _prompt(messages: list[dict[str, Any]], *, varies_system: bool) -> tuple[str | None, Any]:

@@ -181,22 +181,32 @@ class Answers:
         self.desk.send({"on": "plan", "by": content["view"], "count": count, "sentence": sentence})
 
     def _do_sweep(self, content: Content) -> None:
+        from nbchat.code.inline_data import as_code
         from nbchat.code.sweep_call import as_sweep
 
         desk = self.desk
         along = _axes(content)
         desk.check_axes(along, content["repeats"])
         grid = {axis.name: axis.values for axis in along}
+        named, notebook = desk.names, notebook_variables()
+        data = desk.variables.data if named else ""
+        columns = variables.columns_of(desk.variables, notebook)
+        beside = {n: as_code(n) for n in named if n in notebook and n not in columns}
         rows = None
-        if desk.names and not desk.variables.data:
-            rows = variables.rows_of(desk.variables, desk.names)
-        data = desk.variables.data if desk.names else ""
+        if data:
+            single, several = variables.values_of(desk.variables, named)
+            grid = {**several, **grid}
+            beside |= {name: value for name, value in single.items() if name not in columns}
+        elif named:
+            rows = variables.rows_of(desk.variables, named)
         literal = texts_of(desk.draft.messages) if desk.variables.is_raw else desk.literal
         text = as_sweep(
             desk.draft,
             grid,
             rows,
             data=data,
+            columns=columns,
+            beside=beside,
             repeats=content["repeats"],
             has_seeds=content["seeds"],
             server_fields=desk.server_fields,

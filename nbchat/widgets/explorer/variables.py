@@ -70,9 +70,7 @@ def lanes_of(variables: Variables, names: Sequence[str], notebook: Mapping[str, 
 
     Raise CheckError where the data is no DataFrame of the notebook or lacks all names.
     """
-    known = {name: value for name, value in variables.values.items() if name in names}
-    several = {n: v.values for n, v in known.items() if isinstance(v, Several)}
-    single = {n: v for n, v in known.items() if not isinstance(v, Several)}
+    single, several = values_of(variables, names)
     rows, n_rows = _rows(variables.data, names, notebook)
     count = n_rows
     for values in several.values():
@@ -83,6 +81,20 @@ def lanes_of(variables: Variables, names: Sequence[str], notebook: Mapping[str, 
         parts = [row.label, *(f"{name} {_short(varied[name])}" for name in several)]
         made.append(Lane({**single, **varied}, " · ".join(filter(None, parts))))
     return Lanes(made, count)
+
+
+def values_of(
+    variables: Variables, names: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, list[Any]]]:
+    """Give the values that are set: those of which there is one, and those with several."""
+    known = {name: value for name, value in variables.values.items() if name in names}
+    several = {n: v.values for n, v in known.items() if isinstance(v, Several)}
+    return {n: v for n, v in known.items() if not isinstance(v, Several)}, several
+
+
+def columns_of(variables: Variables, notebook: Mapping[str, Any]) -> list[str]:
+    """Name the columns of the data; none where there is none."""
+    return _columns(variables.data, notebook)
 
 
 def rows_of(variables: Variables, names: Sequence[str]) -> list[dict[str, Any]]:

@@ -498,6 +498,38 @@ def test_the_sweep_that_is_written_has_the_same_requests(
     assert len(planned) == 16
 
 
+@pytest.mark.parametrize("data", ["fruits", None])
+@pytest.mark.parametrize(
+    "values", [{}, {"kind": "fruit"}, {"kind": ["fruit", "brick"]}, {"thing": ["a", "b"]}]
+)
+def test_the_sweep_that_is_written_runs_with_a_table_and_the_notebooks_own(
+    server: ScriptedServer,
+    open_page: OpenPage,
+    notebook: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: str | None,
+    values: dict[str, Any],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    things = [f"fruit {k}" for k in range(3)]
+    notebook["fruits"] = pd.DataFrame({"thing": things, "temperature": 0.5, "kind of": 1})
+    notebook |= {"thing": "apple", "kind": ["any", "kind"], "own": pd.DataFrame({"a": [1]})}
+    page = open_page("Is {{ thing }} a {{ kind }}, {{ own }}?", data=data, variables=values)
+    axes = [{"name": "temperature", "text": "0, 1"}]
+    page.ask("vary", axes=axes)
+    page.wait_over()
+    page.ask("sweep", axes=axes)
+    namespace = {name: notebook[name] for name in ("fruits", "thing", "kind", "own")}
+    exec(page.last("sweep")["text"], namespace)
+    n_lanes = len(server.requests)
+    namespace["sweep"].run()
+    sent = [(r.body["messages"][0]["content"], r.body["temperature"]) for r in server.requests]
+    assert sorted(sent[:n_lanes]) == sorted(sent[n_lanes:])
+    n_values = max((len(v) for v in values.values() if isinstance(v, list)), default=1)
+    assert n_lanes == 2 * (3 if data else 1) * n_values
+
+
 def test_sweep_this_writes_the_call(open_page: OpenPage) -> None:
     page = open_page(
         "Is {{ thing }} a fruit?", system="Yes or no.", variables={"thing": ["a", "b"]}, seed=1
