@@ -175,10 +175,15 @@ def _alone(fs: Any) -> Any:
 
 @contextlib.contextmanager
 def _as_os_errors(url: str) -> Iterator[None]:
+    """Let all that fails be an OSError which names the address."""
     try:
         yield
-    except (OSError, GeneratorExit):
+    except GeneratorExit:
         raise
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{url}: {error}") from error
+    except PermissionError as error:
+        raise PermissionError(f"{url}: {error}") from error
     except Exception as error:
         raise OSError(f"{url}: {type(error).__name__}: {error}") from error
 

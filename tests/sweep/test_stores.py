@@ -62,7 +62,8 @@ def sweep_at(url: Any, **more: Any) -> Any:
 def test_a_sweep_at_a_store_gives_the_frame_of_one_in_a_folder_and_goes_on_where_it_ended(
     server: ScriptedServer, url: str, tmp_path: Path
 ) -> None:
-    frame, plain = sweep_at(url).run().runs(), sweep_at(tmp_path).run().runs()
+    nbchat.configure(history=tmp_path / "history.sqlite")
+    frame, plain = sweep_at(url).run().runs(), sweep_at(tmp_path / "plain").run().runs()
     varying = ["run_id", "created_at", "ttft_s", "elapsed_s"]
     pd.testing.assert_frame_equal(
         frame.drop(columns=varying, errors="ignore"), plain.drop(columns=varying, errors="ignore")
@@ -72,6 +73,7 @@ def test_a_sweep_at_a_store_gives_the_frame_of_one_in_a_folder_and_goes_on_where
     assert again.run().status.unknown == 0
     assert len(server.requests) == 60
     assert {run.text for run in again} == {f"word {number}!" for number in range(30)}
+    assert len(nbchat.history.search(sweep="fruit")) == 30
     # its segments became a part, and who wrote has gone
     assert [name.partition("/")[0] for name in names_in(url)] == ["attempts", "parts"]
 
@@ -257,6 +259,8 @@ def test_what_cannot_be_read_is_an_error_and_what_is_gone_is_not(
     there, gone = ObjectPath(f"{url}/a"), ObjectPath(f"{url}/b")
     there.write_bytes(b"1")
     assert Counter(read_each([there, gone])) == Counter([(there, b"1"), (gone, None)])
+    with pytest.raises(FileNotFoundError, match=r"^memory://bucket/fruit/b: "):
+        gone.read_bytes()
     monkeypatch.setattr(
         type(there.store), "cat_file", lambda *_, **__: (_ for _ in ()).throw(ValueError("no"))
     )
