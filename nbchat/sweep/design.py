@@ -111,6 +111,7 @@ class Design:
         rows: list[Row] = []
         twins: dict[bytes, int] = {}
         alike: dict[tuple[int, int], Prepared] = {}
+        profiles: dict[Any, Any] = {}
         for number in range(len(self.items)):
             item: Item | None = None
             for at, point in enumerate(self.grid.points):
@@ -123,7 +124,7 @@ class Design:
                     yield kept[place]
                     continue
                 item = self.items[number] if item is None else item
-                drafts = self._drafts(item, point)
+                drafts = self._drafts(item, point, profiles)
                 cell = self._cell(number, at, drafts, twins, alike, say, known)
                 rows.extend(cell.rows)
                 n_characters += _n_characters(cell)
@@ -137,7 +138,7 @@ class Design:
 
     def cell_of(self, row: Row) -> Prepared:
         """Give the request of a row again."""
-        drafts = self._drafts(self.items[row.item], self.grid.points[row.point])
+        drafts = self._drafts(self.items[row.item], self.grid.points[row.point], {})
         return self._prepared(drafts[row.sample if len(drafts) > 1 else 0], None)
 
     def variables(self, row: Row) -> dict[str, Any]:
@@ -196,8 +197,11 @@ class Design:
             raise CheckError("sweep() asks for single replies: set repeats, not n.", field="n")
         return prepared
 
-    def _drafts(self, item: Item, point: Point) -> list[Draft]:
-        """Give the draft of a cell; one for each sample where each has a seed of its own."""
+    def _drafts(self, item: Item, point: Point, profiles: dict[Any, Any]) -> list[Draft]:
+        """Give the draft of a cell; one for each sample where each has a seed of its own.
+
+        `profiles` keeps what was looked up, for cells that are made one after the other.
+        """
         variables = {**item, **point}
         prompt = self.prompts.named(point.get(AXIS))
         changes: dict[str, Any] = {"fields": {**self.base.fields}}
@@ -214,7 +218,7 @@ class Design:
             value = changes.get(name, getattr(self.base, name))
             if value is not None:
                 changes[name] = _filled_option(value, variables)
-        changes["profile"] = self._profile(changes.get("profile", self.base.profile))
+        changes["profile"] = self._profile(changes.get("profile", self.base.profile), profiles)
         messages = messages_of(prompt, variables)
         draft = msgspec.structs.replace(self.base, messages=messages, **changes)
         seed = draft.fields.get("seed")
@@ -227,15 +231,19 @@ class Design:
             for sample in range(self.repeats)
         ]
 
-    def _profile(self, named: Any) -> Any:
+    def _profile(self, named: Any, lately: dict[Any, Any]) -> Any:
         """Give a profile that is looked up once; the embedded model's address can change."""
         if isinstance(named, Profile):
             return named
         try:
-            return self._profiles[named]
-        except (KeyError, TypeError):
-            target = resolved(named, None)
-            return target if target.name != LOCAL else named
+            if named in self._profiles:
+                return self._profiles[named]
+            if named not in lately:
+                target = resolved(named, None)
+                lately[named] = target if target.name != LOCAL else named
+            return lately[named]
+        except TypeError:  # what is no name, and is refused
+            return resolved(named, None)
 
     def make_ready(self, say: Callable[[str], None]) -> None:
         """Start servers and ask for keys, here and now, where a question can be answered."""
@@ -247,7 +255,7 @@ class Design:
 
     def profiles(self) -> list[Profile]:
         """Give the servers that rows are asked at. Starts nothing, asks for nothing."""
-        return [resolved(self._profile(named), None) for named in self._named_profiles()]
+        return [resolved(self._profile(named, {}), None) for named in self._named_profiles()]
 
     def _named_profiles(self) -> list[Any]:
         profiles = [self.base.profile]

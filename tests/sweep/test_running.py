@@ -255,3 +255,14 @@ def test_requests_are_made_once_and_beyond_what_fits_into_memory_again(
     frame = nbchat.sweep("Say {{ thing }}", data=data, model="m").run().runs()
     assert len(made) == 25
     assert frame["text"].tolist() == [f"{number} at None" for number in range(20)]
+
+
+def test_a_plan_looks_its_profile_up_once_and_not_for_each_row(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = []
+    original = design.resolved
+    monkeypatch.setattr(design, "resolved", lambda *a: (looked_up.append(a[0]), original(*a))[1])
+    sweep = nbchat.sweep("{{ thing }}", data=[{"thing": number} for number in range(20)], model="m")
+    assert len(sweep.design.rows()) == 20
+    assert len(looked_up) == 1
