@@ -84,11 +84,11 @@ _HEADER = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*)\r?\n")
 _MOST_BYTES, _MOST_LINES = 65_536, 100
 
 
-def headers_of(fp: Any, _class: Any = http.client.HTTPMessage) -> Any:
+def headers_of(fp: Any, _class: Any = http.client.HTTPMessage, **more: Any) -> Any:
     """Read the headers of an answer, as `http.client.parse_headers` does.
 
     That one has them read by a parser of mail, which takes half the time of a head. What is in any
-    way unusual is left to it. Raise what it raises.
+    way unusual is left to it. Raise what it raises. `more` is what later versions of it take.
     """
     lines: list[bytes] = []
     message = _class()
@@ -108,7 +108,7 @@ def headers_of(fp: Any, _class: Any = http.client.HTTPMessage) -> Any:
         elif is_plain:
             message.set_raw(match[1].decode("ascii"), match[2].decode("iso-8859-1"))
     if not is_plain:
-        return http.client.parse_headers(io.BytesIO(b"".join(lines)), _class)
+        return http.client.parse_headers(io.BytesIO(b"".join(lines)), _class, **more)
     return message
 
 
@@ -116,8 +116,10 @@ def headers_of(fp: Any, _class: Any = http.client.HTTPMessage) -> Any:
 _begin: Any = types.FunctionType(
     http.client.HTTPResponse.begin.__code__,
     {**vars(http.client), "parse_headers": headers_of},
+    argdefs=http.client.HTTPResponse.begin.__defaults__,
     closure=http.client.HTTPResponse.begin.__closure__,
 )
+_begin.__kwdefaults__ = http.client.HTTPResponse.begin.__kwdefaults__
 
 
 class Answer(http.client.HTTPResponse):
