@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,12 @@ def process_of(function: Callable[..., object], *args: Any) -> Any:
     """Begin a process that calls a function of a module; end it with `kill` and `join`."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_IMPORTED)
-    process = context.Process(target=function, args=args)
+    process = context.Process(target=_called, args=(dict(os.environ), function, args))
     process.start()
     return process
+
+
+def _called(environment: dict[str, str], function: Callable[..., object], args: Any) -> None:
+    os.environ.clear()  # it has that of the time when the first one was forked
+    os.environ.update(environment)
+    function(*args)
