@@ -65,7 +65,11 @@ def test_runs_have_a_column_for_each_declared_field():
     head = "created_at thread turn model status text prompt_tokens completion_tokens cost_usd"
     rest = "run_id profile elapsed_s error model_asked is_replayed"
     fields = [name for name in FIELDS() if name != "model"]
-    assert names == [*head.split(), *rest.split(), *fields]
+    wanted = [*head.split(), *rest.split(), *fields]
+    assert names == wanted, (
+        f"{sorted({*names} ^ {*wanted})}: write the column of a new option (options.py, dtype=) "
+        "into `rest` here too, in its place: this order is that of the frame"
+    )
     assert len(set(names)) == len(names)
 
 

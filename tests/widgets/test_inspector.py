@@ -209,7 +209,7 @@ def test_a_long_reply_is_sent_once_and_compactly() -> None:
     whole = Page([run_of(choice(*words))]).whole()
     (table,) = whole["tables"]
     n_bytes = sum(map(len, table["columns"].values()))
-    assert n_bytes == 37 * 10_000
+    assert n_bytes == 37 * 10_000, "the bytes of a token's row, with those of a new figure"
     assert len(json.dumps(whole["entries"])) < 60_000
     in_it = sum(len(v) for v in table["alternatives"].values() if isinstance(v, bytes))
     assert in_it < 14 * AT_ONCE
