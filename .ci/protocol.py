@@ -6,11 +6,14 @@ direction, an interface for the synchronised traits.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # this checkout's nbchat
 
 from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol
 
