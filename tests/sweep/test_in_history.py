@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import nbchat
+from nbchat.history import store
 from nbchat.session.state import STATE
 from tests.scripted import Reply, Request, ScriptedServer, completion
 
@@ -22,6 +24,12 @@ def echo(request: Request) -> Reply:
 @pytest.fixture
 def answering() -> object:
     return echo
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    yield
+    store.choose(None)  # what a test chose holds for no other
 
 
 def ask(folder: Path | None, model: str) -> nbchat.sweep.Sweep:

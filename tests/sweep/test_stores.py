@@ -60,9 +60,9 @@ def sweep_at(url: Any, **more: Any) -> Any:
 
 
 def test_a_sweep_at_a_store_gives_the_frame_of_one_in_a_folder_and_goes_on_where_it_ended(
-    server: ScriptedServer, url: str, tmp_path: Path
+    server: ScriptedServer, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nbchat.configure(history=tmp_path / "history.sqlite")
+    monkeypatch.setenv("NBCHAT_HISTORY", str(tmp_path / "history.sqlite"))
     frame, plain = sweep_at(url).run().runs(), sweep_at(tmp_path / "plain").run().runs()
     varying = ["run_id", "created_at", "ttft_s", "elapsed_s"]
     pd.testing.assert_frame_equal(
