@@ -49,6 +49,8 @@ class Folder:
 
     def __init__(self, path: Place):
         self.path = path
+        #: part at a store, which never changes -> its journals
+        self._journals_in: dict[Place, list[str]] = {}
 
     def standings(self) -> dict[str, Standing]:
         """Give row id -> where it stands, for each row that ended."""
@@ -158,12 +160,19 @@ class Folder:
 
     def journals(self) -> list[Place]:
         """Give the journals whose rows are in no part."""
-        packed = {name for path in self._parts() for name in parts.journals_of(path)}
+        packed = {name for path in self._parts() for name in self._packed_in(path)}
         return [path for path in self.all_journals() if path.name not in packed]
 
     def all_journals(self) -> list[Place]:
         """Give the journals that are there, those whose rows are in a part included."""
         return sorted((self.path / JOURNALS).glob("rows-*.jsonl"))
+
+    def _packed_in(self, part: Place) -> list[str]:
+        if not isinstance(part, ObjectPath):
+            return parts.journals_of(part)
+        if part not in self._journals_in:
+            self._journals_in[part] = parts.journals_of(part)
+        return self._journals_in[part]
 
     def _parts(self) -> list[Place]:
         return sorted((self.path / parts.PARTS).glob("rows-*.parquet"))
@@ -193,7 +202,7 @@ class Folder:
         """Give the parts that were not seen, not those whose journals were."""
         names = {path.name for path in seen}
         new = [path for path in self._parts() if path not in seen]
-        return [path for path in new if not names.issuperset(parts.journals_of(path) or [""])]
+        return [path for path in new if not names.issuperset(self._packed_in(path) or [""])]
 
     def _each(
         self, read: Callable[[bytes], Any], names: list[str], kind: type[Any]

@@ -4,7 +4,7 @@ No store is asked for a lock. Who wants to write puts an object of its own below
 then looks which others are there: where there is one whose heart beats, it takes its own away
 again. So of two that come at the same time at most one writes, wherever a list shows what was put
 before it, as S3, GCS and Azure promise. One whose heart has not beaten for a minute, by the store's
-own clock, is over; who finds out that it was taken for that, stops.
+own clock, is over; who finds out that it was taken for that, or that another one writes, stops.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from nbchat.sweep.writer_lock import Writer, writer_here
 
 #: seconds between two beats, and after which one that does not beat is over
 BEAT_S, OVER_AFTER_S = 10.0, 60.0
+#: how the object of one that writes ends; one that only wants to has none of it
+_HELD = ".held.json"
 
 
 class StoreLock:
@@ -43,16 +45,18 @@ class StoreLock:
         if self._here is not None:
             return
         self._data = msgspec.json.encode(writer_here(notebook))
-        here = self._folder / "writers" / f"{os.urandom(8).hex()}.json"
-        here.parent.mkdir()
-        here.write_bytes(self._data)
+        token = os.urandom(8).hex()
+        wish = self._folder / "writers" / f"{token}.json"
+        wish.parent.mkdir()
+        wish.write_bytes(self._data)
+        here = wish.parent / f"{token}{_HELD}"
         try:
-            others = self._others(here, now=here.stat().st_mtime)
-        except BaseException:
-            here.unlink(missing_ok=True)
-            raise
+            others = self._others(wish, now=wish.stat().st_mtime)
+            if not others:
+                here.write_bytes(self._data)
+        finally:
+            wish.unlink(missing_ok=True)
         if others:
-            here.unlink(missing_ok=True)
             raise FolderInUseError(
                 f"The folder {self._folder} is being written by {others[0]}. Here it can be read: "
                 "runs(), table(), tokens(). Stop it there, or give another folder. One that was "
@@ -76,10 +80,12 @@ class StoreLock:
         others = self._others(None, now=time.time(), tidies=False)
         return others[0] if others else None
 
-    def _others(self, here: ObjectPath | None, *, now: float, tidies: bool = True) -> list[Writer]:
+    def _others(
+        self, here: ObjectPath | None, *, now: float, tidies: bool = True, kind: str = ".json"
+    ) -> list[Writer]:
         """Give those whose heart beats, and take away what is left of the others."""
         alive = []
-        for path in (self._folder / "writers").glob("*.json"):
+        for path in (self._folder / "writers").glob(f"*{kind}"):
             if path == here:
                 continue
             try:
@@ -101,6 +107,7 @@ class StoreLock:
                 if is_there:
                     here.write_bytes(self._data)
                     beaten_at = time.monotonic()
+                    is_there = not self._others(here, now=here.stat().st_mtime, kind=_HELD)
             except OSError:
                 is_there = True
             if is_freed.is_set():

@@ -291,8 +291,8 @@ class Sweep(Answered):
     def _lose(self) -> None:
         """Stop: another process took this one for dead, and may write."""
         self._fault = SweepStoppedError(
-            f"The sweep was stopped: {self.folder} could not be told for a minute that this "
-            "process writes it. What was answered is there; run() goes on."
+            f"The sweep was stopped: the heartbeat of this process was missed at {self.folder}, "
+            "and another one may write there. What was answered is there; run() goes on."
         )
         self.stop(now=True)
 

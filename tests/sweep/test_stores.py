@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,13 @@ import pandas as pd
 import pytest
 
 import nbchat
-from nbchat.errors import CheckError, FolderInUseError, HistoryError, MissingLibraryError
+from nbchat.errors import (
+    CheckError,
+    FolderInUseError,
+    HistoryError,
+    MissingLibraryError,
+    SweepStoppedError,
+)
 from nbchat.sweep import store_lock
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.journal import Attempt, Journal
@@ -207,8 +213,52 @@ def test_who_was_taken_for_dead_stops(url: str, monkeypatch: pytest.MonkeyPatch)
     is_lost = threading.Event()
     lock = StoreLock(ObjectPath(url), is_lost.set)
     lock.take()
-    next((ObjectPath(url) / "writers").glob("*")).unlink()
+    here = next((ObjectPath(url) / "writers").glob("*"))
+    (here.parent / "wants.json").write_bytes(b"{}")
+    assert not is_lost.wait(0.1)  # one that only wants to write takes nothing away
+    (here.parent / "another.held.json").write_bytes(b"{}")
     assert is_lost.wait(20)
+
+
+def test_who_finds_its_heart_taken_away_stops(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_lock, "BEAT_S", 0.01)
+    is_lost = threading.Event()
+    lock = StoreLock(ObjectPath(url), is_lost.set)
+    lock.take()
+    take_away_the_hearts(url, is_lost.is_set)
+
+
+def take_away_the_hearts(url: str, is_seen: Callable[[], bool]) -> None:
+    """A beat that goes on just now may bring it back: so again and again."""
+    for _ in range(2_000):
+        for path in (ObjectPath(url) / "writers").glob("*"):
+            path.unlink(missing_ok=True)
+        if is_seen():
+            return
+        time.sleep(0.01)
+    raise AssertionError("nobody has seen it")
+
+
+def test_a_sweep_whose_heartbeat_was_missed_stops_and_says_so(
+    server: ScriptedServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_lock, "BEAT_S", 0.01)
+    go_on = threading.Event()
+
+    def slowly(request: Request) -> Reply:
+        if len(server.requests) > 3:
+            go_on.wait(20)
+        return echo(request)
+
+    server.default = slowly
+    sweep = sweep_at(url, at_once=1).start()
+    while len(server.requests) < 4:
+        go_on.wait(0.01)
+    take_away_the_hearts(url, lambda: not sweep.is_running)
+    with pytest.raises(SweepStoppedError, match="the heartbeat of this process was missed at mem"):
+        sweep.wait()
+    go_on.set()
+    assert sweep.status.answered == 3
 
 
 def test_the_mark_of_a_run_is_at_the_store(url: str) -> None:
