@@ -118,8 +118,47 @@ const forKey = (event, table) => (Object.hasOwn(table, event.key) ? table[event.
  */
 function grow(area) {
   if (area.dataset.sized) return;
+  if (area.value.length > MOST_BY_LINE) { // as high as it may be, without asking how high it is
+    area.style.height = "100em";
+    return;
+  }
   area.style.height = "auto";
   if (area.scrollHeight) area.style.height = `${area.scrollHeight + 2}px`;
+}
+
+// of a longer text a browser takes seconds, and more, to find the direction of each line
+const MOST_BY_LINE = 20_000;
+const FROM_RIGHT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/;
+
+/**
+ * Give what `dir` is for a text: each line by itself, or all of a long one as its first letter.
+ *
+ * @param {string} text
+ */
+function directionFor(text) {
+  if (text.length <= MOST_BY_LINE) return "auto";
+  return FROM_RIGHT.test(text.slice(0, MOST_BY_LINE).match(/\p{L}/u)?.[0] ?? "") ? "rtl" : "ltr";
+}
+
+/**
+ * Put a text into a box, which then has its direction, also after what is typed and pasted.
+ *
+ * @param {HTMLTextAreaElement} area
+ * @param {string} text
+ */
+function putText(area, text) {
+  area.dir = directionFor(text);
+  area.value = text;
+}
+
+/**
+ * @param {HTMLTextAreaElement} area
+ */
+function directed(area) {
+  const turn = (/** @type {string} */ text) => { if (area.dir !== directionFor(text)) area.dir = directionFor(text); };
+  area.addEventListener("beforeinput", (event) => { if (event.data && event.data.length > 1) turn(area.value + event.data); });
+  area.addEventListener("input", () => turn(area.value));
+  return area;
 }
 
 /**

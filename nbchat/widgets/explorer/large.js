@@ -87,7 +87,8 @@ function largeEditor() {
   area.addEventListener("input", () => {
     paint();
     if (!source) return;
-    source.value = area.value;
+    if (!isJson) area.dir = directionFor(area.value);
+    putText(source, area.value);
     source.dispatchEvent(new Event("input", { bubbles: true }));
   });
   /** @param {KeyboardEvent} event */
@@ -129,7 +130,7 @@ function largeEditor() {
       el.setAttribute("aria-label", name);
       area.setAttribute("aria-label", `${name}, large`);
       // the colours lie below from left to right, and so does what is typed in JSON
-      area.dir = asJson ? "ltr" : "auto";
+      area.dir = asJson ? "ltr" : directionFor(from.value);
       area.value = from.value;
       el.hidden = false;
       paint();

@@ -61,7 +61,11 @@ function render({ model, el }) {
   }
 
   function linkChanged() {
-    if (link.state() === "gone") { clearTimeout(timers.busy); said.busy = false; }
+    if (link.state() === "gone") {
+      clearTimeout(timers.busy);
+      said.busy = false;
+      reply.cutOff();
+    }
     redraw(false);
   }
 
@@ -142,7 +146,8 @@ function render({ model, el }) {
   const profile = combobox("profile: a name or a base URL", (text) => edit({ profile: text }));
   const modelBox = combobox("model", (text) => edit(text ? { fields: { model: text } } : { unset: ["model"] }), () => panel.send({ do: "models" }));
   profile.offer(opening.profiles);
-  const runButton = h("button", { type: "button", class: "nbx-button primary", title: "run (Ctrl Enter)", onclick: () => run() }, icon("run"), "Run", h("kbd", {}, "Ctrl ⏎"));
+  const runButton = h("button", { type: "button", class: "nbx-button primary", title: "run (Ctrl Enter)",
+    onclick: (event) => { if (event.detail < 2) run(); } }, icon("run"), "Run", h("kbd", {}, "Ctrl ⏎"));
   const undo = () => panel.send({ do: "undo" });
   const undoButton = h("button", { type: "button", class: "nbx-quiet", hidden: true, title: "take it back (Ctrl Z)", onclick: undo }, "Undo");
   const openButton = h("button", { type: "button", class: "nbx-quiet", hidden: true, onclick: async () => { said.about = await panel.insert(openingCall(state, kept.now())); status(); } }, "Open this state in a new cell");

@@ -119,11 +119,12 @@ function messageEditor(panel) {
       class: `nbx-input nbx-role role-${now}`, "aria-label": `role of message ${place + 1}`,
       onchange: () => tell(replaced(place, { ...asMapping(messages[place]), role: role.value }), place),
     }, roles.map((name) => h("option", { value: name, selected: name === now }, name)));
-    const area = sizable(h("textarea", {
-      dir: "auto",
+    const written = isText ? text : JSON.stringify(message, null, 2);
+    const area = directed(sizable(h("textarea", {
+      dir: directionFor(written),
       class: `nbx-input${isText ? "" : " nbx-json"}`, rows: 1, "aria-label": `text of message ${place + 1}${isText ? "" : ", JSON"}`,
       placeholder: { user: "Ask something…", system: "How the model is to answer…", tool: "What came of the call…" }[now] ?? "",
-      value: isText ? text : JSON.stringify(message, null, 2), spellcheck: isText ? "true" : "false",
+      value: written, spellcheck: isText ? "true" : "false",
       oninput: () => {
         grow(area);
         if (isText) {
@@ -141,7 +142,7 @@ function messageEditor(panel) {
           panel.redraw();
         }
       },
-    }));
+    })));
     const el = h("li", { class: "nbx-message" },
       h("div", { class: "nbx-messagehead" }, role, h("span", { class: "nbx-tools" },
         calledName && callable.includes(calledName) ? h("button", { type: "button", class: "nbx-quiet", title: `call ${calledName} and put what it gives here`, onclick: () => panel.send({ do: "call", place }) }, icon("run"), `call ${calledName}`) : null,

@@ -186,6 +186,11 @@ function replyView(panel) {
 
   return {
     el, open, frame,
+    /** There is no kernel that could send more: what has come stays, and does not look as if it went on. */
+    cutOff() {
+      const going = [...lanes.values()].filter(({ info }) => !IS_OVER.has(info.state));
+      frame(going.map(({ info, columns }) => ({ id: info.id, state: "interrupted", facts: "cut off: the kernel was restarted", blank: columns.size ? "" : "Cut off before the first token." })));
+    },
     /** @param {boolean} wanted */
     raw(wanted) {
       isRaw = wanted;

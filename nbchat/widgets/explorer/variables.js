@@ -25,7 +25,7 @@ function variablesView(panel) {
 
   /** @param {string} name */
   function row(name) {
-    const area = h("textarea", { class: "nbx-input", rows: 1, "aria-label": `value of ${name}`, dir: "auto", oninput: () => { grow(area); tell(); } });
+    const area = directed(h("textarea", { class: "nbx-input", rows: 1, "aria-label": `value of ${name}`, dir: "auto", oninput: () => { grow(area); tell(); } }));
     const several = h("input", { type: "checkbox", "aria-label": `${name} has several values`, onchange: tell });
     const note = h("span", { class: "nbx-none" });
     const box = h("div", { class: "nbx-variable" }, h("code", { class: "nbx-name" }, name), area,
@@ -41,7 +41,7 @@ function variablesView(panel) {
         note.textContent = facts.note;
         note.hidden = !facts.note;
         if (hasValues && !isFocused(area)) {
-          if (area.value !== facts.text) area.value = facts.text;
+          if (area.value !== facts.text) putText(area, facts.text);
           several.checked = facts.several;
           requestAnimationFrame(() => grow(area));
         }
