@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,15 @@ def loaded_after(code: str) -> set[str]:
     )
     assert done.returncode == 0, done.stderr
     return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+def test_a_public_name_stands_in_the_three_places_of_the_package() -> None:
+    text = Path(nbchat.__file__).read_text(encoding="utf-8")
+    typed = set(re.findall(r"\w+", text.partition("if TYPE_CHECKING:")[2]))
+    for name in {*nbchat._HOMES, *nbchat.__all__}:
+        assert name in nbchat._HOMES, f"{name}: _HOMES of nbchat/__init__.py says where it is"
+        assert name in nbchat.__all__, f"{name}: __all__ of nbchat/__init__.py has no such name"
+        assert name in typed, f"{name}: nbchat/__init__.py imports it for type checkers, too"
 
 
 def test_the_public_names_are_those_of_the_snapshot() -> None:

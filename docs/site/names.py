@@ -138,7 +138,10 @@ def entries() -> tuple[Entry, ...]:
     here = {entry.name for entry in documented} | {seen.get(id(value_of(n)), "") for n in public()}
     missing = [n for n in public() if n not in here and id(value_of(n)) not in seen]
     if missing:
-        raise LookupError(f"no page of the reference has {', '.join(missing)}: docs/site/names.py")
+        raise LookupError(
+            f"no page of the reference has {', '.join(missing)}: write it into one of PAGES in "
+            "docs/site/names.py"
+        )
     return tuple(documented)
 
 
