@@ -37,8 +37,8 @@ class Cells:
         self._n_requests = 0
         #: the number that each cell had when it ran last
         self._numbers: dict[str, int] = {}
-        #: whether it was said that no cell is named
-        self._is_noted = False
+        #: what has run where no cell is named
+        self._unnamed: set[str] = set()
 
     def start(self) -> None:
         """Begin to listen."""
@@ -67,17 +67,19 @@ class Cells:
         return "" if self._cell_id is None else after_cells(turns, self._numbers)
 
     def what_is_unknown(self) -> str:
-        """Say, once, that turns cannot be followed where no cell is named.
+        """Say that turns cannot be followed where no cell is named: once, and to what runs again.
 
         Not to what executes a notebook for others (nbconvert, papermill): it runs each cell once,
         in their order, and takes no answers.
         """
         request = request_of(self._shell)
         takes_answers = request.get("content", {}).get("allow_stdin", False)
-        if self._is_noted or not (takes_answers and names_no_cell(request)):
+        if not (takes_answers and names_no_cell(request)):
             return ""
-        self._is_noted = True
-        return _NO_CELLS
+        source = self._source or ""
+        is_to_say = not self._unnamed or source in self._unnamed
+        self._unnamed.add(source)
+        return _NO_CELLS if is_to_say else ""
 
     def is_alone(self, names: set[str]) -> bool:
         """Tell whether the magic of one of these names is all that the running cell holds."""
