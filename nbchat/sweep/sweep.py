@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from nbchat.sweep.records import Record
 
 
+#: seconds between two lines that say how far it is
+_SHOW_EVERY_S = 0.5
 #: seconds that an interrupt leaves to what is cut off
 _LEAVE_WITHIN_S = 3.0
 
@@ -179,7 +181,8 @@ class Sweep(Answered):
         if self._going is None:
             return
         try:
-            while not self._is_over.wait(0.2):  # with a limit, so that an interrupt comes through
+            # with a limit, so that an interrupt comes through; a line costs as much as some rows do
+            while not self._is_over.wait(_SHOW_EVERY_S):
                 show(self.status)
         except KeyboardInterrupt as interrupt:
             shorten(interrupt)
