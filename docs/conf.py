@@ -28,6 +28,7 @@ nitpick_ignore_regex = [("py:class", ".*"), ("py:obj", r"None|\w+|typing\..*")]
 html_theme = "pydata_sphinx_theme"
 html_title = "nbchat"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
