@@ -567,8 +567,9 @@ def test_a_saved_panel_is_a_picture_and_a_live_one_comes_back(
     with panel_of(lab, "saved", server, arguments) as panel:
         panel.run()
         panel.wait_over()
-        panel.page.wait_for_timeout(1500)
         notebook = panel.notebook
+        shown = notebook.cell(0).locator("[data-nbchat-stand-in]")
+        expect(shown).to_contain_text("Probability of each token")
         saved = notebook.save()
         picture = "".join(output.data.get("text/html", "") for output in saved.cells[0].outputs)
         assert "Rayleigh scattering" in picture
