@@ -61,7 +61,7 @@ test: env
 	@$(VENV_PYTHON) .ci/chromium.py
 	@$(VENV_PYTHON) -m nbchat.local download
 	$(read_over)
-	$(VENV_PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile --reruns 2 -raR $(PYTEST_ARGS)
+	$(VENV_PYTHON) -m pytest -n auto --dist loadfile --reruns 2 -raR $(PYTEST_ARGS)
 
 quick: env
 	$(read_over)

@@ -12,7 +12,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 BROWSER = "tests/browser"
-SLOW_MARKS = {"kernel", "local", "long"}
+NOTEBOOKS = "tests/test_notebooks.py"
+#: what a test with this mark takes beside a short one, roughly
+WEIGHTS = {"kernel": 10, "local": 10, "long": 1}
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -28,20 +30,18 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def slowest_first(items: list[pytest.Item]) -> None:
-    """Put the browser's tests first, then the files in which most of the tests are slow to run."""
-    n_slow: dict[str, int] = {}
+    """Put the browser's tests first, then the files whose tests are slowest to run."""
+    weights: dict[str, int] = {}
     for item in items:
-        if SLOW_MARKS & {mark.name for mark in item.iter_markers()}:
-            path = file_of(item)
-            n_slow[path] = n_slow.get(path, 0) + 1
-    items.sort(key=lambda item: rank(file_of(item), n_slow))
+        path, marks = file_of(item), {mark.name for mark in item.iter_markers()}
+        weights[path] = weights.get(path, 0) + max(WEIGHTS.get(mark, 0) for mark in {*marks, ""})
+    weights[NOTEBOOKS] = max(weights.values(), default=0)  # each of them is a whole study
+    items.sort(key=lambda item: rank(file_of(item), weights))
 
 
 def file_of(item: pytest.Item) -> str:
     return item.nodeid.partition("::")[0]
 
 
-def rank(path: str, n_slow: dict[str, int]) -> tuple[int, int]:
-    if path.startswith(f"{BROWSER}/"):
-        return (0, 0)
-    return (1, -n_slow[path]) if path in n_slow else (2, 0)
+def rank(path: str, weights: dict[str, int]) -> tuple[int, int]:
+    return (0, 0) if path.startswith(f"{BROWSER}/") else (1, -weights[path])

@@ -47,13 +47,14 @@ def test_a_notebook_is_committed_as_its_script_keeps_it(path: Path) -> None:
 
 @pytest.mark.local
 @pytest.mark.kernel
+@pytest.mark.timeout(500)  # whole minutes of the model's work, on cores that others use, too
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_again(path: Path, weights: Path, tmp_path: Path) -> None:
     committed = nbformat.read(path, as_version=4)
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(
         notebook,
-        timeout=100,
+        timeout=300,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
         extra_arguments=["--IPKernelApp.log_level=ERROR"],

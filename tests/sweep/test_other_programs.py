@@ -40,7 +40,7 @@ def going(server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     sweep = nbchat.sweep("{{ word }}", data=WORDS, folder=tmp_path, model="m", at_once=1)
     sweep.start()
     server.wait_for_requests(len(WORDS))
-    while sweep.status.done < len(WORDS) - 1 or sweep._going._packing._thread.is_alive():
+    while sweep.status.done < len(WORDS) - 1 or sweep._going._log._packing._thread.is_alive():
         assert sweep.is_running
     yield sweep
     GATE.open()
