@@ -65,7 +65,7 @@ test: env
 
 quick: env
 	$(read_over)
-	NBCHAT_FUZZ=0.2 $(VENV_PYTHON) .ci/quick.py -m "not (browser or kernel or local or long)" $(PYTEST_ARGS)
+	NBCHAT_FUZZ=0.1 $(VENV_PYTHON) .ci/quick.py -m "not (browser or kernel or local or long)" $(PYTEST_ARGS)
 
 lowest: env
 	@$(VENV_PYTHON) .ci/lowest.py $(PYTEST_ARGS)

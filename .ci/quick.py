@@ -87,14 +87,22 @@ def files() -> list[str]:
 def shared_out(paths: list[str], seconds: dict[str, float], n: int) -> list[list[str]]:
     """Give each of n processes files that take about as long as those of the others."""
     costs = {path: seconds.get(path, UNKNOWN_S) + IMPORT_S for path in paths}
+    # those that look at all of the package stay together, which is parsed once for all of them
+    readers = [path for path in paths if reads_the_package(ROOT / path)]
+    units = [[path] for path in paths if path not in readers] + [readers] * bool(readers)
     shares: list[list[str]] = [[] for _ in range(n)]
     sums = [0.0] * n
-    for path in sorted(paths, key=lambda path: (-costs[path], path)):
+    for unit in sorted(units, key=lambda unit: (-sum(costs[path] for path in unit), unit)):
         least = sums.index(min(sums))
-        shares[least].append(path)
-        sums[least] += costs[path]
+        shares[least] += unit
+        sums[least] += sum(costs[path] for path in unit)
     # in the order of pytest, so that what one package shares is there once
     return [sorted(share) for share in shares if share]
+
+
+def reads_the_package(path: Path) -> bool:
+    """Tell whether a file of tests parses every module of the package."""
+    return path.is_file() and "from tests.sources import" in path.read_text(encoding="utf-8")
 
 
 def started(

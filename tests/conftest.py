@@ -32,9 +32,14 @@ settings.load_profile("times")
 os.environ["NBCHAT_HISTORY"] = "off"
 
 
+# what is imported and collected stays to the end: there is nothing to look for meanwhile
+gc.disable()
+
+
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector the thousands of tests, which stay to the end."""
+    """Spare the garbage collector the thousands of tests."""
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,7 +2,7 @@
 
 NBCHAT_FUZZ=100 .venv/bin/python -m pytest -m fuzz --timeout=0
 
-It may be below 1: `make quick` tries a fifth, and `make test` all of them.
+It may be below 1: `make quick` tries a tenth, and `make test` all of them.
 """
 
 from __future__ import annotations

@@ -87,3 +87,11 @@ def test_processes_that_run_tests_are_joined(line: str, code: int, tmp_path: Pat
     assert done.returncode == code, done.stdout + done.stderr
     assert last.startswith("2 passed in " if code == 0 else "1 failed, 1 passed in ")
     assert (tmp_path / "build" / "quick.json").is_file()
+
+
+def test_files_that_read_the_whole_package_share_a_process() -> None:
+    files = QUICK["files"]()
+    shares = shared_out(files, {}, 3)
+    readers = {path for path in files if QUICK["reads_the_package"](QUICK["ROOT"] / path)}
+    assert {"tests/test_layers.py", "tests/test_one_road.py"} <= readers
+    assert sum(bool(readers & {*share}) for share in shares) == 1
