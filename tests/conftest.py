@@ -53,6 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Share the tests out as tests/sharing.py says."""
     from tests.sharing import ByFile
 
+    gc.enable()  # this process collects nothing itself
     return ByFile(config, log)
 
 
