@@ -269,7 +269,7 @@ class Sweep(Answered):
                 )
             )
             self._going.start()
-        except BaseException:
+        except BaseException:  # an interrupt too must leave the folder to whoever comes next
             self._going = None
             self._lock.free()
             raise
@@ -286,7 +286,9 @@ class Sweep(Answered):
         finally:
             if self._tally is not None:
                 self._tally.end()
-            with contextlib.suppress(Exception):  # they are read one by one
+            # a part is only quicker to read: what a store or pyarrow refuses here stays in its
+            # segments, which are read one by one, and the next run packs it
+            with contextlib.suppress(Exception):
                 pack_segments(self.folder)
             self._lock.free()
             self._is_over.set()

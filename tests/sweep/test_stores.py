@@ -21,7 +21,7 @@ from nbchat.errors import (
     MissingLibraryError,
     SweepStoppedError,
 )
-from nbchat.sweep import store_lock
+from nbchat.sweep import segments, store_lock
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.journal import Attempt, Journal
 from nbchat.sweep.mark import Mark, is_marked, now_at, remove_mark, write_mark
@@ -325,3 +325,31 @@ def row(row_id: str) -> tuple[Any, bytes]:
 
     record = Record(row_id=row_id, status="answered", item=0, sample=0)
     return record, msgspec.json.encode(record) + b"\n"
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_whoever_shares_a_segment_waits_until_it_is_put(
+    url: str, monkeypatch: pytest.MonkeyPatch, is_refused: bool
+) -> None:
+    may_put, begun = threading.Event(), threading.Event()
+    put = segments.put
+
+    def slow(path: ObjectPath, data: bytes) -> None:
+        begun.set()
+        assert may_put.wait(30)
+        if is_refused:
+            raise OSError("the store is full")
+        put(path, data)
+
+    monkeypatch.setattr(segments, "put", slow)
+    monkeypatch.setattr(segments, "_ATTEMPTS_S", 0.2)
+    attempts = PutAttempts(ObjectPath(url), "one")
+    with ThreadPoolExecutor(3) as pool:
+        notes = [pool.submit(attempts.append, f'{{"n":{n}}}\n'.encode()) for n in range(3)]
+        assert begun.wait(30)
+        time.sleep(0.05)
+        assert not any(note.done() for note in notes)  # nothing may be sent before it is noted
+        may_put.set()
+        faults = [note.exception(30) for note in notes]
+    assert [isinstance(fault, OSError) for fault in faults] == [is_refused] * 3
+    assert len([*attempts_in(ObjectPath(url))]) == (0 if is_refused else 3)
