@@ -21,10 +21,9 @@ _ASSIGNED = re.compile(
 
 def redact_keys(text: str) -> str:
     """Take out of a text whatever looks like a key."""
-    for mark in _MARKS:
-        if mark in text:
-            return _KEY_LIKE.sub(HIDDEN, text)
-    return text
+    if not any(mark in text for mark in _MARKS):
+        return text
+    return _KEY_LIKE.sub(HIDDEN, text)
 
 
 def redact_source(line: str) -> str:

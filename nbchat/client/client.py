@@ -16,6 +16,7 @@ from nbchat.api.params import ChatParams, request_body
 from nbchat.api.response import Completion
 from nbchat.client import http_answers, retry, waiting
 from nbchat.client.addresses import is_loopback
+from nbchat.client.connections import Adapter, HttpAnswer, KeptRequest
 from nbchat.client.http_answers import FAILED, transport_error
 from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile, resolve
@@ -24,6 +25,8 @@ from nbchat.client.stream import Stream, Timeouts, most_bytes
 from nbchat.errors import CheckError, NbchatError, ProfileError
 from nbchat.version import __version__
 
+#: what is asked of an answer that comes as it is written: compression holds tokens back
+_STREAMED = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
 #: connections that stay open: as many as a sweep may have requests at once
 _MOST_KEPT = 512
 
@@ -56,7 +59,7 @@ class Client:
         self.max_message_bytes = checked_size(max_message_bytes)
         self.refuses_stream_options = False
         self._session = requests.Session()
-        self._adapter = waiting.Adapter(pool_maxsize=_MOST_KEPT)
+        self._adapter = Adapter(pool_maxsize=_MOST_KEPT)
         self._session.mount(self.profile.base_url, self._adapter)
         # once for the session, not for each request: it costs more than sending does
         settings = self._session.merge_environment_settings(
@@ -66,7 +69,8 @@ class Client:
         self._cert = settings["cert"]
         self._proxies = proxies_of(self.profile, settings["proxies"])
         self._session.trust_env = False  # no .netrc in the place of the key
-        self._template = self._prepared("POST", self.profile.url)
+        self._whole = KeptRequest(self._prepared("POST", self.profile.url))
+        self._streamed = KeptRequest(self._prepared("POST", self.profile.url, **_STREAMED))
 
     def complete(
         self,
@@ -206,7 +210,7 @@ class Client:
         body: Iterable[bytes] = (),
         size: int = 0,
         content_type: str = "application/json",
-    ) -> requests.Response:
+    ) -> HttpAnswer:
         """Ask another address of this server once, and give the answer with its body unread.
 
         `body` is sent in pieces of `size` bytes together, from its beginning again where a
@@ -237,36 +241,40 @@ class Client:
 
     def send(
         self, body: Mapping[str, Any], timeouts: Timeouts, *, streams: bool, url: str | None = None
-    ) -> requests.Response:
+    ) -> HttpAnswer:
         """Send one request, once, and give the answer with its body unread.
 
         Raise `ApiError` for an error status, `TransportError` where no answer came.
         """
         data = msgspec.json.encode(body, enc_hook=plain_text)
-        request = self._copy() if url is None else self._prepared("POST", url)
-        request.body = data
-        request.headers["Content-Length"] = str(len(data))
-        if streams:
-            request.headers["Accept"] = "text/event-stream"
-            request.headers["Accept-Encoding"] = "identity"  # compression holds tokens back
-        response = self._sent(request, (timeouts.connect_s, timeouts.first_byte_s))
+        kept = self._streamed if streams else self._whole
+        if url is not None:
+            kept = KeptRequest(self._prepared("POST", url, **(_STREAMED if streams else {})))
+        timeout = (timeouts.connect_s, timeouts.first_byte_s)
+        response = self._tried(lambda: self._again(kept, data, timeout), timeout)
         if response.status_code >= 300:
             with response:
                 raise http_answers.api_error(response, self.profile)
         return response
 
-    def _copy(self) -> requests.PreparedRequest:
-        """Give the request for a completion; its own copy() costs more than sending it."""
-        copied, template = requests.PreparedRequest(), self._template
-        copied.method, copied.url = template.method, template.url
-        copied.headers = template.headers.copy()
-        return copied
+    def _again(self, kept: KeptRequest, data: bytes, timeout: tuple[float, float]) -> HttpAnswer:
+        """Send a request on an open connection, else on a new one."""
+        if not self._proxies:
+            verify, cert = self._verify, self._cert
+            response = self._adapter.ask(kept, data, timeout, verify=verify, cert=cert)
+            if response is not None:
+                return response
+        request = kept.request.copy()
+        request.body = data
+        request.headers["Content-Length"] = str(len(data))
+        return self._by_requests(request, timeout)
 
-    def _prepared(self, method: str, url: str) -> requests.PreparedRequest:
+    def _prepared(self, method: str, url: str, **more: str) -> requests.PreparedRequest:
         headers = {
             "User-Agent": f"nbchat/{__version__}",
             "Content-Type": "application/json",
             **self.profile.request_headers(),
+            **more,
         }
         try:
             return self._session.prepare_request(requests.Request(method, url, headers=headers))
@@ -274,20 +282,30 @@ class Client:
             pass  # the libraries' own words may show the key that stands in the headers
         raise ProfileError(f"{self.profile!r} has an address that cannot be used.")
 
-    def _sent(
+    def _sent(self, request: requests.PreparedRequest, timeout: tuple[float, float]) -> HttpAnswer:
+        return self._tried(lambda: self._by_requests(request, timeout), timeout)
+
+    def _by_requests(
         self, request: requests.PreparedRequest, timeout: tuple[float, float]
     ) -> requests.Response:
+        return self._adapter.send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=self._verify,
+            cert=self._cert,
+            proxies=self._proxies,
+        )
+
+    def _tried(self, send: Callable[[], HttpAnswer], timeout: tuple[float, float]) -> HttpAnswer:
+        """Send, and once more where the connection was found closed.
+
+        Raise `TransportError` where no answer came.
+        """
         for is_last in (False, True):
             started = time.perf_counter()
             try:
-                return self._adapter.send(
-                    request,
-                    stream=True,
-                    timeout=timeout,
-                    verify=self._verify,
-                    cert=self._cert,
-                    proxies=self._proxies,
-                )
+                return send()
             except FAILED as error:
                 waited_s = time.perf_counter() - started
                 failure = transport_error(error, self.profile, waited_s, timeout)

@@ -13,7 +13,9 @@ import urllib3
 
 from nbchat.api.deviations import decode_error, decode_json
 from nbchat.api.error_objects import ErrorFields, read_error
-from nbchat.client.incoming import SlowHeadError, incoming_of
+from nbchat.client.connections import HttpAnswer
+from nbchat.client.incoming import Patience, SlowHeadError
+from nbchat.client.plain_answers import PlainAnswer
 from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile
 from nbchat.client.retry import RETRIED_STATUS
@@ -43,16 +45,16 @@ _ERROR_WITHIN_S = 10.0
 _STALE_WITHIN_S = 0.3
 
 
-def pieces(response: requests.Response, between_bytes_s: float | None = None) -> Iterator[bytes]:
+def pieces(response: HttpAnswer, between_bytes_s: float | None = None) -> Iterator[bytes]:
     """Give the bytes of an answer at once as they come, unpacked 64 kB at a time.
 
     `between_bytes_s` is the longest silence, in seconds, after the first piece; None: as before it.
     """
-    raw = response.raw
-    # read_chunked is the cheapest where the body is chunked; where it is not, stream() would
-    # wait for a whole read, and read1 gives what there is
-    chunked = bool(getattr(raw, "chunked", False))
-    source = raw.stream(_PIECE, decode_content=True) if chunked else _read1(raw)
+    source = (
+        _unpacked(response.raw)
+        if isinstance(response, requests.Response)
+        else response.pieces(_PIECE)
+    )
     is_first = between_bytes_s is not None
     for piece in source:
         if is_first:
@@ -61,12 +63,17 @@ def pieces(response: requests.Response, between_bytes_s: float | None = None) ->
         yield piece
 
 
-def _read1(raw: Any) -> Iterator[bytes]:
+def _unpacked(raw: Any) -> Iterator[bytes]:
+    # read_chunked is the cheapest where the body is chunked; where it is not, stream() would
+    # wait for a whole read, and read1 gives what there is
+    if getattr(raw, "chunked", False):
+        yield from raw.stream(_PIECE, decode_content=True)
+        return
     while piece := raw.read1(_PIECE, decode_content=True):
         yield piece
 
 
-def whole_body(response: requests.Response, within_s: float, most_bytes: int) -> bytes:
+def whole_body(response: HttpAnswer, within_s: float, most_bytes: int) -> bytes:
     """Give the body of an answer that comes within so many seconds, in all.
 
     Raise what the HTTP libraries raise where it does not, `AnswerTooLongError` where it is longer.
@@ -80,13 +87,22 @@ def whole_body(response: requests.Response, within_s: float, most_bytes: int) ->
     return bytes(data)
 
 
-def request_id(response: requests.Response) -> str | None:
+def incoming_of(response: HttpAnswer) -> Patience:
+    """Give what tells how long the bytes of an answer are waited for."""
+    if isinstance(response, PlainAnswer):
+        return response.incoming
+    raw: Any = response.raw
+    incoming: Patience = raw._original_response.incoming  # noqa: SLF001 - as requests does
+    return incoming
+
+
+def request_id(response: HttpAnswer) -> str | None:
     """Give the server's name for a request."""
     headers = response.headers
     return headers.get("x-request-id") or headers.get("apim-request-id")
 
 
-def limit_headers(response: requests.Response) -> dict[str, str]:
+def limit_headers(response: HttpAnswer) -> dict[str, str]:
     """Give the headers that say how much may be asked, their names in small letters."""
     return {
         name.lower(): value
@@ -122,7 +138,7 @@ def _piece(piece: str | list[int]) -> bytes:
     return piece.encode() if isinstance(piece, str) else bytes(piece)
 
 
-def api_error(response: requests.Response, profile: Profile) -> ApiError:
+def api_error(response: HttpAnswer, profile: Profile) -> ApiError:
     """Make the exception for an error status, whatever its body looks like."""
     status = response.status_code
     body = _body(response)
@@ -214,7 +230,7 @@ def _of_page(status: int, page: str) -> str:
     return f"The server {answered}: is the base URL right?"
 
 
-def _body(response: requests.Response) -> Any:
+def _body(response: HttpAnswer) -> Any:
     incoming_of(response).end_in(_ERROR_WITHIN_S)
     data = b""
     # what came of it says more than that it did not come whole

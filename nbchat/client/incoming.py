@@ -2,7 +2,7 @@
 
 A socket's own time-out bounds one wait: an answer that drips byte by byte never meets it. And the
 HTTP libraries close the socket behind the last byte of an answer, after which it takes no time-out
-at all. So nobody sets one from outside: who waits is `Incoming`, and who reads tells it how long.
+at all. So nobody sets one from outside: who waits is a `Patience`, and who reads tells it how long.
 """
 
 from __future__ import annotations
@@ -11,40 +11,65 @@ import contextlib
 import http.client
 import io
 import re
+import socket
 import time
 import types
 from collections.abc import Iterator
 from typing import Any
-
-import requests
 
 
 class SlowHeadError(TimeoutError):
     """The status line or the headers of an answer began, and were not whole in time."""
 
 
-class Incoming(io.RawIOBase):
-    """The raw bytes of one answer.
+class Patience:
+    """How long the bytes of one answer are waited for.
 
     `silence_s` is the longest wait for the next bytes, in seconds, None for ever; after `ends_at`,
     in seconds of `time.perf_counter`, nothing is waited for. Both may change at any time.
     `has_begun`: whether a byte has come.
     """
 
-    def __init__(self, raw: io.RawIOBase, sock: Any):
-        super().__init__()
-        self.silence_s: float | None = sock.gettimeout()
+    def __init__(self, sock: Any, silence_s: float | None):
+        self.silence_s = silence_s
         self.ends_at: float | None = None
         self.has_begun = False
-        self._raw = raw
         self._sock = sock
-        self._in_force = self.silence_s
+        self._in_force: float | None = sock.gettimeout()
 
-    def readable(self) -> bool:
-        return True
+    def recv(self, size: int) -> bytes:
+        """Give the next bytes, at most so many, none at the end.
 
-    def readinto(self, buffer: Any) -> int | None:
-        """Read what there is, as `io.RawIOBase` does. Raise TimeoutError where it took too long."""
+        Raise TimeoutError where it took too long.
+        """
+        self._set_timeout()
+        data: bytes = self._sock.recv(size)
+        self.has_begun = True
+        return data
+
+    def shut(self) -> None:
+        """Have whoever waits for bytes, in another thread, get none. Raise OSError, ValueError."""
+        self._sock.shutdown(socket.SHUT_RD)
+
+    def end_in(self, seconds: float | None) -> None:
+        """Wait for nothing once so many seconds have passed; None: without such an end."""
+        self.ends_at = None if seconds is None else time.perf_counter() + seconds
+
+    @contextlib.contextmanager
+    def for_head(self) -> Iterator[None]:
+        """Have a head that is read here be there in the time for a first byte, all of it."""
+        before = self.ends_at
+        self.end_in(self.silence_s)
+        try:
+            yield
+        except TimeoutError:
+            if self.has_begun:
+                raise SlowHeadError("timed out") from None
+            raise
+        finally:
+            self.ends_at = before
+
+    def _set_timeout(self) -> None:
         patience = self.silence_s
         if self.ends_at is not None:
             left = self.ends_at - time.perf_counter()
@@ -54,6 +79,27 @@ class Incoming(io.RawIOBase):
         if patience != self._in_force:
             self._sock.settimeout(patience)
             self._in_force = patience
+
+
+class Incoming(Patience, io.RawIOBase):
+    """The raw bytes of one answer. `begun` is what was read of it already."""
+
+    def __init__(self, raw: io.RawIOBase, sock: Any, begun: bytes = b""):
+        super().__init__(sock, sock.gettimeout())
+        self.has_begun = bool(begun)
+        self._raw = raw
+        self._begun = begun
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """Read what there is, as `io.RawIOBase` does. Raise TimeoutError where it took too long."""
+        if self._begun:
+            piece, self._begun = self._begun[: len(buffer)], self._begun[len(buffer) :]
+            buffer[: len(piece)] = piece
+            return len(piece)
+        self._set_timeout()
         count: int | None = self._raw.readinto(buffer)
         self.has_begun = True
         return count
@@ -62,20 +108,6 @@ class Incoming(io.RawIOBase):
         if not self.closed:
             self._raw.close()
             super().close()
-
-    @contextlib.contextmanager
-    def within(self, seconds: float | None) -> Iterator[None]:
-        """Have everything that is read here be there in so many seconds together."""
-        before = self.ends_at
-        self.end_in(seconds)
-        try:
-            yield
-        finally:
-            self.ends_at = before
-
-    def end_in(self, seconds: float | None) -> None:
-        """Wait for nothing once so many seconds have passed; None: without such an end."""
-        self.ends_at = None if seconds is None else time.perf_counter() + seconds
 
 
 #: a header in one line, as nearly all are
@@ -125,25 +157,12 @@ _begin.__kwdefaults__ = http.client.HTTPResponse.begin.__kwdefaults__
 class Answer(http.client.HTTPResponse):
     """The standard library's answer, read through an `Incoming`."""
 
-    def __init__(self, sock: Any, *arguments: Any, **options: Any):
+    def __init__(self, sock: Any, *arguments: Any, begun: bytes = b"", **options: Any):
         super().__init__(sock, *arguments, **options)
-        self.incoming = Incoming(self.fp.detach(), sock)
+        self.incoming = Incoming(self.fp.detach(), sock, begun)
         self.fp = io.BufferedReader(self.incoming)
 
     def begin(self) -> None:
         """Read the status line and the headers, all of them within the time for a first byte."""
-        incoming = self.incoming
-        try:
-            with incoming.within(incoming.silence_s):
-                _begin(self)
-        except TimeoutError:
-            if incoming.has_begun:
-                raise SlowHeadError("timed out") from None
-            raise
-
-
-def incoming_of(response: requests.Response) -> Incoming:
-    """Give where the bytes of an answer come in."""
-    answer: Any = response.raw._original_response  # noqa: SLF001 - as requests does
-    incoming: Incoming = answer.incoming
-    return incoming
+        with self.incoming.for_head():
+            _begin(self)

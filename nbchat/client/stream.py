@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
-import requests
 
 from nbchat.api.response import Chunk, Completion
 from nbchat.client import http_answers, retry
+from nbchat.client.connections import HttpAnswer
 from nbchat.client.fold import Fold
 from nbchat.client.http_answers import FAILED
-from nbchat.client.incoming import Incoming, incoming_of
+from nbchat.client.incoming import Patience
 from nbchat.client.reader import Reader
 from nbchat.client.waiting import Pending
 from nbchat.errors import (
@@ -107,9 +107,8 @@ class Stream:
         self._adds_usage = adds_usage
         self._fold = Fold()
         self._ends_in_s: float | None = None
-        self._response: requests.Response | None = None
-        self.was_cancelled = False
-        self._pause: threading.Event | None = None
+        self._response: HttpAnswer | None = None
+        self._cancelled = threading.Event()
         self._pending = Pending()
         self._chunks = self._run()
 
@@ -117,6 +116,11 @@ class Stream:
     def completion(self) -> Completion:
         """What has come so far."""
         return self._fold.completion()
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether `cancel()` was called."""
+        return self._cancelled.is_set()
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -134,23 +138,21 @@ class Stream:
 
     def cancel(self) -> None:
         """End the stream from another thread: the loop over it ends at once, with no error."""
-        self.was_cancelled = True
+        self._cancelled.set()
         self._pending.cut()
-        if self._pause is not None:
-            self._pause.set()
         response = self._response
         if response is not None:
             # it may end by itself in this very moment
-            with contextlib.suppress(ValueError, RuntimeError, OSError):
-                response.raw.shutdown()
+            with contextlib.suppress(ValueError, OSError):
+                http_answers.incoming_of(response).shut()
 
     def _run(self) -> Generator[Chunk]:
         retries = 0
-        while not self.was_cancelled:
+        while not self._cancelled.is_set():
             try:
                 yield from self._attempt()
             except (ApiError, TransportError) as error:
-                if self.was_cancelled:
+                if self._cancelled.is_set():
                     return
                 if self._drops_stream_options(error):
                     continue
@@ -162,15 +164,9 @@ class Stream:
                 retries += 1
                 if self._on_wait is not None:
                     self._on_wait(pause)
-                self._wait(pause.seconds)
+                self._cancelled.wait(pause.seconds)
             else:
                 return
-
-    def _wait(self, seconds: float) -> None:
-        """Wait before a retry, no longer than until `cancel()` is called."""
-        self._pause = threading.Event()
-        if not self.was_cancelled:  # else it may have been called before there was a pause to end
-            self._pause.wait(seconds)
 
     def _attempt(self) -> Iterator[Chunk]:
         self._fold = fold = Fold()
@@ -183,11 +179,11 @@ class Stream:
                 self._response = self._client.send(
                     self.body, self._timeouts, streams="stream" in self.body, url=self._url
                 )
-            if self.was_cancelled:  # between the answer's head and its body
+            if self._cancelled.is_set():  # between the answer's head and its body
                 return
             self.request_id = http_answers.request_id(self._response)
             self.limit_headers = http_answers.limit_headers(self._response)
-            incoming = incoming_of(self._response)
+            incoming = http_answers.incoming_of(self._response)
             for piece in self._pieces(self._response):
                 arrival_s = time.perf_counter() - started
                 for chunk in reader.feed(piece):
@@ -203,10 +199,10 @@ class Stream:
         finally:
             self.elapsed_s = time.perf_counter() - started
             self._close_response()
-        if not self.was_cancelled and (fault := reader.fault(fold)) is not None:
+        if not self._cancelled.is_set() and (fault := reader.fault(fold)) is not None:
             raise fault
 
-    def _end_soon(self, incoming: Incoming, reader: Reader) -> None:
+    def _end_soon(self, incoming: Patience, reader: Reader) -> None:
         """Wait no longer than a moment for an answer that has all that it can have."""
         if reader.is_done:
             seconds: float | None = _AFTER_DONE_S
@@ -225,7 +221,7 @@ class Stream:
         has_all = fold.n_choices >= (wanted if isinstance(wanted, int) else 1)
         return has_all and not fold.unfinished
 
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+    def _pieces(self, response: HttpAnswer) -> Iterator[bytes]:
         waiting_since, allowed_s = time.perf_counter(), self._timeouts.first_byte_s
         try:
             for piece in http_answers.pieces(response, self._timeouts.between_bytes_s):

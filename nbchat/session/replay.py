@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from nbchat.session.sources import Answer, Order, Source
 
 Mode = Literal["off", "auto", "only", "refresh"]
-MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class Record(Protocol):
@@ -143,9 +142,8 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
         return source
     is_ordinary = getattr(source, "is_replayable", False)
     if not is_ordinary and (STATE.settings.cassette is None or run.sweep is not None):
-        if mode != "only":
-            return source
-        return NotThere(_lacks(prepared, "steps of an analysis are kept in a cassette alone"))
+        lacks = _lacks(prepared, "steps of an analysis are kept in a cassette alone")
+        return NotThere(lacks) if mode == "only" else source
     from nbchat.history.canonical import request_sha256
 
     server = server_of(prepared.profile)
@@ -177,10 +175,11 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
 
 def checked_mode(mode: Any) -> Mode:
     """Give the mode of a replay. Raise CheckError for another word."""
-    if mode not in MODES:
-        rule = f"must be one of {', '.join(MODES)}"
+    known = get_args(Mode)
+    if mode not in known:
+        rule = f"must be one of {', '.join(known)}"
         raise CheckError(
-            f"replay is {mode!r}, but it {rule}.{did_you_mean(nearest(str(mode), MODES))}",
+            f"replay is {mode!r}, but it {rule}.{did_you_mean(nearest(str(mode), known))}",
             field="replay",
             value=mode,
             rule=rule,

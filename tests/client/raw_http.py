@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
 import time
@@ -48,11 +49,18 @@ class Framing(NamedTuple):
 
 
 class RawServer:
-    """Answers each request with the same pieces; `requests` and `connections` are counts."""
+    """Answers each request with the same pieces; `requests` and `connections` are counts.
 
-    def __init__(self, pieces: Iterable[bytes], *, keeps_connection: bool) -> None:
+    All after the first one get `then`, where it is given. `heads` are those of the requests.
+    """
+
+    def __init__(
+        self, pieces: Iterable[bytes], *, keeps_connection: bool, then: list[bytes] | None
+    ) -> None:
         self.requests = self.connections = 0
+        self.heads: list[bytes] = []
         self._pieces = list(pieces)
+        self._then = self._pieces if then is None else then
         self._keeps_connection = keeps_connection
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
@@ -76,28 +84,36 @@ class RawServer:
     def _serve(self, sock: socket.socket) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError), sock, sock.makefile("rb") as file:
-            while _takes_request(file):
+            while (head := _head_of_request(file)) is not None:
+                pieces = self._then if self.requests else self._pieces
                 self.requests += 1
-                for piece in self._pieces:
+                self.heads.append(head)
+                for piece in pieces:
                     sock.sendall(piece)
-                    time.sleep(0.0002 * (len(self._pieces) > 1))  # so that each is read by itself
+                    time.sleep(0.0002 * (len(pieces) > 1))  # so that each is read by itself
                 if not self._keeps_connection:
                     return
 
 
-def _takes_request(file: socket.SocketIO | object) -> bool:
+def _head_of_request(file: io.BufferedIOBase) -> bytes | None:
+    """Read a request, and give its head; None where there is none."""
     size = 0
-    while (line := file.readline()) not in (b"", b"\r\n"):  # type: ignore[attr-defined]
+    lines = []
+    while (line := file.readline()) not in (b"", b"\r\n"):
+        lines.append(line)
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
             size = int(value)
-    return line == b"\r\n" and len(file.read(size)) == size  # type: ignore[attr-defined]
+    is_whole = line == b"\r\n" and len(file.read(size)) == size
+    return b"".join(lines) if is_whole else None
 
 
 @contextlib.contextmanager
-def serving(pieces: Iterable[bytes], *, keeps_connection: bool = False) -> Iterator[RawServer]:
-    """Serve these pieces for as long as the test takes."""
-    server = RawServer(pieces, keeps_connection=keeps_connection)
+def serving(
+    pieces: Iterable[bytes], *, keeps_connection: bool = False, then: list[bytes] | None = None
+) -> Iterator[RawServer]:
+    """Serve these pieces for as long as the test takes; `then` to each request but the first."""
+    server = RawServer(pieces, keeps_connection=keeps_connection, then=then)
     try:
         yield server
     finally:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nbchat.client import Client, waiting
+from nbchat.client import Client, connections
 from nbchat.client.retry import Wait
 from tests.client.raw_http import Framing, serving
 from tests.client.real_servers import SERVERS, WORDS, count
@@ -110,13 +110,13 @@ def _said(client: Client, *, streams: bool) -> tuple[str | None, str | None, int
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-@pytest.mark.parametrize(("size", "n_pieces"), [(100, 1), (100_000, 2)])
+@pytest.mark.parametrize(("size", "n_pieces"), [(100, 1), (60_000, 1), (150_000, 4)])
 def test_the_head_of_a_request_goes_with_its_body_where_that_is_small(
     scheme: str, size: int, n_pieces: int
 ) -> None:
     sent: list[bytes] = []
     sock = SimpleNamespace(sendall=lambda data: sent.append(bytes(data)), settimeout=lambda _: None)
-    kinds: Any = waiting.Adapter().poolmanager.pool_classes_by_scheme
+    kinds: Any = connections.Adapter().poolmanager.pool_classes_by_scheme
     connection = kinds[scheme]("server.test").ConnectionCls("server.test")
     connection.sock = sock
     for n in (1, 2):
