@@ -59,6 +59,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("the network was used")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "sendall", refuse)
     monkeypatch.setattr(socket, "create_connection", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(local, "ensure", refuse)
