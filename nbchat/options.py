@@ -200,6 +200,17 @@ def OPTIONS() -> Mapping[str, Option]:  # noqa: N802 - as `nbchat.api.fields.FIE
     }
 
 
+@cache
+def _kept_names() -> tuple[str, ...]:
+    return tuple(name for name, option in OPTIONS().items() if option.is_kept)
+
+
+def kept_options(options: Options) -> dict[str, Any]:
+    """Give the options that are set and kept with a run, by name."""
+    values = {name: getattr(options, name) for name in _kept_names()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def set_options(options: Options) -> dict[str, Any]:
     """Give the options that are set, by name."""
     values = {name: getattr(options, name) for name in OPTIONS()}

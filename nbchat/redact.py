@@ -21,9 +21,10 @@ _ASSIGNED = re.compile(
 
 def redact_keys(text: str) -> str:
     """Take out of a text whatever looks like a key."""
-    if not any(mark in text for mark in _MARKS):
-        return text
-    return _KEY_LIKE.sub(HIDDEN, text)
+    for mark in _MARKS:
+        if mark in text:
+            return _KEY_LIKE.sub(HIDDEN, text)
+    return text
 
 
 def redact_source(line: str) -> str:

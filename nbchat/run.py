@@ -128,10 +128,11 @@ class RunUsage:
         )
 
     def _counts(self) -> Usage:
-        completion = self._run.completion
-        usages = [tool_round.usage for tool_round in self._run.rounds if tool_round.is_answered]
-        usages.append(completion.usage if completion else None)
-        return summed([usage or Usage() for usage in usages])
+        completion, rounds = self._run.completion, self._run.rounds
+        last = (completion and completion.usage) or Usage()
+        if not rounds:
+            return last
+        return summed([each.usage or Usage() for each in rounds if each.is_answered] + [last])
 
 
 class Run:

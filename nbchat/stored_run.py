@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -95,6 +96,7 @@ _SPECIAL = {
     "object", "media", "messages", "params", "extra", "error", "rounds", "structure", "completion",
 }  # fmt: skip
 _PLAIN = [name for name in _Stored.__struct_fields__ if name not in _SPECIAL]
+_plain_facts = attrgetter(*_PLAIN)
 
 
 class StorableRun(Protocol):
@@ -115,15 +117,16 @@ class StorableRun(Protocol):
 
 
 def as_dict(
-    run: StorableRun, write: Callable[[Completion], dict[str, Any]] = Completion.to_dict
+    run: StorableRun, write: Callable[[Completion], Any] = Completion.to_dict
 ) -> dict[str, Any]:
     """Give a run as builtins that JSON takes. `facts_of` reads them back.
 
-    `write` gives the data of each completion, those of the rounds first.
+    `write` gives what stands for each completion, those of the rounds first: its data, or a
+    completion without log probabilities.
     """
     structure, completion = run.structure, run.completion
     stored = _Stored(
-        **{name: getattr(run, name) for name in _PLAIN},
+        **dict(zip(_PLAIN, _plain_facts(run), strict=True)),
         messages=run.messages,
         media=list(_media(run.messages, [])),
         params=run.params.given(),
@@ -148,7 +151,7 @@ def facts_of(stored: Mapping[str, Any]) -> dict[str, Any]:
     except msgspec.ValidationError as error:
         raise UnreadableRunError(f"This is no stored run: {error}.") from None
     return {
-        **{name: getattr(read, name) for name in _PLAIN},
+        **dict(zip(_PLAIN, _plain_facts(read), strict=True)),
         "messages": _with_media(read.messages, read.media),
         "params": _params(read.params, read.extra),
         "error": None if read.error is None else error_of(read.error),
@@ -174,10 +177,12 @@ def _media(value: Any, at: Path) -> Iterator[_Medium]:
         yield _Medium(at, value.name, value.path, value.variable, value.mime, value.n_bytes)
     elif isinstance(value, dict):
         for key, entry in value.items():
-            yield from _media(entry, [*at, key])
+            if type(entry) is not str:
+                yield from _media(entry, [*at, key])
     elif isinstance(value, list):
         for place, entry in enumerate(value):
-            yield from _media(entry, [*at, place])
+            if type(entry) is not str:
+                yield from _media(entry, [*at, place])
 
 
 def _with_media(messages: list[dict[str, Any]], media: list[_Medium]) -> list[dict[str, Any]]:
@@ -228,7 +233,7 @@ def _structure(stored: _Structure) -> Structure:
     )
 
 
-def _stored_round(tool_round: Round, write: Callable[[Completion], dict[str, Any]]) -> _Round:
+def _stored_round(tool_round: Round, write: Callable[[Completion], Any]) -> _Round:
     return _Round(
         tool_round.message,
         tool_round.calls,

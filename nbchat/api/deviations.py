@@ -351,9 +351,11 @@ def read_usage(usage: Mapping[str, Any]) -> Usage:
 
 def _details(details: Any) -> dict[str, Any]:
     """Give the counts of a breakdown, without those that no count can be."""
+    if not details or not isinstance(details, Mapping):
+        return {}
     return {
         name: value
-        for name, value in (_mapping(details) or {}).items()
+        for name, value in details.items()
         if not isinstance(value, (int, float)) or _integer(value) is not None
     }
 

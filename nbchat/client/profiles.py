@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from nbchat.errors import ProfileError
 from nbchat.redact import HIDDEN, redact_address, redact_keys
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
+class Profile(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Where to send requests.
 
     - `base_url`: up to and without ``/chat/completions``; a query stays behind what is added
@@ -131,7 +132,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             headers[self.key_header] = HeaderText(f"{'Bearer ' * is_bearer}{self.key.reveal()}")
         return headers
 
-    @property
+    @cached_property
     def identity(self) -> Hashable:
         """All that decides what is sent, and where: what a connection may be shared by."""
         apart = ("headers", "base_urls")

@@ -108,7 +108,8 @@ class Stream:
         self._fold = Fold()
         self._ends_in_s: float | None = None
         self._response: HttpAnswer | None = None
-        self._cancelled = threading.Event()
+        self.was_cancelled = False
+        self._pause: threading.Event | None = None
         self._pending = Pending()
         self._chunks = self._run()
 
@@ -116,11 +117,6 @@ class Stream:
     def completion(self) -> Completion:
         """What has come so far."""
         return self._fold.completion()
-
-    @property
-    def was_cancelled(self) -> bool:
-        """Whether `cancel()` was called."""
-        return self._cancelled.is_set()
 
     def __iter__(self) -> Iterator[Chunk]:
         return self._chunks
@@ -138,8 +134,10 @@ class Stream:
 
     def cancel(self) -> None:
         """End the stream from another thread: the loop over it ends at once, with no error."""
-        self._cancelled.set()
+        self.was_cancelled = True
         self._pending.cut()
+        if self._pause is not None:
+            self._pause.set()
         response = self._response
         if response is not None:
             # it may end by itself in this very moment
@@ -148,11 +146,11 @@ class Stream:
 
     def _run(self) -> Generator[Chunk]:
         retries = 0
-        while not self._cancelled.is_set():
+        while not self.was_cancelled:
             try:
                 yield from self._attempt()
             except (ApiError, TransportError) as error:
-                if self._cancelled.is_set():
+                if self.was_cancelled:
                     return
                 if self._drops_stream_options(error):
                     continue
@@ -164,9 +162,15 @@ class Stream:
                 retries += 1
                 if self._on_wait is not None:
                     self._on_wait(pause)
-                self._cancelled.wait(pause.seconds)
+                self._wait(pause.seconds)
             else:
                 return
+
+    def _wait(self, seconds: float) -> None:
+        """Wait before a retry, no longer than until `cancel()` is called."""
+        self._pause = threading.Event()
+        if not self.was_cancelled:  # else it may have been called before there was a pause to end
+            self._pause.wait(seconds)
 
     def _attempt(self) -> Iterator[Chunk]:
         self._fold = fold = Fold()
@@ -179,7 +183,7 @@ class Stream:
                 self._response = self._client.send(
                     self.body, self._timeouts, streams="stream" in self.body, url=self._url
                 )
-            if self._cancelled.is_set():  # between the answer's head and its body
+            if self.was_cancelled:  # between the answer's head and its body
                 return
             self.request_id = http_answers.request_id(self._response)
             self.limit_headers = http_answers.limit_headers(self._response)
@@ -199,7 +203,7 @@ class Stream:
         finally:
             self.elapsed_s = time.perf_counter() - started
             self._close_response()
-        if not self._cancelled.is_set() and (fault := reader.fault(fold)) is not None:
+        if not self.was_cancelled and (fault := reader.fault(fold)) is not None:
             raise fault
 
     def _end_soon(self, incoming: Patience, reader: Reader) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.errors import BadRequestError
 from nbchat.session import repair
-from nbchat.session.offline import opened_for
+from nbchat.session.offline import number_of_run
 from nbchat.session.sources import Answer, Order, Source
 from nbchat.session.state import STATE
 
@@ -76,8 +76,11 @@ class Exchange:
     def _chunks(self) -> Iterator[Any]:
         run = self._run
         order = self._order(run.params)
-        with opened_for(run.number_in_cell):
+        number = number_of_run.set(run.number_in_cell)
+        try:
             self.answer = answer = self._source.open(order)
+        finally:
+            number_of_run.reset(number)
         if self._is_cancelled:
             return
         run.follow(lambda: answer.completion)

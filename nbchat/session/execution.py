@@ -12,7 +12,7 @@ from nbchat.client.presets import LOCAL
 from nbchat.client.profiles import Profile
 from nbchat.client.stream import Timeouts
 from nbchat.errors import ApiError, TransportError
-from nbchat.options import OPTIONS
+from nbchat.options import kept_options
 from nbchat.request.prepare import Prepared, comes_whole
 from nbchat.run import Run
 from nbchat.session import embedded, rounds
@@ -80,11 +80,7 @@ class Execution:
             self.run.cell_turn = _cell_turn(prepared, magic)
         self.run.notes = [*prepared.notes]
         self.run.model_asked = prepared.body.get("model")
-        self.run.options = {
-            name: value
-            for name, option in OPTIONS().items()
-            if option.is_kept and (value := getattr(options, name)) is not None
-        }
+        self.run.options = kept_options(options)
         self._prepared = prepared
         self._source = source_for(self.run, prepared, source)
         self._record_played = self._source if isinstance(self._source, FromRecord) else None

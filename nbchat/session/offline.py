@@ -33,18 +33,9 @@ def asks_nobody() -> bool:
     return (_chosen.get() or STATE.settings.replay) == "only"
 
 
-#: the number of the run, among equal ones in its cell, whose answer is being opened
+#: the number of the run, among equal ones in its cell, whose answer is being opened: what is asked
+#: then belongs to that run, so that its place does not hang on what threads do
 number_of_run: ContextVar[int | None] = ContextVar("nbchat_number_of_run", default=None)
-
-
-@contextlib.contextmanager
-def opened_for(number: int | None) -> Iterator[None]:
-    """Let what is asked belong to a run, so that its place does not hang on what threads do."""
-    token = number_of_run.set(number)
-    try:
-        yield
-    finally:
-        number_of_run.reset(token)
 
 
 def can_replay_steps() -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nbchat.session.sources import Answer, Order, Source
 
 Mode = Literal["off", "auto", "only", "refresh"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 class Record(Protocol):
@@ -142,8 +143,9 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
         return source
     is_ordinary = getattr(source, "is_replayable", False)
     if not is_ordinary and (STATE.settings.cassette is None or run.sweep is not None):
-        lacks = _lacks(prepared, "steps of an analysis are kept in a cassette alone")
-        return NotThere(lacks) if mode == "only" else source
+        if mode != "only":
+            return source
+        return NotThere(_lacks(prepared, "steps of an analysis are kept in a cassette alone"))
     from nbchat.history.canonical import request_sha256
 
     server = server_of(prepared.profile)
@@ -175,11 +177,10 @@ def source_for(run: Run, prepared: Prepared, source: Source) -> Source:
 
 def checked_mode(mode: Any) -> Mode:
     """Give the mode of a replay. Raise CheckError for another word."""
-    known = get_args(Mode)
-    if mode not in known:
-        rule = f"must be one of {', '.join(known)}"
+    if mode not in MODES:
+        rule = f"must be one of {', '.join(MODES)}"
         raise CheckError(
-            f"replay is {mode!r}, but it {rule}.{did_you_mean(nearest(str(mode), known))}",
+            f"replay is {mode!r}, but it {rule}.{did_you_mean(nearest(str(mode), MODES))}",
             field="replay",
             value=mode,
             rule=rule,

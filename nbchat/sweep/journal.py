@@ -8,11 +8,10 @@ object store they are put in segments (`nbchat.sweep.segments`), and counted whe
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +60,9 @@ class Lines:
         """Write lines at the end. Raise OSError, and then nothing of them is there."""
         with self._lock:
             try:
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(self._handle, view) :]
+                n_written = os.write(self._handle, data)
+                while n_written < len(data):
+                    n_written += os.write(self._handle, data[n_written:])
             except OSError:
                 os.ftruncate(self._handle, self.n_bytes)  # no half a line
                 raise
@@ -140,22 +139,28 @@ class Journal:
     def sent(self, attempt: Attempt) -> None:
         """Note a request before it is sent. Raise HistoryError where it cannot be."""
         data = msgspec.json.encode(attempt) + b"\n"
-        with self._faults():
+        try:
             lines = self._attempt_lines()
             if isinstance(lines, PutAttempts):
                 lines.append(data, is_to_be_safe=attempt.event == "sent")
             else:
                 lines.append(data)
+        except OSError as error:
+            raise self._refused(error) from error
 
     def append(self, record: Record, line: bytes) -> None:
         """Write a row. Raise HistoryError where it cannot be."""
-        with self._lock, self._faults():
-            rows = self._row_lines()
-            rows.append(line)
-            self._waiting.append(record)
-            if isinstance(rows, Lines) and rows.n_bytes >= self._most_bytes:
-                self._turn_over()
-        self._has_more.set()
+        with self._lock:
+            try:
+                rows = self._row_lines()
+                rows.append(line)
+                self._waiting.append(record)
+                if isinstance(rows, Lines) and rows.n_bytes >= self._most_bytes:
+                    self._turn_over()
+            except OSError as error:
+                raise self._refused(error) from error
+        if not self._has_more.is_set():
+            self._has_more.set()
 
     def close(self) -> None:
         """Wait until all is on disk."""
@@ -167,15 +172,11 @@ class Journal:
                 lines.close()
         self._rows = self._attempts = None
 
-    @contextlib.contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._fault = self._fault or error
-            raise HistoryError(
-                f"The folder {self._folder} cannot be written: {error}. What is in it is safe."
-            ) from error
+    def _refused(self, error: OSError) -> HistoryError:
+        self._fault = self._fault or error
+        return HistoryError(
+            f"The folder {self._folder} cannot be written: {error}. What is in it is safe."
+        )
 
     def _row_lines(self) -> Lines | PutRows:
         if self._rows is None:

@@ -82,10 +82,10 @@ def line_of(
     """Give the record of a row, and its line, without keys and with the line's end."""
     tables: list[Any] = []
 
-    def without_tables(completion: Completion) -> dict[str, Any]:
+    def without_tables(completion: Completion) -> Completion:
         choices = [msgspec.structs.replace(c, logprobs=None) for c in completion.choices]
         tables.append([columns_of(c.logprobs) for c in completion.choices])
-        return msgspec.structs.replace(completion, choices=choices).to_dict()
+        return msgspec.structs.replace(completion, choices=choices)
 
     usage: Any = run.usage
     sentence = None if run.error is None else f"{type(run.error).__name__}: {run.error}"

@@ -42,6 +42,5 @@ def prompt_size(prepared: Prepared, count: Callable[[str], int] | None = None) -
 
 def reply_limit(prepared: Prepared) -> int | None:
     """Give the tokens that the reply has at most, None where no limit is set."""
-    fields = prepared.params.given()
-    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
+    limit = prepared.params.max_completion_tokens or prepared.params.max_tokens
     return int(limit) if limit else None

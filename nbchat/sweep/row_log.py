@@ -78,16 +78,14 @@ class RowLog:
             )
         )
 
-    def line(self, task: Task, run: Run) -> tuple[Record, bytes]:
-        """Give the record of a row that has ended, and its line, as `append` takes them."""
+    def row(self, task: Task, run: Run) -> None:
+        """Write a row that has ended. Raise HistoryError where it cannot be."""
         key = task.prepared.profile.key
         if key is not None and key.reveal() not in self._keys:
             self._keys.add(key.reveal())
             keep_out([key.reveal()])
             self._redaction = Redaction(known_secrets())
         labels = self._design.labels(task.row.point)
-        return line_of(task.row, labels, run, task.attempt, task.n_sent, self._redaction)
-
-    def append(self, record: Record, line: bytes) -> None:
-        """Write a row. Raise HistoryError where it cannot be."""
-        self._journal.append(record, line)
+        self._journal.append(
+            *line_of(task.row, labels, run, task.attempt, task.n_sent, self._redaction)
+        )

@@ -78,7 +78,7 @@ class Runner:
 
     def start(self) -> None:
         """Begin, in threads."""
-        self._add_lanes(1)
+        self._add_lane()
 
     def stop(self, *, now: bool = False) -> None:
         """Begin no more; with `now` cut off what goes on. Returns at once."""
@@ -128,7 +128,7 @@ class Runner:
                     self.n_going += 1
                     self._changed.notify()
                     if not self._waiting.is_empty and self._n_lanes < self.slots():
-                        self._add_lanes(1)  # which adds the next one
+                        self._add_lane()  # which adds the next one
                     return next_one
                 if not (self._waiting.n_known or self.n_going):
                     self._settle_failures()
@@ -175,39 +175,33 @@ class Runner:
         self._changed.wait(min(wait_s, 1.0))
         self._timer_at = math.inf
 
-    def _add_lanes(self, n: int) -> None:
+    def _add_lane(self) -> None:
         with self._changed:
-            n = min(n, _MOST_LANES - self._n_lanes)
-            if n <= 0 or self._is_over:
+            if self._n_lanes >= _MOST_LANES or self._is_over:
                 return
-            self._n_lanes += n
-        self._pool.add([_Lane(self) for _ in range(n)])
+            self._n_lanes += 1
+        self._pool.add([_Lane(self)])
 
     # what has ended
 
     def _ended(self, task: Task, run: Run, error: BaseException | None, source: Metered) -> None:
         ending = ending_of(run, error)
         n_requests = run.tries
-        record: tuple[Record, bytes] | None = None
-        if ending.verdict == "row":
-            record = self._log.line(task, run)
-        else:
-            self._log.gave_no_row(task, run, error, ending, n_requests)
-        with self._changed:
-            self._count(task, ending, n_requests)
-            self._tell_limits(task, run, error, ending, source)
-            row_budget.settle(self._budget, task, run, ending, n_requests)
-            self._decide(task, run, error, ending)
-        if record is not None:
-            self._log.append(*record)
-        with self._changed:  # not before it is written: the last one that ends ends all
-            self.n_going -= 1
-            self._changed.notify()
-            missing = min(self.slots(), self._waiting.n_known + 1) - self._n_lanes
+        try:
+            if ending.verdict == "row":
+                self._log.row(task, run)
+            else:
+                self._log.gave_no_row(task, run, error, ending, n_requests)
+        finally:
+            with self._changed:  # not before it is written: the last one that ends ends all
+                self._count(task, ending, n_requests)
+                self._tell_limits(task, run, error, ending, source)
+                row_budget.settle(self._budget, task, run, ending, n_requests)
+                self._decide(task, run, error, ending)
+                self.n_going -= 1
+                self._changed.notify()
         if self._log.fault is not None:
             self._end_all(self._log.fault)
-        if not self._is_over:
-            self._add_lanes(missing)
 
     def _count(self, task: Task, ending: Ending, n_requests: int) -> None:
         self.n_sent += n_requests
@@ -269,7 +263,7 @@ class Runner:
     def _write(self, failed: list[Suspect]) -> None:
         """Write rows that failed for themselves: the server answers others."""
         for task, run in failed:
-            self._log.append(*self._log.line(task, run))
+            self._log.row(task, run)
 
     def _end_all(self, fault: BaseException | None) -> None:
         """Begin no more, and end with this; None is no fault."""

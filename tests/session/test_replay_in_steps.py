@@ -15,7 +15,7 @@ from nbchat.errors import HistoryError, NotRecordedError
 from nbchat.history.cassette import Cassette
 from nbchat.history.places import Claims, Places
 from nbchat.history.step_answer import StepAnswer
-from nbchat.session.offline import opened_for
+from nbchat.session.offline import number_of_run
 from nbchat.session.recorded_client import RecordedClient
 from nbchat.session.state import STATE
 from tests.scripted import Reply, Request, ScriptedServer, chunk, sse
@@ -166,8 +166,9 @@ def test_samples_come_back_to_the_run_that_they_were_of(
 
     def asked(number: int) -> str:
         client = RecordedClient(profile, cassette)
-        with opened_for(number):
-            answer = client.start("draw", nbchat.api.check({"model": "m"}), streams=True)
+        before = number_of_run.set(number)
+        answer = client.start("draw", nbchat.api.check({"model": "m"}), streams=True)
+        number_of_run.reset(before)
         with answer:
             for _ in answer:
                 pass
