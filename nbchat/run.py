@@ -34,10 +34,24 @@ LogprobBasis = Literal["raw", "tempered", "unknown"]
 _counter = itertools.count()
 
 
+class _Process:
+    """What the ids of this process end in, and those of no other."""
+
+    mark = os.urandom(4).hex()
+
+    @classmethod
+    def renew(cls) -> None:
+        cls.mark = os.urandom(4).hex()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_Process.renew)
+
+
 def new_id() -> str:
     """Give an id that is unique among machines and sorts by time."""
     number = next(_counter)
-    return f"{time.time_ns() // 1_000_000:012x}{number & 0xFFFF:04x}{os.urandom(4).hex()}"
+    return f"{time.time_ns() // 1_000_000:012x}{number & 0xFFFF:04x}{_Process.mark}"
 
 
 _COUNTS_MEANT = {

@@ -124,8 +124,18 @@ def as_dict(
     `write` gives what stands for each completion, those of the rounds first: its data, or a
     completion without log probabilities.
     """
+    built: dict[str, Any] = jsonable(msgspec.to_builtins(_stored(run, write), enc_hook=plain_text))
+    return built
+
+
+def as_json(run: StorableRun, write: Callable[[Completion], Any]) -> bytes:
+    """Give the same as JSON, quicker; what that has no number for is null."""
+    return msgspec.json.encode(_stored(run, write), enc_hook=plain_text)
+
+
+def _stored(run: StorableRun, write: Callable[[Completion], Any]) -> _Stored:
     structure, completion = run.structure, run.completion
-    stored = _Stored(
+    return _Stored(
         **dict(zip(_PLAIN, _plain_facts(run), strict=True)),
         messages=run.messages,
         media=list(_media(run.messages, [])),
@@ -136,8 +146,6 @@ def as_dict(
         structure=None if structure is None else _stored_structure(structure),
         completion=None if completion is None else write(completion),
     )
-    built: dict[str, Any] = jsonable(msgspec.to_builtins(stored, enc_hook=plain_text))
-    return built
 
 
 def facts_of(stored: Mapping[str, Any]) -> dict[str, Any]:

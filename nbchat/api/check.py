@@ -1,6 +1,7 @@
 """`check`: the only door to a request. `all_offences` says all that it would refuse."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -129,6 +130,7 @@ def _apart(
     return fields, unchecked
 
 
+@lru_cache(maxsize=1024)
 def is_credential(name: Any) -> bool:
     """Tell whether a field of this name would hold a key."""
     return str(name).lower().replace("-", "_") in _CREDENTIALS

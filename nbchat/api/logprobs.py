@@ -348,17 +348,15 @@ _AS_THEY_ARE = frozenset((str, int, bool, type(None)))
 
 def jsonable(value: Any) -> Any:
     """Copy builtins with what JSON has no number for as `as_number` reads it back."""
-    # much of what there is is empty, and nothing in that can be changed
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, dict):
         return {
-            key: entry if type(entry) in _AS_THEY_ARE or not entry else jsonable(entry)
+            key: entry if type(entry) in _AS_THEY_ARE else jsonable(entry)
             for key, entry in value.items()
         }
     if isinstance(value, (list, tuple)):
-        return [
-            entry if type(entry) in _AS_THEY_ARE or not entry else jsonable(entry)
-            for entry in value
-        ]
+        return [entry if type(entry) in _AS_THEY_ARE else jsonable(entry) for entry in value]
     if isinstance(value, float) and not isfinite(value):
         return None if isnan(value) else "Infinity" if value > 0 else "-Infinity"
     return str.__str__(value) if isinstance(value, str) else value  # plain, whatever shows it

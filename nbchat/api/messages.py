@@ -91,19 +91,17 @@ def check_messages(messages: str | Sequence[Mapping[str, Any]]) -> list[dict[str
 
 def _are_texts(messages: Any) -> bool:
     """Tell, cheaply, whether these are texts of a user or system alone: all is right with them."""
-    return (
-        type(messages) is list
-        and bool(messages)
-        and all(
-            type(message) is dict
-            and len(message) == 2
-            and type(content := message.get("content")) is str
-            and content.isascii()
-            and type(role := message.get("role")) is str
-            and role in _OF_TEXT
-            for message in messages
-        )
-    )
+    if type(messages) is not list or not messages:
+        return False
+    for message in messages:
+        if type(message) is not dict or len(message) != 2:
+            return False
+        content, role = message.get("content"), message.get("role")
+        if type(content) is not str or not content.isascii():
+            return False
+        if type(role) is not str or role not in _OF_TEXT:
+            return False
+    return True
 
 
 def message_offences(messages: Sequence[Mapping[str, Any]]) -> list[Offence]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from nbchat.api.json_values import prediction_of
+from nbchat.options import Options
 from nbchat.request.draft import Draft
 from nbchat.request.toolbox import take_functions
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from nbchat.tools import Tool
 
 ATTACHED = ("images", "detail", "audio_in", "files")
+_attached = attrgetter(*ATTACHED)
 
 
 class Described(msgspec.Struct):
@@ -31,6 +34,11 @@ class Described(msgspec.Struct):
     extra: dict[str, Any]
     functions: dict[str, Tool]
     structure: Structure | None
+
+
+def has_attachments(options: Options) -> bool:
+    """Tell whether media go with the messages, or something is said of such."""
+    return set(map(type, _attached(options))) != {type(None)}
 
 
 def describe(draft: Draft) -> Described:

@@ -21,7 +21,7 @@ from nbchat.errors import CheckError
 from nbchat.options import Options
 from nbchat.request import full_vocabulary, logit_bias
 from nbchat.request.deprecated import warn_of_deprecated
-from nbchat.request.describe import ATTACHED, describe
+from nbchat.request.describe import describe, has_attachments
 from nbchat.request.draft import Draft
 from nbchat.request.servers import Conversation, Say, Servers
 from nbchat.request.toolbox import Toolbox, toolbox_of
@@ -122,7 +122,7 @@ def with_messages(prepared: Prepared, messages: list[dict[str, Any]]) -> Prepare
     for messages that are none, ValueError for a request of a conversation or with attachments.
     """
     draft = prepared.options
-    if prepared.thread is not None or any(getattr(draft, name) is not None for name in ATTACHED):
+    if prepared.thread is not None or has_attachments(draft):
         raise ValueError("Its messages are not all that was new in it.")
     new_messages = check_messages(messages)
     whole = [*prepared.messages[: -len(prepared.new_messages)], *new_messages]

@@ -257,14 +257,14 @@ def client_of(profile: Profile) -> Client:
 
     Raise `NotRecordedError` in a replay that asks nobody.
     """
-    from nbchat.client.client import Client  # requests, on first use
-
     refuse_to_ask(profile)
     profile = steady(profile)
     key = profile.identity
     with STATE.lock:
         client = STATE.clients.get(key)
         if client is None:
+            from nbchat.client.client import Client  # requests, on first use
+
             client = STATE.clients[key] = Client(profile)
             client.max_message_bytes = settings.max_message_bytes or client.max_message_bytes
     return client

@@ -35,7 +35,7 @@ class Bucket:
 
         What is more than a second's worth waits until the bucket is full, and takes it below 0.
         """
-        if math.isinf(self.per_minute):
+        if self.per_minute == math.inf:
             return 0.0
         self._fill(now)
         lacks = min(amount, self._size) - self._level
@@ -43,7 +43,7 @@ class Bucket:
 
     def take(self, now: float, amount: float) -> None:
         """Take so much out, or put it back where it is negative."""
-        if not math.isinf(self.per_minute):
+        if self.per_minute != math.inf:
             self._fill(now)
             self._level = min(self._level - amount, self._size)
 

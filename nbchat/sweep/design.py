@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from operator import attrgetter, is_
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from nbchat.code.filled import filled
 from nbchat.errors import CheckError, UnknownFieldError
 from nbchat.options import OPTIONS, Options
 from nbchat.request.arguments import draft_of_arguments
-from nbchat.request.describe import ATTACHED
+from nbchat.request.describe import ATTACHED, has_attachments
 from nbchat.request.draft import Draft
 from nbchat.request.prepare import Prepared, with_messages
 from nbchat.session.replay import server_of
@@ -298,22 +299,27 @@ class Design:
 
 
 #: what a draft has beside its messages, its fields and what goes through extra
-_OPTIONS = [name for name in Options.__struct_fields__ if name not in ATTACHED]
+_options = attrgetter(*(name for name in Options.__struct_fields__ if name not in ATTACHED))
 
 
 def _differ_in_messages_alone(one: Options, other: Draft) -> bool:
     """Tell whether two drafts without attachments are alike but for their messages."""
     return (
         isinstance(one, Draft)
-        and all(getattr(draft, name) is None for draft in (one, other) for name in ATTACHED)
-        and all(_is_same(getattr(one, name), getattr(other, name)) for name in _OPTIONS)
+        and not has_attachments(one)
+        and not has_attachments(other)
+        and _are_same(_options(one), _options(other))
         and _have_same(one.fields, other.fields)
         and _have_same(one.extra, other.extra)
     )
 
 
 def _have_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return list(one) == list(other) and all(map(_is_same, one.values(), other.values()))
+    return list(one) == list(other) and _are_same(one.values(), other.values())
+
+
+def _are_same(ones: Collection[Any], others: Collection[Any]) -> bool:
+    return all(map(is_, ones, others)) or all(map(_is_same, ones, others))
 
 
 def _is_same(one: Any, other: Any) -> bool:

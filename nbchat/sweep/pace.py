@@ -60,7 +60,7 @@ class Pace:
         per_s = self.per_s
         if now < self._gentle_until:
             per_s = min(per_s, self._gentle_per_s)
-        if math.isfinite(per_s):
+        if per_s != math.inf:
             self._next_at = max(self._next_at, now - _LATE_S) + 1 / per_s
 
     def refused(self, sent_at: float) -> None:
@@ -96,7 +96,7 @@ class Pace:
         return self.per_s / 2 if math.isfinite(self.per_s) else 1 / span
 
     def _grow(self, now: float) -> None:
-        if math.isinf(self.per_s):
+        if self.per_s == math.inf:
             return
         passed = max(now - self._grown_at, 0.0)
         self._grown_at = now

@@ -11,7 +11,7 @@ from nbchat.api.response import Completion
 from nbchat.errors import ApiError, UnreadableRunError
 from nbchat.history.redaction import Redaction
 from nbchat.run import Run
-from nbchat.stored_run import as_dict, facts_of
+from nbchat.stored_run import as_json, facts_of
 from nbchat.sweep.design import Row
 from nbchat.sweep.token_json import columns_of, logprobs_of
 
@@ -109,8 +109,8 @@ def line_of(
         cost_usd=run.cost_usd,
         tries=tries,
     )
-    facts = {**msgspec.structs.asdict(record), "run": as_dict(run, without_tables)}
-    text = redaction.text(_encode(facts).decode())
+    facts, stored = _encode(record)[:-1], as_json(run, without_tables)
+    text = redaction.text((b'%s,"run":%s}' % (facts, stored)).decode())
     if not any(columns is not None for answer in tables for columns in answer):
         return record, text.encode() + b"\n"
     # no key is one token, and texts of them are long

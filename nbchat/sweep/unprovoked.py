@@ -66,7 +66,7 @@ class Unprovoked:
 
     def sent(self, now: float) -> None:
         """Note that one is sent."""
-        if math.isinf(self._began_at):
+        if self._began_at == -math.inf:
             self._began_at = now
         self._sent_at.append(now)
         if self._trial is not None:
