@@ -175,7 +175,7 @@ class Execution:
 
     def _reply(self, profile: Profile, params: ChatParams) -> Iterator[Any]:
         """Ask once; the answer is the run's."""
-        run = self.run
+        run, watcher = self.run, self._watcher
 
         def order(params: ChatParams) -> Order:
             return Order(
@@ -184,7 +184,7 @@ class Execution:
                 params=rounds.relaxed(params) if run.rounds else params,
                 timeout=self._timeout,
                 max_retries=self._max_retries,
-                on_wait=lambda pause: self._watcher.status(str(pause)),
+                on_wait=lambda pause: watcher.status(str(pause)),
             )
 
         self._exchange = exchange = Exchange(
@@ -194,7 +194,7 @@ class Execution:
             params=params,
             model=self._model,
             may_mend=not self._was_mended,
-            watcher=self._watcher,
+            watcher=watcher,
         )
         if self._is_cancelled:
             exchange.cancel()

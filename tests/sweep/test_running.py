@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 
 import nbchat
 from nbchat.errors import CheckError
-from nbchat.sweep import design, journal, parts
+from nbchat.session.execution import Execution
+from nbchat.sweep import design, journal, parts, runner
 from nbchat.sweep.folder import Folder
 from tests.scripted import Gate, Reply, Request, ScriptedServer, completion
 
@@ -266,3 +269,24 @@ def test_a_plan_looks_its_profile_up_once_and_not_for_each_row(
     sweep = nbchat.sweep("{{ thing }}", data=[{"thing": number} for number in range(20)], model="m")
     assert len(sweep.design.rows()) == 20
     assert len(looked_up) == 1
+
+
+def test_a_row_that_has_ended_is_gone_without_the_collector(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What holds itself waits for the collector, which then costs more than a row does."""
+    ended: list[weakref.ref[Execution]] = []
+
+    def execution(*about: Any, **more: Any) -> Execution:
+        made = Execution(*about, **more)
+        ended.append(weakref.ref(made))
+        return made
+
+    monkeypatch.setattr(runner, "Execution", execution)
+    sweep = nbchat.sweep("Is this a fruit: {{ thing }}", data=FRUITS, folder=tmp_path, model="m")
+    gc.disable()
+    try:
+        sweep.run()
+        assert [made() for made in ended] == [None, None]
+    finally:
+        gc.enable()
