@@ -43,6 +43,13 @@ class Board:
         self._over: list[tuple[float, str]] = []
         self._gathered: dict[str, list[str]] = {}
 
+    def add_server(self, now: float, number: int, shares: Shares) -> None:
+        """Share a server's limits, too, among those who are there and who come."""
+        self.servers[number] = shares
+        for member in self._members.values():
+            if member.station is not None:
+                shares.join(now, member.station)
+
     def renewal(self, now: float, address: str) -> Renewal:
         """Give what a worker is told next."""
         self._end_leases(now)

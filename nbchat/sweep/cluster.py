@@ -51,6 +51,7 @@ class Cluster:
         self._unknown_before: dict[str, int] = {}
         self._final: Totals | None = None
         self._counted: set[str] = set()
+        self._has_gaps = False
         self._changed = threading.Event()
         self._is_over = threading.Event()
         self._order: Order = "go"
@@ -159,8 +160,10 @@ class Cluster:
     def _end(self) -> None:
         try:
             self._link.close()
-            self._final = self._counted_at_the_end()
-            self._count_the_rest()
+            self._final = self._link.totals()
+            self._final.n_going = 0
+            if self._has_gaps or self._order != "go" or len(self._counted) < self.n_rows:
+                self._read_what_nobody_told()
             remove_mark(self.work.folder)
         except BaseException as error:  # noqa: BLE001 - `wait` raises it
             self.fault = self.fault or error
@@ -196,11 +199,13 @@ class Cluster:
             try:
                 done: Done = future.result()
             except (concurrent.futures.CancelledError, concurrent.futures.BrokenExecutor) as error:
+                self._has_gaps = True
                 if self._order == "go":
                     self.fail(_stopped("its workers are gone", error))
                 continue
             except Exception as error:  # noqa: BLE001 - a worker was lost, whatever it is called
                 out.n_lost += 1
+                self._has_gaps = True
                 if out.n_lost > _MOST_LOST:
                     self.fail(_stopped(f"a task of it was lost {out.n_lost} times", error))
                 else:
@@ -211,6 +216,7 @@ class Cluster:
     def _ended(self, out: _Out, done: Done) -> None:
         self.count(done.rows)
         out.parcel.n_ended = done.n_attempts
+        self._has_gaps = self._has_gaps or not done.is_whole or done.n_attempts > 1
         is_to_go_out_anew = self._link.settled(out.parcel, done)
         if done.is_whole:
             return
@@ -234,8 +240,9 @@ class Cluster:
         raised.__cause__ = error
         return raised
 
-    def _count_the_rest(self) -> None:
+    def _read_what_nobody_told(self) -> None:
         """Count what is in the folder, and what a worker that was lost had no time to tell of."""
+        self._final = self._counted_at_the_end()
         ended = Folder(self.work.folder).standings()
         missing = [key for key in ended if key not in self._counted and self.work.is_wanted(key)]
         rows = [Ended(key, ended[key].status, None, 0.0) for key in missing

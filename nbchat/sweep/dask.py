@@ -19,6 +19,7 @@ from nbchat.sweep.done import Done
 from nbchat.sweep.leases import Ended, Order, Report, Totals
 from nbchat.sweep.mark import Mark, write_mark
 from nbchat.sweep.parcel import Parcel
+from nbchat.sweep.parcels import WINDOW
 from nbchat.sweep.sendable import budget_left
 from nbchat.sweep.shares import Shares
 from nbchat.sweep.station import closed, renewed
@@ -88,6 +89,7 @@ class _Link:
         self._hurry: asyncio.Event | None = None
         self._talking: Any = None
         self._begun_at: float | None = None
+        self._all_get_rows = False
 
     def open(self, cluster: Cluster) -> None:
         self._cluster, self._mark = cluster, Mark(cluster.run, self._lease_s)
@@ -96,6 +98,8 @@ class _Link:
         n, n_threads = len(self._threads), sum(self._threads.values())
         there = f"{n} workers with {n_threads} threads" if n else "no worker yet: waiting for one"
         PrintingWatcher().status(f"{there}; one limit for all, in leases of {self._lease_s:g} s")
+        # each thread's first task is a small one
+        self._all_get_rows = 0 < n_threads <= cluster.n_rows // WINDOW
         loop = self._client.loop.asyncio_loop
         self._talking = asyncio.run_coroutine_threadsafe(self._talk_to_all(), loop)
         self._wait_for_the_first()
@@ -110,12 +114,14 @@ class _Link:
                 return
             is_each = profile.name == LOCAL  # each worker serves its own
             at_once = limits.at_once
-            self._board.servers[number] = Shares(
+            shares = Shares(
                 at_once=at_once,
                 requests_per_minute=limits.requests_per_minute,
                 tokens_per_minute=limits.tokens_per_minute,
                 each=min(AT_ONCE if at_once is None else at_once, AT_ONCE) if is_each else None,
+                all_get_rows=self._all_get_rows,
             )
+            self._board.add_server(time.monotonic(), number, shares)
 
     def submit(self, parcel: Parcel) -> Any:
         parcel.lease_s = self._lease_s

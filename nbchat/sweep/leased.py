@@ -75,7 +75,7 @@ class LeasedGrants:
         self._lease, self._until = _NONE, -math.inf
         self._requests, self._tokens = Allowance(), Allowance()
         self._not_before = self._pause_until = -math.inf
-        self._n_going = self._n_requests = self._n_limited = 0
+        self._n_going = self._most_going = self._n_requests = self._n_limited = 0
         self._n_tokens = 0.0
         self._lacks_slots = self._lacks_rate = False
         self._headers: dict[str, str] = {}
@@ -93,6 +93,7 @@ class LeasedGrants:
         with self._lock:
             use = Use(
                 going=self._n_going,
+                most_going=self._most_going,
                 n_requests=self._n_requests,
                 n_tokens=self._n_tokens,
                 n_limited=self._n_limited,
@@ -102,6 +103,7 @@ class LeasedGrants:
                 headers=self._headers,
             )
             self._lacks_slots = self._lacks_rate = False
+            self._most_going = self._n_going
             return use
 
     def take(self, now: float, tokens: int) -> Permit | float:
@@ -124,6 +126,7 @@ class LeasedGrants:
             self._requests.take(now, 1)
             self._tokens.take(now, tokens)
             self._n_going += 1
+            self._most_going = max(self._most_going, self._n_going)
             self._n_requests += 1
             self._n_tokens += tokens
             return granted

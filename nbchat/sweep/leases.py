@@ -55,14 +55,16 @@ class Renewal(msgspec.Struct, frozen=True, kw_only=True):
 class Use(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker makes of the lease of one server.
 
-    - `going`: requests that go on; `n_requests`, `n_tokens`, `n_limited`: how many were sent, what
-      was set aside for them, and how many met a 429, from the first one on
+    - `going`: requests that go on; `most_going`: the most at once since the last report
+    - `n_requests`, `n_tokens`, `n_limited`: how many were sent, what was set aside for them, and
+      how many met a 429, from the first one on
     - `lacks_slots`, `lacks_rate`: whether rows had to wait for these since the last report
     - `pause_s`: seconds that the server asked it to wait, and that are left
     - `headers`: what the server said of its limits of late
     """
 
     going: int = 0
+    most_going: int = 0
     n_requests: int = 0
     n_tokens: float = 0.0
     n_limited: int = 0

@@ -21,6 +21,7 @@ from nbchat.sweep.leases import Lease
 
 #: settings of the driver that hold for its rows wherever they are asked
 _SETTINGS = ("timeout", "repair", "max_message_bytes", "prices")
+Messages = list[dict[str, Any]]
 _RULE = "must be a function that can be sent to another process"
 
 
@@ -40,10 +41,16 @@ class FixedShare(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contents(msgspec.Struct):
-    """What is in a parcel; `requests` are indices into `prepared`, one for each row."""
+    """What is in a parcel. Requests of one kind differ in their texts alone: that is sent once.
 
-    rows: list[Row]
+    - `rows`: the fields of each `nbchat.sweep.design.Row`; `requests`: its index into `texts`
+    - `texts`: index into `prepared`, messages, those of them that are new
+    - `prepared`: a request of each kind, without its messages; `server_of`: its server's number
+    """
+
+    rows: list[tuple[str, int, int, int]]
     requests: list[int]
+    texts: list[tuple[int, Messages, Messages]]
     prepared: list[Prepared]
     server_of: list[int]
     servers: list[Sent]
@@ -103,24 +110,39 @@ class Wrapping:
 
         Raise CheckError for what cannot be sent, and ProfileError for a key that cannot.
         """
-        contents = Contents([], [], [], [], [], {}, {}, {})
+        contents = Contents([], [], [], [], [], [], {}, {}, {})
         places: dict[int, int] = {}
+        kinds: dict[tuple[int, int], int] = {}
         for cell in cells:
             for row, prepared in zip(cell.rows, cell.prepared, strict=True):
-                if id(prepared) not in places:
-                    places[id(prepared)] = len(contents.prepared)
-                    sent = self.server(prepared.profile)
-                    if sent not in contents.servers:
-                        contents.servers.append(sent)
-                    contents.prepared.append(_light(prepared, sent.profile))
-                    contents.server_of.append(sent.number)
-                contents.rows.append(row)
-                contents.requests.append(places[id(prepared)])
-                contents.labels.setdefault(row.point, self._labels(row.point))
+                place = places.get(id(prepared))
+                if place is None:
+                    place = places[id(prepared)] = len(contents.texts)
+                    kind = self._kind(contents, kinds, prepared)
+                    contents.texts.append((kind, prepared.messages, prepared.new_messages))
+                contents.rows.append((row.id, row.item, row.point, row.sample))
+                contents.requests.append(place)
+                if row.point not in contents.labels:
+                    contents.labels[row.point] = self._labels(row.point)
                 if row.id in self._standings:
                     contents.before[row.id] = self._standings[row.id]
         contents.settings = {name: getattr(STATE.settings, name) for name in _SETTINGS}
         return contents if self._is_here else _pickled(contents)
+
+    def _kind(
+        self, contents: Contents, kinds: dict[tuple[int, int], int], prepared: Prepared
+    ) -> int:
+        """Give where a request's kind is in `contents`, put there where it is a new one."""
+        # `with_messages` makes a request of another one, and leaves its params what they are
+        key = (id(prepared.params), id(prepared.profile))
+        if key not in kinds:
+            kinds[key] = len(contents.prepared)
+            sent = self.server(prepared.profile)
+            if sent not in contents.servers:
+                contents.servers.append(sent)
+            contents.prepared.append(_light(prepared, sent.profile))
+            contents.server_of.append(sent.number)
+        return kinds[key]
 
     def server(self, profile: Profile) -> Sent:
         """Give a server as it is sent. Raise ProfileError where its key cannot be found there."""
@@ -147,11 +169,12 @@ class Unwrapped:
             contents = pickle.loads(contents)  # noqa: S301 - the driver's own, as the task is
         opened: Any = contents
         self._labels, self.before = opened.labels, opened.before
-        self._rows, self._requests = opened.rows, opened.requests
+        self._rows = [Row(*fields) for fields in opened.rows]
+        self._requests, self._texts = opened.requests, opened.texts
         profiles = {sent.number: _profile_of_here(sent, where) for sent in opened.servers}
         self.numbers = {profile.identity: number for number, profile in profiles.items()}
-        self._prepared = [
-            _whole(prepared, profiles[number])
+        self._kinds = [
+            _with_profile(prepared, profiles[number])
             for prepared, number in zip(opened.prepared, opened.server_of, strict=True)
         ]
         for name, value in opened.settings.items():
@@ -169,13 +192,18 @@ class Unwrapped:
 
     def cells(self, *, is_wanted: Any) -> Iterator[Cell]:
         """Give the rows that are wanted, by their ids."""
+        last, prepared = -1, None
         for row, request in zip(self._rows, self._requests, strict=True):
-            if is_wanted(row.id):
-                yield Cell((row,), (self._prepared[request],))
+            if not is_wanted(row.id):
+                continue
+            if prepared is None or request != last:
+                kind, messages, new_messages = self._texts[request]
+                last, prepared = request, _whole(self._kinds[kind], messages, new_messages)
+            yield Cell((row,), (prepared,))
 
 
 def _light(prepared: Prepared, profile: Profile) -> Prepared:
-    """Give a request without what is sent twice, and without its profile's key."""
+    """Give a request's kind: without messages, what is sent twice, and its profile's key."""
     options: Any = prepared.options
     changes: dict[str, Any] = {
         name: None
@@ -186,18 +214,23 @@ def _light(prepared: Prepared, profile: Profile) -> Prepared:
                 if (value := getattr(options, name, None))}  # fmt: skip
     return msgspec.structs.replace(
         prepared,
+        messages=[],
+        new_messages=[],
         profile=profile,
         body={name: value for name, value in prepared.body.items() if name != "messages"},
         options=msgspec.structs.replace(options, **changes),
     )
 
 
-def _whole(prepared: Prepared, profile: Profile) -> Prepared:
+def _with_profile(kind: Prepared, profile: Profile) -> Prepared:
     named: Any = LOCAL if profile.name == LOCAL else profile
-    prepared.profile = profile
-    prepared.body = {**prepared.body, "messages": prepared.messages}
-    prepared.options = msgspec.structs.replace(prepared.options, profile=named)
-    return prepared
+    options = msgspec.structs.replace(kind.options, profile=named)
+    return msgspec.structs.replace(kind, profile=profile, options=options)
+
+
+def _whole(kind: Prepared, messages: Messages, new_messages: Messages) -> Prepared:
+    body = {**kind.body, "messages": messages}
+    return msgspec.structs.replace(kind, messages=messages, new_messages=new_messages, body=body)
 
 
 def _profile_of_here(sent: Sent, where: str) -> Profile:

@@ -21,6 +21,9 @@ FIRST, MOST = 8, 256
 _SPARE = 1.25
 #: seconds for which a worker that lacked slots is taken to lack them: between two tasks it has none
 _LINGER_S = 3.0
+#: seconds in which one that lacked slots cannot have used what it got, and for which one that is
+#: new is taken to have rows, where all get some
+_JUST_S, _NEW_S = 0.5, 3.0
 #: a limit that is so small beside the number of workers leaves room for one request of each
 _ROOM = 0.03
 #: of the slots that were in use when a server refused one, and by how much they grow in a second
@@ -33,6 +36,7 @@ class _Worker(msgspec.Struct):
     acknowledged: Lease | None = None
     told: list[Lease] = []
     use: Use = Use()
+    since: float = -math.inf
     at: float = -math.inf
     lacked_slots_at: float = -math.inf
     requests_per_s: float = 0.0
@@ -51,6 +55,8 @@ class Shares:
     - `at_once`, `requests_per_minute`, `tokens_per_minute`: limits that are known. Where none is,
       slots begin with 8 and double; limits of a minute are taken from the server's headers
     - `each`: so many slots for each worker, whatever the others have: who asks a server of its own
+    - `all_get_rows`: whether there are rows for each worker that joins, so that it has a share
+      before they come
     """
 
     def __init__(
@@ -60,8 +66,9 @@ class Shares:
         requests_per_minute: float | None = None,
         tokens_per_minute: float | None = None,
         each: int | None = None,
+        all_get_rows: bool = False,
     ):
-        self._at_once, self._each = at_once, each
+        self._at_once, self._each, self._all_get_rows = at_once, each, all_get_rows
         self._requests = Bucket.of(requests_per_minute)
         self._tokens = Bucket.of(tokens_per_minute)
         self._workers: dict[Hashable, _Worker] = {}
@@ -70,17 +77,21 @@ class Shares:
         self._grown_at: float | None = None
         self._paused_until = -math.inf
 
+    def join(self, now: float, worker: Hashable) -> None:
+        """Note a worker that may have rows of this server soon."""
+        self._worker(now, worker)
+
     def lease(self, now: float, worker: Hashable) -> Lease:
         """Give a worker its next lease. It holds until `told` or `over` says otherwise."""
         self._drop(now)
-        here = self._workers.setdefault(worker, _Worker())
+        here = self._worker(now, worker)
         pause_s = max(self._paused_until - now, 0.0)
         if self._each is not None:
             return Lease(slots=self._each, pause_s=pause_s)
         lease = Lease(
             slots=self._slots_of(now, worker),
-            requests_per_s=self._rate_of(worker, self._requests, "requests_per_s"),
-            tokens_per_s=self._rate_of(worker, self._tokens, "tokens_per_s"),
+            requests_per_s=self._rate_of(now, worker, self._requests, "requests_per_s"),
+            tokens_per_s=self._rate_of(now, worker, self._tokens, "tokens_per_s"),
             pause_s=pause_s,
         )
         here.told.append(lease)
@@ -88,7 +99,7 @@ class Shares:
 
     def told(self, now: float, worker: Hashable, use: Use) -> None:
         """Note what a worker says: the lease that it was told last is in force there."""
-        here = self._workers.setdefault(worker, _Worker())
+        here = self._worker(now, worker)
         before, span = here.use, now - here.at
         if here.told:
             here.acknowledged, here.told = here.told[-1], []
@@ -133,24 +144,32 @@ class Shares:
             if not (here.is_lost and here.over_at <= now)
         }
 
-    def _active(self) -> dict[Hashable, _Worker]:
-        """Give the workers that have something to send, or that nothing is known of yet."""
+    def _worker(self, now: float, worker: Hashable) -> _Worker:
+        return self._workers.setdefault(worker, _Worker(since=now))
+
+    def _active(self, now: float) -> dict[Hashable, _Worker]:
+        """Give the workers that have something to send, or had a moment ago."""
         return {
             name: here
             for name, here in self._workers.items()
             if not here.is_lost
             and (
-                here.use.going > 0
+                here.use.most_going > 0
                 or here.use.lacks_slots
                 or here.use.lacks_rate
                 or here.requests_per_s > 0
+                or now - here.lacked_slots_at < _JUST_S
+                or self._is_new(now, here)
             )
         }
 
-    def _rate_of(self, worker: Hashable, bucket: Bucket, name: str) -> float | None:
+    def _is_new(self, now: float, here: _Worker) -> bool:
+        return self._all_get_rows and not here.use.n_requests and now - here.since < _NEW_S
+
+    def _rate_of(self, now: float, worker: Hashable, bucket: Bucket, name: str) -> float | None:
         if math.isinf(bucket.per_minute):
             return None
-        active = self._active()
+        active = self._active(now)
         if worker not in active:
             return 0.0
         total = bucket.per_minute / 60
@@ -169,11 +188,13 @@ class Shares:
 
     def _slots_of(self, now: float, worker: Hashable) -> int:
         total = self._at_once if self._at_once is not None else max(int(self._slots), 1)
-        active = self._active()
+        active = self._active(now)
         if worker not in active:
             return 0
         wants = [
-            float(total) if now - here.lacked_slots_at < _LINGER_S else here.use.going + 1.0
+            float(total)
+            if now - here.lacked_slots_at < _LINGER_S or self._is_new(now, here)
+            else here.use.most_going + 1.0
             for here in active.values()
         ]
         shares = dict(zip(active, whole(total, fair(total, wants)), strict=True))
@@ -183,7 +204,7 @@ class Shares:
         return sum(_held(here, name) for key, here in self._workers.items() if key != worker)
 
     def _learn_slots(self, now: float, is_limited: bool) -> None:  # noqa: FBT001 - one caller
-        active = self._active()
+        active = self._active(now)
         passed = 0.0 if self._grown_at is None else now - self._grown_at
         self._grown_at = now
         if is_limited:

@@ -269,6 +269,51 @@ def test_tools_of_a_notebook_and_prompts_that_are_functions_are_sent(
     assert toolbox.tools["look_up"].function("ab") == "abab"  # type: ignore[misc]
 
 
+def test_requests_are_at_the_worker_what_they_were_here(server: ScriptedServer) -> None:
+    def prompt(row: dict[str, Any]) -> list[dict[str, Any]]:
+        picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+        text = {"type": "text", "text": row["word"]}
+        return [{"role": "user", "content": [text, picture] if "3" in row["word"] else [text]}]
+
+    sweep = nbchat.sweep(
+        prompt,
+        data=WORDS,
+        grid={"model": ["m", "n"], "system": [None, "Be {{ word }}."], "temperature": [0, 1]},
+        repeats=2,
+        seed=5,
+    )
+    cells = list(sweep.design.cells())
+    contents = Wrapping(sweep.design.labels, {}, is_here=False).contents(cells)
+    rows = Unwrapped(contents, where="The worker")
+    for name in ("messages", "new_messages", "body", "params", "profile", "notes"):
+        assert [
+            getattr(cell.prepared[0], name) for cell in rows.cells(is_wanted=lambda _: True)
+        ] == [getattr(prepared, name) for cell in cells for prepared in cell.prepared]
+    assert [cell.rows[0] for cell in rows.cells(is_wanted=lambda _: True)] == sweep.design.rows()
+
+
+def test_what_requests_of_a_kind_have_in_common_is_sent_once(server: ScriptedServer) -> None:
+    sweep = nbchat.sweep("{{ word }}", data=[{"word": f"w{n}"} for n in range(500)], model="m")
+    contents = Wrapping(sweep.design.labels, {}, is_here=False).contents(list(sweep.design.cells()))
+    assert isinstance(contents, bytes)
+    assert len(contents) < 120 * 500
+
+
+def test_an_unknown_outcome_is_counted_as_the_folder_has_it(
+    server: ScriptedServer,
+    tmp_path: Path,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("nbchat.sweep.runner.backoff_s", lambda _: 0.001)
+    call: dict[str, Any] = {"data": WORDS, "folder": tmp_path, "model": "m", "executor": threads}
+    for n_unknown in (1, 2):
+        server.reply(Reply(b"\xff<html>", content_type="application/json"))
+        sweep = nbchat.sweep("{{ word }}", repeats=n_unknown, **call).run()
+        assert sweep.status.unknown == sum(Folder(tmp_path).unknown().values()) == n_unknown
+        assert sweep.status.unknown_usd == 0  # a server on this machine
+
+
 def test_a_question_at_the_notebook_is_refused(server: ScriptedServer) -> None:
     def look_up(word: str) -> str:
         """Look a word up."""

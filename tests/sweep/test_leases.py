@@ -7,9 +7,9 @@ import pytest
 from nbchat.errors import BudgetError
 from nbchat.sweep.board import Board
 from nbchat.sweep.leased import Allowance, LeasedBudget
-from nbchat.sweep.leases import Renewal, Report, Spent
+from nbchat.sweep.leases import Renewal, Report, Spent, Use
 from nbchat.sweep.limiter import Permit
-from nbchat.sweep.shares import BudgetShares, fair, whole
+from nbchat.sweep.shares import BudgetShares, Shares, fair, whole
 from nbchat.sweep.station import Station
 from tests.sweep.simulated_cluster import SimulatedCluster
 
@@ -54,6 +54,37 @@ def test_a_worker_keeps_its_slots_between_two_tasks() -> None:
     between, always = (len([at for at in one.sent if at >= 20]) for one in cluster.workers)
     assert between >= 0.75 * always
     assert cluster.most_going <= 8
+
+
+def test_a_worker_that_uses_its_slots_by_fits_keeps_them() -> None:
+    shares = Shares(at_once=8)
+    for worker in "ab":
+        shares.told(0.0, worker, Use(lacks_slots=True))
+    for second in range(1, 10):
+        for worker in "ab":
+            lease = shares.lease(second, worker)
+            shares.told(second, worker, Use(going=0, most_going=4, n_requests=second))
+    assert lease.slots == 4
+
+
+def test_a_worker_has_its_share_before_the_rows_come_where_there_are_rows_for_all() -> None:
+    for all_get_rows, slots in ((True, [4, 4]), (False, [0, 0])):
+        board = Board(lease_s=10.0)
+        stations = {name: Station(clock=lambda: 0.0) for name in "ab"}
+        for name, station in stations.items():
+            board.told(0.0, name, station.renew(board.renewal(0.0, name)))
+        board.add_server(0.0, 0, Shares(at_once=8, all_get_rows=all_get_rows))
+        assert [board.renewal(0.0, name).leases[0].slots for name in "ab"] == slots
+
+
+def test_slots_that_a_worker_had_no_time_to_use_are_not_taken_from_it() -> None:
+    shares = Shares(at_once=8)
+    shares.told(0.0, "a", Use(lacks_slots=True))
+    assert shares.lease(0.05, "a").slots == 8
+    shares.told(0.05, "a", Use())
+    assert shares.lease(0.1, "a").slots == 8
+    shares.told(2.0, "a", Use())
+    assert shares.lease(2.0, "a").slots == 0
 
 
 def test_a_worker_that_is_cut_off_stops_within_its_lease_and_its_share_goes_to_the_others() -> None:
