@@ -22,7 +22,12 @@ DECLARED = ROOT / ".ci" / "javascript"
 TOOLS = ROOT / "build" / "javascript"
 STAMP = TOOLS / "lock.sha256"
 WIDGETS = ROOT / "nbchat" / "widgets"
-PANELS = ("explorer", "inspector")
+#: panel -> the scripts beside its own that it is joined with
+PANELS = {
+    "explorer": ("stand_in.js",),
+    "inspector": ("stand_in.js", "elements.js"),
+    "sweep_inspector": ("stand_in.js", "elements.js"),
+}
 EXTENSION = ROOT / "nbchat" / "labextension" / "static"
 #: what only the whole script of a panel shows: its files see each other's names
 ACROSS_FILES = ("correctness/noUnusedVariables", "correctness/noUndeclaredVariables")
@@ -72,7 +77,7 @@ def lint(folder: Path, *options: str) -> bool:
 
 def lint_joined(folder: Path, panel: str) -> bool:
     """Lint a panel's files as the one script that they become."""
-    files = [folder / "stand_in.js", *sorted((folder / panel).glob("*.js"))]
+    files = [*(folder / name for name in PANELS[panel]), *sorted((folder / panel).glob("*.js"))]
     with tempfile.TemporaryDirectory() as name:
         joined = Path(name) / f"{panel}.js"
         joined.write_text("\n".join(file.read_text(encoding="utf-8") for file in files))

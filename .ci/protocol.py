@@ -15,10 +15,10 @@ from msgspec import inspect
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # this checkout's nbchat
 
-from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol
+from nbchat.widgets.protocol import EXPLORER, INSPECTOR, SWEEP_INSPECTOR, Protocol
 
 WIDGETS = Path(__file__).resolve().parent.parent / "nbchat" / "widgets"
-PANELS = {"explorer": EXPLORER, "inspector": INSPECTOR}
+PANELS = {"explorer": EXPLORER, "inspector": INSPECTOR, "sweep_inspector": SWEEP_INSPECTOR}
 _HEAD = "// Made of nbchat/widgets/protocol.py: .venv/bin/python .ci/protocol.py"
 _PLAIN: dict[type[inspect.Type], str] = {
     inspect.AnyType: "unknown",
@@ -74,7 +74,8 @@ def struct(found: inspect.StructType) -> str:
 
 
 def union(name: str, messages: tuple[type, ...]) -> str:
-    return f"type {name} =\n" + "\n".join(f"  | {m.__name__}" for m in messages) + ";"
+    names = [f"  | {message.__name__}" for message in messages] or ["  never"]
+    return f"type {name} =\n" + "\n".join(names) + ";"
 
 
 def of(found: inspect.Type) -> str:

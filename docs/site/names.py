@@ -37,11 +37,12 @@ PAGES = (
     ),
     Page(
         "panels",
-        "Explorer and inspector",
-        "The two panels, and what can be done with them from code.",
+        "Explorer and inspectors",
+        "The panels, and what can be done with them from code.",
         (
             "nbchat.explore", "nbchat.widgets.explorer.panel.Explorer",
             "nbchat.inspect", "nbchat.widgets.inspector.panel.Inspector",
+            "nbchat.widgets.sweep_inspector.panel.SweepInspector",
         ),
     ),
     Page(

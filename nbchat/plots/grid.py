@@ -41,8 +41,8 @@ def grid(
     it the interval; rows without a score are counted there as "n missing", and the cell has a
     dotted edge. A combination without any score is hatched. Where cells are too small for text the
     colour bar has the numbers. Below the figure of a sweep stands how the rows of a cell are found
-    (`Sweep.rows`). Raise ValueError for axes that are not there, and for a table that
-    has further ones; TypeError for another frame.
+    (`nbchat.inspect`, `Sweep.rows`). Raise ValueError for axes that are not there, and for a table
+    that has further ones; TypeError for another frame.
     """
     by = [name for name in (x, y) if name is not None]
     if hasattr(source, "table") and len(by) < 2:

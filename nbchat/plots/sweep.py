@@ -48,8 +48,9 @@ def sweep(
     a list of Axes comes back. Where rows have no score, the marker is hollow, a dotted line reaches
     from the mean if all of them were wrong to that if all were right, and the title counts them.
     A point without any score is a cross at the foot. Below the figure of a sweep stands how the
-    rows behind a mean are found (`Sweep.rows`). Raise ValueError where there is nothing to
-    draw, or where `ax` is given and there are several panels; TypeError for another frame.
+    rows behind a mean are found (`nbchat.inspect`, `Sweep.rows`). Raise ValueError where there is
+    nothing to draw, or where `ax` is given and there are several panels; TypeError for another
+    frame.
     """
     frame = sweep_table(source, None, score)
     axes = axes_of(frame)

@@ -86,9 +86,11 @@ def with_way_to_rows(source: Any, ax: Axes, axes: Sequence[str]) -> None:
     if not (hasattr(source, "rows") and axes):
         return
     values = ", ".join(f"{name}=…" if name.isidentifier() else f"{{{name!r}: …}}" for name in axes)
-    (text,), properties = drawable([f"the rows behind a mean: sweep.rows({values})"])
+    way = f"the rows behind a mean: nbchat.inspect(sweep) by a click, or sweep.rows({values})"
+    lines = [way] if len(way) <= 85 else way.replace(", or ", ",\nor ", 1).split("\n")
+    texts, properties = drawable(lines)
     size: dict[str, Any] = {"fontsize": 7.5, "x": 0.99, "ha": "right", "alpha": 0.7}
-    ax.figure.supxlabel(text, **size, **properties)
+    ax.figure.supxlabel("\n".join(texts), **size, **properties)
 
 
 def titled(ax: Axes, lines: Sequence[str]) -> None:

@@ -46,10 +46,17 @@ class Differences:
     """Differences between the values of an axis: `frame()`, and by item, `flips()`."""
 
     def __init__(self, axis: str, by: Sequence[str], frame: pd.DataFrame, pairs: list[_Pair]):
+        #: the sweep that was compared; None of a frame of scores, which has no answers behind it
+        self.sweep: Any = None
         self.axis = axis
         self.by = list(by)
         self._frame = frame
         self._pairs = pairs
+
+    @property
+    def scores(self) -> list[str]:
+        """The scores that were compared."""
+        return list(dict.fromkeys(self._frame["score"]))
 
     def frame(self) -> pd.DataFrame:
         """Give a row for each pair; `nbchat.sweep.compare` says what the columns are."""
@@ -187,10 +194,7 @@ def _pairs_of(
     part: pd.DataFrame, axis: str, name: str, rest: Sequence[str], point: dict[Hashable, Any]
 ) -> Iterator[_Pair]:
     for (at_a, rows_a), (at_b, rows_b) in combinations(parts_of(part, [axis]), 2):
-        keys = ["item", *rest]
-        both = _known_keys(rows_a, name, keys) & _known_keys(rows_b, name, keys)
-        shared_a, shared_b = (_of_keys(rows, keys, both) for rows in (rows_a, rows_b))
-        items = list(dict.fromkeys(shared_a["item"]))
+        items, scores_a, scores_b = _paired(rows_a, rows_b, name, rest)
         yield _Pair(
             point,
             name,
@@ -199,9 +203,41 @@ def _pairs_of(
             rows_a,
             rows_b,
             items,
-            array_of(shared_a, name, items),
-            array_of(shared_b, name, items),
+            scores_a,
+            scores_b,
         )
+
+
+def _paired(
+    rows_a: pd.DataFrame, rows_b: pd.DataFrame, name: str, rest: Sequence[str]
+) -> tuple[list[Any], Floats, Floats]:
+    """Give the items that both have a score of at the same points of the rest, and the scores."""
+    keys = ["item", *rest]
+    both = _known_keys(rows_a, name, keys) & _known_keys(rows_b, name, keys)
+    shared_a, shared_b = (_of_keys(rows, keys, both) for rows in (rows_a, rows_b))
+    items = list(dict.fromkeys(shared_a["item"]))
+    return items, array_of(shared_a, name, items), array_of(shared_b, name, items)
+
+
+def flipped(
+    rows_a: pd.DataFrame, rows_b: pd.DataFrame, score: str, rest: Sequence[str] = ()
+) -> dict[Any, tuple[float, float]]:
+    """Give item -> its means in two frames of rows, of those that differ, as `flips` has them.
+
+    `rest` are the axes by which rows are paired beside the item. The largest difference is first.
+    """
+    import numpy as np
+
+    from nbchat import statistics
+
+    items, scores_a, scores_b = _paired(rows_a, rows_b, score, rest)
+    means_a, means_b = (statistics.item_means(each) for each in (scores_a, scores_b))
+    order = np.argsort(-np.abs(means_a - means_b), kind="stable")
+    return {
+        items[at]: (float(means_a[at]), float(means_b[at]))
+        for at in order
+        if means_a[at] != means_b[at]
+    }
 
 
 def _known_keys(rows: pd.DataFrame, name: str, keys: list[str]) -> set[tuple[Any, ...]]:

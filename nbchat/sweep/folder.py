@@ -87,7 +87,7 @@ class Folder:
         with_tokens: bool = True,
     ) -> Iterator[Run]:
         """Give the runs whose records are wanted, one after the other, as they were written."""
-        for path, lines in self._sources():
+        for path, lines in self.sources():
             if lines is None:
                 yield from parts.runs_of(path, is_wanted, with_tokens=with_tokens)
                 continue
@@ -177,8 +177,8 @@ class Folder:
     def _parts(self) -> list[Place]:
         return sorted((self.path / parts.PARTS).glob("rows-*.parquet"))
 
-    def _sources(self) -> Iterator[tuple[Place, Iterable[bytes] | None]]:
-        """Give each part, with None, and each journal, with its lines.
+    def sources(self) -> Iterator[tuple[Place, Iterable[bytes] | None]]:
+        """Give each part, with None, and each journal, with its lines that are whole.
 
         Of a journal that is packed just now, the part is given afterwards.
         """
@@ -207,7 +207,7 @@ class Folder:
     def _each(
         self, read: Callable[[bytes], Any], names: list[str], kind: type[Any]
     ) -> Iterator[Any]:
-        for path, lines in self._sources():
+        for path, lines in self.sources():
             if lines is None:
                 yield from parts.facts_of(path, names, kind)
                 continue

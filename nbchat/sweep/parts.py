@@ -119,13 +119,45 @@ def runs_of(
     """Give the runs of a part whose records are wanted, or all of them but log probabilities."""
     without = [*Record.__struct_fields__, "run"]
     for row in _rows(path, None if with_tokens else without):
-        run, tokens = row.pop("run"), row.pop("tokens", None)
-        row["point"] = msgspec.json.decode(row["point"] or "{}")
-        if is_wanted(msgspec.convert(row, Record)):
-            line = {**row, "run": msgspec.Raw(run.encode())}
-            if tokens:
-                line["tokens"] = msgspec.Raw(tokens.encode())
-            yield read_run(msgspec.json.encode(line))
+        if is_wanted(record_of(row)):
+            yield run_of(row)
+
+
+def rows_at(
+    path: Place, numbers: Sequence[int], names: list[str] | None
+) -> dict[int, dict[str, Any]]:
+    """Give the columns of these rows of a part, counted from 0; only what they lie in is read."""
+    import pyarrow.parquet as pq
+
+    wanted = sorted(numbers)
+    rows: dict[int, dict[str, Any]] = {}
+    with _parquet_of(path) as source, pq.ParquetFile(source) as file:
+        start = 0
+        for group in range(file.num_row_groups):
+            stop = start + file.metadata.row_group(group).num_rows
+            here = [number for number in wanted if start <= number < stop]
+            if here:
+                table = file.read_row_group(group, columns=names)
+                taken = table.take([number - start for number in here]).to_pylist()
+                rows.update(zip(here, taken, strict=True))
+            start = stop
+    return rows
+
+
+def record_of(row: dict[str, Any]) -> Record:
+    """Give the record of a row of a part."""
+    point = msgspec.json.decode(row["point"] or "{}")
+    return msgspec.convert({**row, "point": point}, Record)
+
+
+def run_of(row: dict[str, Any]) -> Run:
+    """Give the run of a row of a part, of which all columns were read. Raise UnreadableRunError."""
+    row = {**row, "point": msgspec.json.decode(row["point"] or "{}")}
+    run, tokens = row.pop("run"), row.pop("tokens", None)
+    line = {**row, "run": msgspec.Raw(run.encode())}
+    if tokens:
+        line["tokens"] = msgspec.Raw(tokens.encode())
+    return read_run(msgspec.json.encode(line))
 
 
 def _parquet_of(path: Place) -> Any:

@@ -101,9 +101,11 @@ class Scored:
     ) -> Differences:
         """Compare the values of an axis, paired by item: see `nbchat.sweep.compare`."""
         frame = self._scores.frame(self._of_data([*as_names(by), groups]))
-        return compare(
+        differences = compare(
             frame, axis, score, by=by, margin=margin, level=level, groups=groups, seed=seed
         )
+        differences.sweep = self
+        return differences
 
     def agreement(
         self, of: str | None = None, by: str | Sequence[str] | None = None

@@ -9,12 +9,20 @@ interface Model {
   on(event: "msg:custom", take: (content: FromKernel, buffers: DataView[]) => void): void;
   on(event: `change:${keyof Traits}` | "comm_live_update", take: () => void): void;
   off(event: "msg:custom", take: (content: FromKernel, buffers: DataView[]) => void): void;
-  off(event: "comm_live_update", take: () => void): void;
+  off(event: `change:${keyof Traits}` | "comm_live_update", take: () => void): void;
   /** Only JupyterLab and Notebook 7 have the notebook, its kernel and MathJax here. */
   widget_manager?: {
+    /** Other widgets of the page, and views of them. */
+    get_model?(id: string): Promise<unknown>;
+    create_view?(model: unknown): Promise<WidgetView>;
     context?: { model?: { sharedModel?: Notebook }; sessionContext?: SessionContext };
     rendermime?: { latexTypesetter?: { typeset(el: HTMLElement): void } | null };
   };
+}
+
+interface WidgetView {
+  el: HTMLElement;
+  remove(): void;
 }
 
 interface Signal {

@@ -10,5 +10,6 @@ bytes are a stretch of little-endian numbers. What the scripts are checked with 
 from nbchat.widgets.explorer_messages import EXPLORER
 from nbchat.widgets.inspector_messages import INSPECTOR
 from nbchat.widgets.records import Protocol, Question, Record
+from nbchat.widgets.sweep_inspector_messages import SWEEP_INSPECTOR
 
-__all__ = ["EXPLORER", "INSPECTOR", "Protocol", "Question", "Record"]
+__all__ = ["EXPLORER", "INSPECTOR", "SWEEP_INSPECTOR", "Protocol", "Question", "Record"]

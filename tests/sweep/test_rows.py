@@ -71,6 +71,8 @@ def test_a_row_leads_to_its_run(sweep: Any) -> None:
 def test_a_figure_says_how_the_rows_behind_it_are_found(sweep: Any, draw: Any) -> None:
     figure = draw(sweep).figure
     assert "sweep.rows(temperature=…, how=…)" in figure.get_supxlabel()
+    assert "nbchat.inspect(sweep)" in figure.get_supxlabel()
+    assert "\\u" not in figure.get_supxlabel()
     # a table has no rows behind it, and a figure of the user's own is theirs
     assert draw(sweep.table()).figure.get_supxlabel() == ""
     axes = plt.subplots()[1]

@@ -91,6 +91,8 @@ def test_a_name_that_is_not_there_is_found_in_every_file(
         ("inspector/page.js", "content.run.number", "content.run.no", "no"),
         ("inspector/page.js", 'model.get("_at")', 'model.get("_where")', '"_where"'),
         ("inspector/protocol.d.ts", "  | Branches;", "  | Branches | { type: 'new' };", "new"),
+        ("sweep_inspector/view.js", '{ type: "look" }', '{ type: "see" }', '"see"'),
+        ("sweep_inspector/view.js", 'model.get("_rows")', 'model.get("_lines")', '"_lines"'),
         ("stand_in.js", 'model.get("_stand_in_id")', 'model.get("_stand_in")', '"_stand_in"'),
     ],
 )

@@ -24,7 +24,8 @@ from nbchat.widgets import explorer_messages, inspector_messages
 from nbchat.widgets.explorer.answers import DOES
 from nbchat.widgets.explorer.panel import Explorer
 from nbchat.widgets.inspector import Inspector
-from nbchat.widgets.protocol import EXPLORER, INSPECTOR, Protocol, Question
+from nbchat.widgets.protocol import EXPLORER, INSPECTOR, SWEEP_INSPECTOR, Protocol, Question
+from nbchat.widgets.sweep_inspector import SweepInspector
 from tests.frames.made import choice, entry, run_of
 from tests.media.made import picture
 from tests.scripted import ScriptedServer, chunk, logprob_entry, sse
@@ -169,7 +170,10 @@ def test_an_inspector_answers_each_question_as_declared(monkeypatch: pytest.Monk
     assert len(INSPECTOR.page) == 5
 
 
-@pytest.mark.parametrize(("panel", "of"), [(Explorer, EXPLORER), (Inspector, INSPECTOR)])
+@pytest.mark.parametrize(
+    ("panel", "of"),
+    [(Explorer, EXPLORER), (Inspector, INSPECTOR), (SweepInspector, SWEEP_INSPECTOR)],
+)
 def test_what_a_widget_shares_with_its_page_is_declared(panel: Any, of: Protocol) -> None:
     its_own = {name for kind in panel.__mro__[:2] for name in vars(kind)}
     shared = {name for name in panel.class_traits(sync=True) if name in its_own}

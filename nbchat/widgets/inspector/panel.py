@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, overload
 
 import traitlets
 
@@ -30,12 +30,18 @@ if TYPE_CHECKING:
     from nbchat.analysis.tree import Growing, Tree
     from nbchat.frames.source import Source
     from nbchat.run import Run
+    from nbchat.sweep.comparison import Differences
+    from nbchat.sweep.sweep import Sweep
+    from nbchat.widgets.sweep_inspector import SweepInspector
 
-_SCRIPTS = tuple(
-    f"inspector/{name}.js"
-    for name in ("page", "figures", "layout", "text", "alternatives", "tree", "section", "view")
+_SCRIPTS = (
+    "elements.js",
+    *(
+        f"inspector/{name}.js"
+        for name in ("page", "figures", "layout", "text", "alternatives", "tree", "section", "view")
+    ),
 )
-_STYLES = ("inspector/inspector.css",)
+_STYLES = ("theme.css", "inspector/inspector.css")
 
 
 class Inspector(Panel):
@@ -309,15 +315,63 @@ def is_tree(source: object) -> TypeGuard[Tree]:
     return hasattr(source, "masses") and hasattr(source, "branches")
 
 
-def inspect(source: Source | Tree) -> Inspector:
-    """Give the token inspector of a run or runs: the last line of a cell shows it.
+def is_sweep(source: object) -> TypeGuard[Sweep]:
+    """Tell whether this is what `nbchat.sweep` gives."""
+    return hasattr(source, "design") and hasattr(source, "scores")
+
+
+def is_comparison(source: object) -> TypeGuard[Differences]:
+    """Tell whether this is what `sweep.compare` gives, with its sweep behind it."""
+    return hasattr(source, "flips") and getattr(source, "sweep", None) is not None
+
+
+@overload
+def inspect(
+    source: Sweep | Differences,
+    *,
+    by: str | Sequence[str] | None = ...,
+    score: str | None = ...,
+) -> SweepInspector: ...
+@overload
+def inspect(source: Source | Tree, *, by: None = ..., score: None = ...) -> Inspector: ...
+def inspect(
+    source: Any, *, by: str | Sequence[str] | None = None, score: str | None = None
+) -> Inspector | SweepInspector:
+    """Give the inspector of a run, of runs or of a sweep: the last line of a cell shows it.
 
     `source` is a run, an iterable of runs or anything with `.runs`, as what `nbchat.rescore` and
     `nbchat.compare` give; what `nbchat.tree` gives is shown as a tree. See `Inspector` for what
     it is in Python. A run that still goes on is followed; one without log probabilities is a
-    sentence that says how to ask for them. Raise TypeError where `source` has no runs to give,
-    and ValueError where they are none.
+    sentence that says how to ask for them.
+
+    Of a sweep, or what its `compare` gives, it is a figure (`SweepInspector`): a cell for each
+    point, with what `sweep.table(by, score)` has there; a cell leads to its rows, a row to its run
+    and the inspector of that. `by` names the axes, all if not given, of which the first goes across
+    and the second down; those that are not named are taken together. `score` is the first if not
+    given; every sweep also has ``answered`` and ``completion_tokens``.
+
+    Raise TypeError where `source` has no runs to give, ValueError where they are none, and
+    CheckError for an axis or a score that is not there.
     """
+    if is_comparison(source):
+        by = [source.axis, *source.by] if by is None else by
+        score = source.scores[0] if score is None else score
+        source = source.sweep
+    if is_sweep(source):
+        from nbchat.sweep.cells import Cells
+        from nbchat.widgets.sweep_inspector import SweepInspector
+
+        return SweepInspector(Cells(source, by, score))
+    if by is not None or score is not None:
+        raise TypeError(
+            f"by= and score= are for a sweep, and this is a {type(source).__name__}: "
+            "nbchat.inspect(sweep, by=…, score=…)"
+        )
+    if hasattr(source, "columns") and {"n_rows", "if_wrong"} <= set(source.columns):
+        raise TypeError(
+            "a table of a sweep has no rows behind it: nbchat.inspect(sweep, by=…, score=…) shows "
+            "the same figures, and what is behind each"
+        )
     if is_tree(source):
         inspector = Inspector([source.run])
         inspector.plant(source)
@@ -325,5 +379,5 @@ def inspect(source: Source | Tree) -> Inspector:
     runs: Any = runs_of(source)
     if not runs:
         raise ValueError("there is no run to inspect: expected a run, or some")
-    names = getattr(source, "names", None)
-    return Inspector(runs, names if isinstance(names, tuple) else None)
+    labels = getattr(source, "names", None)
+    return Inspector(runs, labels if isinstance(labels, tuple) else None)

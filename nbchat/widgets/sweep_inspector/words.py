@@ -1,0 +1,85 @@
+"""Values of any kind in words that a message can hold and a page can show."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from nbchat.display.characters import encodable, visible
+from nbchat.plots.axes import counted
+from nbchat.plots.glyphs import shortened
+
+#: characters of a label, and of what is shown where the mouse rests on it
+_LABEL, _TITLE = 40, 300
+_REASONS = {"error": "failed", "refused": "refused", "not_sent": "not sent"}
+
+
+def is_not_set(value: Any) -> bool:
+    """Tell whether a value is None, NaN or pandas' NA."""
+    return value is None or type(value).__name__ == "NAType" or is_nan(value)
+
+
+def is_nan(value: Any) -> bool:
+    return isinstance(value, float) and value != value
+
+
+def plain(value: Any) -> str:
+    """Give a value of a point or of an item as text."""
+    if is_not_set(value):
+        return "not set"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def in_a_line(text: str, most: int) -> str:
+    """Give the beginning of a text on one line, with what would be obeyed made visible."""
+    beginning = text[: 4 * most + 64]  # a text may have millions of characters
+    line = " ".join(visible(encodable(beginning)).split())
+    return shortened(line, most) if len(beginning) == len(text) else f"{line[: most - 1]}…"
+
+
+def label(value: Any) -> dict[str, str]:
+    """Give a value as a figure names it (`Label`)."""
+    text = plain(value)
+    return {"text": in_a_line(text, _LABEL) or "(empty)", "title": in_a_line(text, _TITLE)}
+
+
+def point_name(point: dict[str, Any]) -> str:
+    """Name a point: each axis and its value."""
+    parts = [f"{in_a_line(name, _LABEL)} {label(value)['text']}" for name, value in point.items()]
+    return ", ".join(parts) or "all rows"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Give a mean or a score as a figure writes it."""
+    if value != value:
+        return "not known"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def why_missing(row: dict[Any, Any], *, is_of_status: bool) -> str:
+    """Say how many rows of a cell have no score, by what became of them; nothing where all have.
+
+    `row` is one of `sweep.table`. A figure of the status itself lacks only what was not sent.
+    """
+    missing = int(row["missing"])
+    if not missing:
+        return ""
+    parts, left = [], missing
+    for status, words in _REASONS.items():
+        count = min(left, int(row.get(status, 0)))
+        if count and (not is_of_status or status == "not_sent"):
+            parts.append(f"{count:,} {words}")
+            left -= count
+    if left:
+        parts.append(f"{left:,} without a score")
+    return ", ".join(parts)
+
+
+def items_of(row: dict[Any, Any]) -> str:
+    return counted(int(row["n_items"]), "item")
