@@ -116,7 +116,7 @@ class Client:
             timeout=timeout,
             max_retries=max_retries,
             on_wait=on_wait,
-            adds_usage="stream_options" not in params.given(),
+            adds_usage=params.stream_options is msgspec.UNSET,
         )
 
     def start_body(

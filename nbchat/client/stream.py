@@ -179,7 +179,7 @@ class Stream:
         self.tries += 1
         started = time.perf_counter()
         try:
-            with self._pending.here():
+            with self._pending:
                 self._response = self._client.send(
                     self.body, self._timeouts, streams="stream" in self.body, url=self._url
                 )
@@ -299,6 +299,5 @@ def most_bytes(body: Mapping[str, Any], usual: int) -> int:
 
     `usual` is for the 20 of the reference; a whole vocabulary of them is megabytes for each token.
     """
-    counts = [body.get("top_logprobs"), body.get("logprobs")]
-    most = max((n for n in counts if isinstance(n, int)), default=0)
-    return usual * max(1, -(-most // 20))
+    counts = [n for n in (body.get("top_logprobs"), body.get("logprobs")) if isinstance(n, int)]
+    return usual * max(1, -(-max(counts) // 20)) if counts else usual

@@ -10,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 
 class SlowHandshakeError(TimeoutError):
@@ -19,21 +18,22 @@ class SlowHandshakeError(TimeoutError):
 
 
 class Pending:
-    """One request that waits. `cut` ends the waiting, now or as soon as it begins."""
+    """One request that waits. `cut` ends the waiting, now or as soon as it begins.
+
+    In a ``with`` statement it is what this thread sends.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sock: socket.socket | None = None
         self._is_cut = False
 
-    @contextlib.contextmanager
-    def here(self) -> Iterator[None]:
-        """Wait in this thread: what is sent within belongs to this request."""
+    def __enter__(self) -> Self:
         _thread.pending = self
-        try:
-            yield
-        finally:
-            _thread.pending = None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _thread.pending = None
 
     def cut(self) -> None:
         """Shut the socket that is waited for; the thread that waits gets an error."""

@@ -189,7 +189,7 @@ def streams(params: ChatParams) -> bool:
 
     A spoken answer that is not pcm16 comes whole, too: no stream carries it.
     """
-    return params.given().get("stream") is not False and comes_whole(params) is None
+    return params.stream is not False and comes_whole(params) is None
 
 
 def comes_whole(params: ChatParams) -> str | None:

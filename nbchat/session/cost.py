@@ -18,11 +18,13 @@ def cost_of(run: Run, own_prices: tuple[OwnPrice, ...] = ()) -> Cost | None:
     answers = [tool_round.completion for tool_round in run.rounds if tool_round.is_answered]
     if run.completion is not None:
         answers.append(run.completion)
-    costs = [cost_of_answer(run, answer, own_prices) for answer in answers]
-    known = [cost for cost in costs if cost is not None]
-    if not known or len(known) < len(costs):
-        return None
-    return Cost(sum(cost.usd for cost in known), known[0].source)
+    total: Cost | None = None
+    for answer in answers:
+        cost = cost_of_answer(run, answer, own_prices)
+        if cost is None:
+            return None
+        total = cost if total is None else Cost(total.usd + cost.usd, total.source)
+    return total
 
 
 def cost_of_answer(

@@ -148,7 +148,7 @@ class Execution:
         run = self.run
         profile = self._ready_profile()
         params = run.params
-        self._model = params.given().get("model") or profile.model or ""
+        self._model = params.model or profile.model or ""
         if self._source.needs_server:
             mend_before(run, self._model, self._watcher)
         if self._record_played is not None:

@@ -54,3 +54,6 @@ class Unwatched:
     def update(self, run: Run) -> None: ...
 
     def finish(self, run: Run) -> None: ...
+
+
+UNWATCHED = Unwatched()

@@ -18,7 +18,7 @@ from nbchat.code.filled import filled
 from nbchat.errors import CheckError, UnknownFieldError
 from nbchat.options import OPTIONS, Options
 from nbchat.request.arguments import draft_of_arguments
-from nbchat.request.describe import ATTACHED, has_attachments
+from nbchat.request.describe import has_attachments
 from nbchat.request.draft import Draft
 from nbchat.request.prepare import Prepared, with_messages
 from nbchat.session.replay import server_of
@@ -205,12 +205,12 @@ class Design:
         """
         variables = {**item, **point}
         prompt = self.prompts.named(point.get(AXIS))
-        changes: dict[str, Any] = {"fields": {**self.base.fields}}
+        changes: dict[str, Any] = {}
         for axis, kind in self._kinds.items():
             if axis not in point:
                 continue
             if kind == "field":
-                changes["fields"][axis] = point[axis]
+                changes["fields"] = {**changes.get("fields", self.base.fields), axis: point[axis]}
             elif kind == "extra":
                 changes["extra"] = {**changes.get("extra", self.base.extra), axis: point[axis]}
             elif kind == "option":
@@ -299,7 +299,7 @@ class Design:
 
 
 #: what a draft has beside its messages, its fields and what goes through extra
-_options = attrgetter(*(name for name in Options.__struct_fields__ if name not in ATTACHED))
+_options = attrgetter(*Options.__struct_fields__)
 
 
 def _differ_in_messages_alone(one: Options, other: Draft) -> bool:
@@ -307,7 +307,6 @@ def _differ_in_messages_alone(one: Options, other: Draft) -> bool:
     return (
         isinstance(one, Draft)
         and not has_attachments(one)
-        and not has_attachments(other)
         and _are_same(_options(one), _options(other))
         and _have_same(one.fields, other.fields)
         and _have_same(one.extra, other.extra)
@@ -315,7 +314,7 @@ def _differ_in_messages_alone(one: Options, other: Draft) -> bool:
 
 
 def _have_same(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return list(one) == list(other) and _are_same(one.values(), other.values())
+    return one is other or (list(one) == list(other) and _are_same(one.values(), other.values()))
 
 
 def _are_same(ones: Collection[Any], others: Collection[Any]) -> bool:

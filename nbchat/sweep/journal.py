@@ -186,6 +186,8 @@ class Journal:
         return self._rows
 
     def _attempt_lines(self) -> Lines | PutAttempts:
+        if self._attempts is not None:
+            return self._attempts
         with self._lock:
             if self._attempts is None:
                 folder = self._folder / ATTEMPTS

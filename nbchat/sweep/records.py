@@ -111,7 +111,7 @@ def line_of(
     )
     facts, stored = _encode(record)[:-1], as_json(run, without_tables)
     text = redaction.text((b'%s,"run":%s}' % (facts, stored)).decode())
-    if not any(columns is not None for answer in tables for columns in answer):
+    if not any(map(any, tables)):
         return record, text.encode() + b"\n"
     # no key is one token, and texts of them are long
     return record, b'%s,"tokens":%s}\n' % (text[:-1].encode(), _encode(tables))

@@ -13,7 +13,7 @@ from nbchat.client.retry import backoff_s
 from nbchat.session.execution import Execution
 from nbchat.session.pool import Pool
 from nbchat.sweep import row_budget
-from nbchat.sweep.asked_row import Metered, Task, Unwatched
+from nbchat.sweep.asked_row import UNWATCHED, Metered, Task
 from nbchat.sweep.failures import Failures, Suspect, end_of_all
 from nbchat.sweep.limiter import Grants
 from nbchat.sweep.outcomes import Ending, ending_of
@@ -142,7 +142,7 @@ class Runner:
     def play(self, task: Task, lane: _Lane) -> None:
         """Ask a row once, and see to what comes of it."""
         source = Metered()
-        execution = Execution(task.prepared, watcher=Unwatched(), source=source, sweep=self._name)
+        execution = Execution(task.prepared, watcher=UNWATCHED, source=source, sweep=self._name)
         run = execution.run
         lane.execution = execution
         error: BaseException | None = None

@@ -62,7 +62,7 @@ class WaitingRows:
 
     def slots(self) -> int:
         """Give how many requests may go on at once now."""
-        return sum(grants.slots for grants in self._servers.values())
+        return sum([grants.slots for grants in self._servers.values()])
 
     def grants_at(self, server: Any) -> Grants:
         """Give who says when this server may be asked."""
