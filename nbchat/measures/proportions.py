@@ -9,13 +9,13 @@ from statistics import NormalDist
 _LEVEL = 0.95
 
 
-def wilson(successes: int, n: int, level: float = _LEVEL) -> tuple[float, float]:
+def wilson(successes: float, n: int, level: float = _LEVEL) -> tuple[float, float]:
     """Give the interval in which the share behind `successes` of `n` cases lies (Wilson score).
 
-    `level` is how sure that is to be, 0.95 for 95 %. From 0 to 1, and never of no width, at
-    0 and `n` successes neither. (0, 1) of no cases: nothing is known. Raise ValueError for
-    more successes than cases, negative numbers and a level outside (0, 1). Source: Wilson,
-    J. Am. Stat. Assoc. 22 (1927), 209-212.
+    `successes` may be a sum of shares of cases. `level` is how sure that is to be, 0.95 for 95 %.
+    From 0 to 1, and never of no width, at 0 and `n` successes neither. (0, 1) of no cases: nothing
+    is known. Raise ValueError for more successes than cases, negative numbers and a level outside
+    (0, 1). Source: Wilson, J. Am. Stat. Assoc. 22 (1927), 209-212.
     """
     if not 0 <= successes <= n:
         raise ValueError(f"successes must be from 0 to the {n} cases, got {successes}")

@@ -14,6 +14,7 @@ from nbchat.statistics.intervals import (
     Interval,
     is_right_or_wrong,
     item_means,
+    scores_known,
 )
 from nbchat.statistics.student_t import t_quantile
 
@@ -36,10 +37,10 @@ def cluster_bootstrap(
 
     Whole `groups` (I,) are drawn with replacement, items where there are none, and the repeats
     of an item always stay with it. The percentiles are a little further out than `level` says,
-    so that few groups are covered as by t. Where all is right, or all wrong, every draw is the
-    same: then it is Wilson's interval over groups. The same `seed` gives the same interval.
-    Source: Hesterberg, What Teachers Should Know about the Bootstrap, arXiv 1411.5279 (2014),
-    for the expanded percentiles.
+    so that few groups are covered as by t. Where answers are right or wrong and all items have
+    the same mean, every draw is the same: then it is Wilson's interval over groups. The same
+    `seed` gives the same interval. Source: Hesterberg, What Teachers Should Know about the
+    Bootstrap, arXiv 1411.5279 (2014), for the expanded percentiles.
     """
     means = item_means(scores)
     labels: Any = np.arange(len(means)) if groups is None else np.asarray(groups, dtype=object)
@@ -55,8 +56,8 @@ def cluster_bootstrap(
     sums = np.bincount(places, weights=means, minlength=n)
     counts = np.bincount(places, minlength=n).astype(float)
     estimate = float(means.mean())
-    if is_right_or_wrong(means) and estimate in (0.0, 1.0):
-        return Interval(estimate, *wilson(round(estimate) * n, n, level), n, "wilson")
+    if np.ptp(means) == 0 and is_right_or_wrong(scores_known(scores)):
+        return Interval(estimate, *wilson(min(estimate, 1.0) * n, n, level), n, "wilson")
     drawn = _drawn_means(sums, counts, n_draws, seed)
     tail = NormalDist().cdf(sqrt(n / (n - 1)) * t_quantile((1 - level) / 2, n - 1))
     lo, hi = np.quantile(drawn, [tail, 1 - tail])

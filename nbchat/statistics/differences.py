@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from math import comb, sqrt
+from math import comb, hypot, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from nbchat.measures import wilson
 from nbchat.statistics.bootstrap import cluster_bootstrap
-from nbchat.statistics.intervals import LEVEL, Interval, as_table, is_right_or_wrong, item_means
+from nbchat.statistics.intervals import (
+    LEVEL,
+    Interval,
+    as_table,
+    is_right_or_wrong,
+    item_means,
+    mean_interval,
+    scores_known,
+)
 from nbchat.statistics.student_t import t_half_width, t_quantile, t_tail
 
 if TYPE_CHECKING:
@@ -58,7 +66,7 @@ def paired_difference(
     estimate = float(differences.mean())
     if n < 2:
         return Interval(estimate, np.nan, np.nan, n, "none")
-    is_bounded = all(is_right_or_wrong(_known(as_table(each))) for each in (a, b))
+    is_bounded = all(is_right_or_wrong(scores_known(each)) for each in (a, b))
     if is_bounded and np.ptp(differences) == 0:
         reach = wilson(0, n, level)[1]
         return Interval(estimate, max(-1.0, estimate - reach), min(1.0, estimate + reach), n,
@@ -73,8 +81,10 @@ def paired_difference(
 def unpaired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Interval:
     """Give the difference of two means over different items (Welch's t).
 
-    For the same items it is wider than need be: see `paired_difference`. Source: Welch,
-    Biometrika 34 (1947), 28-35.
+    For the same items it is wider than need be: see `paired_difference`. Where answers are right
+    or wrong and no item differs from another of its condition, t would have no width: then it is
+    Newcombe's interval, of Wilson's over items. Sources: Welch, Biometrika 34 (1947), 28-35;
+    Newcombe, Stat. Med. 17 (1998), 873-890, method 10.
     """
     means = [m[~np.isnan(m)] for m in (item_means(a), item_means(b))]
     n_a, n_b = map(len, means)
@@ -84,7 +94,13 @@ def unpaired_difference(a: ArrayLike, b: ArrayLike, level: float = LEVEL) -> Int
     v_a, v_b = (float(m.var(ddof=1)) / len(m) for m in means)
     estimate = float(means[0].mean() - means[1].mean())
     if v_a + v_b == 0:
-        return Interval(estimate, estimate, estimate, min(n_a, n_b), "t")
+        if not all(is_right_or_wrong(scores_known(each)) for each in (a, b)):
+            return Interval(estimate, estimate, estimate, min(n_a, n_b), "t")
+        (p_a, lo_a, hi_a, *_), (p_b, lo_b, hi_b, *_) = (
+            mean_interval(each, level) for each in (a, b)
+        )
+        below, above = hypot(p_a - lo_a, hi_b - p_b), hypot(hi_a - p_a, p_b - lo_b)
+        return Interval(estimate, estimate - below, estimate + above, min(n_a, n_b), "wilson")
     df = (v_a + v_b) ** 2 / (v_a**2 / (n_a - 1) + v_b**2 / (n_b - 1))
     half = t_quantile((1 + level) / 2, df) * sqrt(v_a + v_b)
     return Interval(estimate, estimate - half, estimate + half, min(n_a, n_b), "t")

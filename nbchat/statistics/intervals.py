@@ -44,23 +44,23 @@ def mean_interval(scores: ArrayLike, level: float = LEVEL) -> Interval:
     """Give the mean of scores (I, R) or (I,), and its interval over items.
 
     The mean of each item's repeats comes first, then Student's t over items. Where each item has
-    one answer that is right or wrong (0 or 1), it is Wilson's interval; and where all answers
-    are right, or all wrong, Wilson's over items, since t would then have no width. NaN is a
-    missing score. Raise ValueError for a level outside (0, 1). Source: Miller, Adding Error Bars
-    to Evals, arXiv 2411.00640 (2024), for the clustering of repeats.
+    one answer that is right or wrong (0 or 1), it is Wilson's interval; and where answers are right
+    or wrong and all items have the same mean (all right, say), Wilson's over items, since t would
+    then have no width. NaN is a missing score. Raise ValueError for a level outside (0, 1).
+    Source: Miller, Adding Error Bars to Evals, arXiv 2411.00640 (2024), for the clustering of
+    repeats.
     """
     _check_level(level)
-    table = as_table(scores)
-    known = table[~np.isnan(table)]
-    means = item_means(table)
+    known = scores_known(scores)
+    means = item_means(scores)
     means = means[~np.isnan(means)]
     n = len(means)
     if not n:
         return Interval(np.nan, np.nan, np.nan, 0, "none")
     estimate = float(means.mean())
     if is_right_or_wrong(known):
-        if len(known) == n or estimate in (0.0, 1.0):
-            lo, hi = wilson(round(float(means.sum())), n, level)
+        if len(known) == n or estimate in (0.0, 1.0) or (n > 1 and np.ptp(means) == 0):
+            lo, hi = wilson(min(float(means.sum()), n), n, level)
             return Interval(estimate, lo, hi, n, "wilson")
         half = t_half_width(float(means.std(ddof=1)), n, level) if n > 1 else np.nan
         lo, hi = max(0.0, estimate - half), min(1.0, estimate + half)
@@ -113,6 +113,12 @@ def as_table(scores: ArrayLike) -> Floats:
         raise ValueError(f"scores are items by repeats, and these have {table.ndim} dimensions")
     floats: Floats = table
     return floats
+
+
+def scores_known(scores: ArrayLike) -> Floats:
+    """Give all scores that are not missing, (N,)."""
+    table = as_table(scores)
+    return table[~np.isnan(table)]
 
 
 def is_right_or_wrong(values: Floats) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from nbchat import statistics
 from nbchat.statistics.student_t import t_quantile
@@ -91,6 +92,16 @@ def test_all_right_or_all_wrong_is_no_certainty(value: float, shape: tuple[int, 
         assert found.estimate == value
         assert found.method == "wilson"
         assert found.hi - found.lo == pytest.approx(0.2425, abs=1e-3)
+
+
+def test_items_that_are_alike_are_no_certainty_either() -> None:
+    scores = np.tile([1.0, 1.0, 0.0], (12, 1))
+    for found in (statistics.mean_interval(scores), statistics.cluster_bootstrap(scores)):
+        assert found.estimate == pytest.approx(2 / 3)
+        assert found.method == "wilson"
+        assert (found.lo, found.hi) == pytest.approx(proportion_confint(8, 12, method="wilson"))
+    measured = statistics.mean_interval(np.full((12, 3), 0.25))  # which no chance has drawn
+    assert (measured.lo, measured.hi, measured.method) == (0.25, 0.25, "t")
 
 
 def test_the_smallest_difference_is_found_with_its_power() -> None:

@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa as their_kappa
 from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from nbchat import statistics
 from nbchat.statistics.student_t import beta_quantile, regularised_beta, t_quantile, t_tail
@@ -48,6 +48,14 @@ def test_means_have_the_t_interval_of_scipy() -> None:
     found = statistics.mean_interval(values)
     expected = stats.t.interval(0.95, 24, values.mean(), stats.sem(values))
     assert (found.lo, found.hi) == pytest.approx(expected)
+
+
+def test_a_difference_of_items_that_are_alike_is_that_of_statsmodels() -> None:
+    found = statistics.unpaired_difference(np.ones(12), np.zeros((9, 2)))
+    expected = confint_proportions_2indep(12, 12, 0, 9, method="newcomb", compare="diff")
+    assert (found.lo, found.hi) == pytest.approx(expected)
+    assert found.hi == pytest.approx(1.0)
+    assert found.method == "wilson"
 
 
 def test_differences_are_those_of_scipy() -> None:
