@@ -119,6 +119,8 @@ class _Kept:
             with awaited(sock):
                 with incoming.for_head():
                     begun = incoming.recv(_PIECE)
+                if begun:  # what breaks from now on is no connection that had been closed before
+                    note_connection(is_reused=False)
                 plain = read_head(begun)
                 if plain is not None:
                     give_back = functools.partial(self._give_back, connection)

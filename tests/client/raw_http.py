@@ -68,7 +68,14 @@ class RawServer:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        for sock in (self._listener, *self._open):
+        self._shut(self._listener, *self._open)
+
+    def drop(self) -> None:
+        """Close the connections that there are."""
+        self._shut(*self._open)
+
+    def _shut(self, *socks: socket.socket) -> None:
+        for sock in socks:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
             sock.close()
