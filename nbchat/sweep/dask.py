@@ -23,7 +23,7 @@ from nbchat.sweep.parcels import WINDOW
 from nbchat.sweep.sendable import budget_left
 from nbchat.sweep.shares import Shares
 from nbchat.sweep.station import closed, renewed
-from nbchat.sweep.task import run_parcel
+from nbchat.sweep.task import run_parcel_apart
 
 if TYPE_CHECKING:
     from nbchat.client.profiles import Profile
@@ -129,7 +129,7 @@ class _Link:
             self._begun_at = time.monotonic()
             self._run_on_loop(self._hurry_up)
         key = f"nbchat-{parcel.stem}-{parcel.n_ended}-{time.monotonic_ns():x}"
-        return self._client.submit(run_parcel, parcel, key=key, pure=False)
+        return self._client.submit(run_parcel_apart, parcel, key=key, pure=False)
 
     def settled(self, parcel: Parcel, done: Done) -> bool:
         if done.is_whole:

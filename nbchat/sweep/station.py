@@ -24,6 +24,7 @@ from nbchat.session.pool import AT_ONCE
 from nbchat.session.state import STATE
 from nbchat.stored_error import error_as_dict
 from nbchat.sweep.done import Done, ended_of, totals_of
+from nbchat.sweep.ends import has_end, note_end
 from nbchat.sweep.folder import Folder, Standing
 from nbchat.sweep.leased import LeasedBudget, LeasedGrants
 from nbchat.sweep.leases import Ended, Order, Renewal, Report, Spent, Totals
@@ -71,6 +72,7 @@ class Station:
         self._runners: set[Runner] = set()
         self._ended = Totals()
         self._order: Order = "go"
+        self._is_left = False
         self._packing: Packing | None = None
         self._packed: set[str] = set()
 
@@ -101,10 +103,14 @@ class Station:
             with self._lock:
                 self._packing = self._packing or Packing(folder)
             attempt = _attempt_of(folder, parcel.stem)
-            if attempt > parcel.n_ended:
-                self._wait_for_the_one_before(parcel)
+            rows = Unwrapped(parcel.contents, where=where())
             ended = _ended_before(folder, parcel.stem, attempt)
-            is_whole, fault = self._play(parcel, folder, attempt, ended)
+            if rows.ids - ended and not _are_over(folder, parcel, attempt):
+                self._wait_for_the_one_before(parcel)
+                ended = _ended_before(folder, parcel.stem, attempt)
+            is_whole, fault = self._play(parcel, rows, folder, attempt, ended)
+            if self._is_left and not is_whole:
+                note_end(folder, f"{parcel.stem}-{attempt}")
         except Exception as error:  # noqa: BLE001 - it is told to the driver, which raises it
             is_whole, fault = False, error
         told = None if fault is None else error_as_dict(fault)
@@ -123,6 +129,11 @@ class Station:
             runners = [*self._runners]
         for runner in runners:
             runner.stop(now=order == "cut")
+
+    def leave(self) -> None:
+        """Begin no more rows, since this process ends: its tasks go on elsewhere, and at once."""
+        self._is_left = True
+        self.stop("stop")
 
     def grants_of(self, number: int, *, is_here: bool) -> LeasedGrants:
         """Give who says when a server may be asked, one for all tasks of this process."""
@@ -157,15 +168,15 @@ class Station:
         if stems and self._packing is not None:
             self._packed.update(stems)
             threading.Thread(target=self._packing.add_all, args=(stems,), daemon=True).start()
-        if renewal.order != self._order:
+        is_left = self._is_left and renewal.order == "go"
+        if renewal.order != self._order and not is_left:
             # it takes locks of runners, which may wait for one of this station
             self._order = renewal.order
             threading.Thread(target=self.stop, args=(renewal.order,), daemon=True).start()
 
     def _play(
-        self, parcel: Parcel, folder: Place, attempt: int, ended: set[str]
+        self, parcel: Parcel, rows: Unwrapped, folder: Place, attempt: int, ended: set[str]
     ) -> tuple[bool, BaseException | None]:
-        rows = Unwrapped(parcel.contents, where=where())
         wanted = rows.ids - ended
         if not wanted:
             return True, None
@@ -297,6 +308,13 @@ def _attempt_of(folder: Place, stem: str) -> int:
     while files.has_files_of(f"{stem}-{attempt}"):
         attempt += 1
     return attempt
+
+
+def _are_over(folder: Place, parcel: Parcel, attempt: int) -> bool:
+    """Tell whether all earlier attempts at a task are known to send no more."""
+    return all(
+        has_end(folder, f"{parcel.stem}-{number}") for number in range(parcel.n_ended, attempt)
+    )
 
 
 def _ended_before(folder: Place, stem: str, attempt: int) -> set[str]:

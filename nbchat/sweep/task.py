@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import contextvars
 import multiprocessing
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from nbchat.session.budget import Budget
@@ -19,6 +24,38 @@ def run_parcel(parcel: Parcel) -> Done:
     """Ask the rows of a parcel that have not ended yet. Faults are told, and not raised."""
     station = FixedStation(parcel.share) if parcel.share is not None else station_of(parcel.run)
     return station.run(parcel)
+
+
+async def run_parcel_apart(parcel: Parcel) -> Done:
+    """Ask the rows of a parcel as `run_parcel` does, in a thread that no executor knows of.
+
+    A worker of Dask reads the stack of each thread of its executor a hundred times a second, to
+    say what it does: a task that only waits for its rows need not have one. Where it is cancelled,
+    since the worker is closed, no more rows are begun, and those that go on end.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Done] = loop.create_future()
+    context = contextvars.copy_context()  # which names the worker
+
+    def work() -> None:
+        try:
+            done = context.run(run_parcel, parcel)
+        except BaseException as error:  # noqa: BLE001 - the task raises it
+            _call(loop, ended.set_exception, error)
+        else:
+            _call(loop, ended.set_result, done)
+
+    threading.Thread(target=work, name="nbchat-parcel", daemon=True).start()
+    try:
+        return await asyncio.shield(ended)
+    except asyncio.CancelledError:
+        await asyncio.to_thread(station_of(parcel.run).leave)
+        return await ended
+
+
+def _call(loop: asyncio.AbstractEventLoop, what: Callable[[Any], object], value: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: so is the worker
+        loop.call_soon_threadsafe(what, value)
 
 
 class FixedStation(Station):

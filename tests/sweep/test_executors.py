@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,13 @@ from nbchat.errors import BudgetError, CheckError, ProfileError, SweepStoppedErr
 from nbchat.session.state import STATE
 from nbchat.sweep.cluster import Cluster
 from nbchat.sweep.design import Cell
+from nbchat.sweep.done import Done
 from nbchat.sweep.folder import Folder
-from nbchat.sweep.parcel import Unwrapped, Wrapping
+from nbchat.sweep.leases import Lease, Renewal
+from nbchat.sweep.mark import Mark, write_mark
+from nbchat.sweep.parcel import Parcel, Unwrapped, Wrapping
+from nbchat.sweep.station import station_of
+from nbchat.sweep.task import run_parcel, run_parcel_apart
 from tests.scripted import MODEL, Reply, Request, ScriptedServer, completion, error, usage_of
 
 pytestmark = pytest.mark.long
@@ -312,6 +318,55 @@ def test_an_unknown_outcome_is_counted_as_the_folder_has_it(
         sweep = nbchat.sweep("{{ word }}", repeats=n_unknown, **call).run()
         assert sweep.status.unknown == sum(Folder(tmp_path).unknown().values()) == n_unknown
         assert sweep.status.unknown_usd == 0  # a server on this machine
+
+
+def test_a_task_whose_worker_is_closed_ends_what_goes_on_and_is_taken_up_at_once(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    has_one, go_on = threading.Event(), threading.Event()
+
+    def slowly(request: Request) -> Reply:
+        has_one.set()
+        go_on.wait(20)
+        return echo(request)
+
+    server.default = slowly
+    sweep = nbchat.sweep("{{ word }}", data=WORDS, folder=tmp_path, model="m")
+    wrapping = Wrapping(sweep.design.labels, {}, is_here=True)
+    parcel = Parcel(
+        run="run", number=1, folder=str(tmp_path), name="s", tries=0, n_rows=40, lease_s=600.0,
+        contents=wrapping.contents(list(sweep.design.cells())),
+    )  # fmt: skip
+    write_mark(tmp_path, Mark("run", 600.0))
+
+    def lease() -> None:  # a worker's leases count from what it said last
+        for number in (1, 2):
+            renewal = Renewal(
+                number=number, answers=number - 1, lasts_s=600.0, leases={0: Lease(slots=2)}
+            )
+            station_of("run").renew(renewal)
+
+    async def closed() -> Done:
+        task = asyncio.create_task(run_parcel_apart(parcel))
+        await asyncio.to_thread(has_one.wait, 20)
+        task.cancel()
+        await asyncio.sleep(0.1)
+        assert not task.done()  # it waits for the row that goes on
+        go_on.set()
+        return await task
+
+    lease()
+    done = asyncio.run(closed())
+    begun = len(server.requests)
+    assert (done.is_whole, done.fault) == (False, None)
+    assert len(Folder(tmp_path).standings()) == begun < 40
+    STATE.stations.clear()  # another worker's process
+    lease()
+    assert run_parcel(parcel).is_whole  # and not in ten minutes
+    assert len(server.requests) == len(Folder(tmp_path).standings()) == 40
+    STATE.stations.clear()
+    assert run_parcel(parcel).is_whole  # its result was lost: nothing is sent, nothing waited for
+    assert len(server.requests) == 40
 
 
 def test_a_question_at_the_notebook_is_refused(server: ScriptedServer) -> None:
