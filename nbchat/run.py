@@ -111,6 +111,21 @@ class RunUsage:
 
         return frames.usage(self._run)
 
+    @property
+    def prompt_tokens(self) -> int | None:
+        """Tokens of the request."""
+        return self._counts().prompt_tokens
+
+    @property
+    def completion_tokens(self) -> int | None:
+        """Tokens of the reply, those of reasoning included."""
+        return self._counts().completion_tokens
+
+    @property
+    def total_tokens(self) -> int | None:
+        """Both together."""
+        return self._counts().total_tokens
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)

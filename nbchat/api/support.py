@@ -176,12 +176,11 @@ def refused_here(model: str, settings: Mapping[str, Any]) -> Mapping[str, str]:
 def _family(model: str) -> Family | None:
     name = model.rpartition("/")[2].lower().removeprefix("ft:")
     name = name.partition(":")[0]  # ft:gpt-4o:org::id
-    for family in FAMILIES:
-        if _compiled(family.patterns).match(name):
-            return family
-    return None
+    match = _first_of(tuple([family.patterns for family in FAMILIES])).match(name)
+    return None if match is None or match.lastindex is None else FAMILIES[match.lastindex - 1]
 
 
 @functools.cache
-def _compiled(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(fnmatch.translate, patterns)))
+def _first_of(families: tuple[tuple[str, ...], ...]) -> re.Pattern[str]:
+    """Give what finds the first family that a name fits, as the number of its group."""
+    return re.compile("|".join(f"({'|'.join(map(fnmatch.translate, each))})" for each in families))

@@ -20,15 +20,15 @@ def filled(text: str, variables: Mapping[str, Any]) -> str:
     pieces = _names_in(text)
     if pieces:
         values = [variables.get(name, _MISSING) for name in pieces[1::2]]
-        if all(type(value) in _PRINTED for value in values):
-            return "".join(
-                str(values[at // 2]) if at % 2 else piece for at, piece in enumerate(pieces)
-            )
+        if _PRINTED.issuperset(map(type, values)):
+            whole = [*pieces]
+            whole[1::2] = map(str, values)
+            return "".join(whole)
     return fill(text, variables)
 
 
 _MISSING = object()
-_PRINTED = (str, int, float, bool, type(None))
+_PRINTED = frozenset((str, int, float, bool, type(None)))
 #: names that mean something of their own in a template
 _WORDS = {"true", "false", "none", "self", "super", "loop", "caller", "varargs", "kwargs"}
 

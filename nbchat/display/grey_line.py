@@ -28,7 +28,7 @@ def grey_line(run: ShownRun) -> str:
 
 def _facts(run: ShownRun) -> list[tuple[str, str]]:
     """Give what the line says, and for each part what it means."""
-    usage: Any = run.usage
+    usage = run.usage
     turn = f"{run.thread} {run.turn}" if run.thread is not None and run.turn is not None else ""
     facts = [
         (_model(run), "the model that answered, as the server calls it"),

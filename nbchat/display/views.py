@@ -109,7 +109,7 @@ def _predicted(run: ShownRun) -> str | None:
 
 
 def _counted(run: ShownRun) -> list[str]:
-    usage: Any = run.usage
+    usage = run.usage
     counts = (usage.accepted_prediction_tokens, usage.rejected_prediction_tokens)
     words = ("accepted", "rejected")
     return [f"{n:,} tokens {word}" for n, word in zip(counts, words, strict=True) if n is not None]

@@ -59,7 +59,7 @@ def record_of(run: Run, redaction: Redaction) -> Record:
     row = {name: stored[name] for name in _PLAIN}
     body = _json(_with_references(stored, contents))
     tables = [entry for at, answer in enumerate(answers) for entry in _tables(at, answer)]
-    usage: Any = run.usage
+    usage = run.usage
     texts = redaction(list(_texts(run)))
     row |= {
         "created_at": time_text(run.created_at),

@@ -87,7 +87,7 @@ def line_of(
         tables.append([columns_of(c.logprobs) for c in completion.choices])
         return msgspec.structs.replace(completion, choices=choices)
 
-    usage: Any = run.usage
+    usage = run.usage
     sentence = None if run.error is None else f"{type(run.error).__name__}: {run.error}"
     record = Record(
         row_id=row.id,

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbchat.client.retry import backoff_s
 from nbchat.session.execution import Execution
@@ -216,7 +216,6 @@ class Runner:
         self, task: Task, run: Run, error: BaseException | None, ending: Ending, source: Metered
     ) -> None:
         grants, permit = self._waiting.grants_at(task.server), task.permit
-        usage: Any = run.usage
         headers = getattr(error, "headers", None) or getattr(source.answer, "limit_headers", {})
         if headers:
             grants.learn(headers)
@@ -225,7 +224,7 @@ class Runner:
                 permit,
                 self._clock(),
                 ending.outcome,
-                tokens=usage.total_tokens,
+                tokens=run.usage.total_tokens,
                 retry_after_s=ending.retry_after_s,
             )
             task.permit = None

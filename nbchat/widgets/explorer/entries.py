@@ -127,7 +127,7 @@ def row_of(entry: Entry, before: Entry | None) -> dict[str, Any]:
     JSON.
     """
     run = entry.run
-    usage: Any = run.usage if run is not None else None
+    usage = run.usage if run is not None else None
     text = shown_text(run.message) if run is not None else ""
     if entry.state == "unsent":
         text = _last_text(entry.draft)

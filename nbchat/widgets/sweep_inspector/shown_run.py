@@ -23,7 +23,7 @@ _MOST_MESSAGES = 100
 
 def facts_of(run: Run) -> list[tuple[str, str]]:
     """Give what is known of a run beside its texts, of what is known."""
-    usage: Any = run.usage
+    usage = run.usage
     facts = {
         "model": run.model,
         "finish reason": run.finish_reason,
