@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, get_args
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+import nbformat  # noqa: E402
 from PIL import Image, ImageChops  # noqa: E402
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Locator, Page, sync_playwright  # noqa: E402
 
 from tests.browser.lab import Lab, Notebook, Theme, launch_browser  # noqa: E402
 
@@ -37,6 +38,7 @@ ASK = (
 )
 EXPLORE = "nbchat.explore(sky, temperature=0.7, max_completion_tokens=40)"
 INSPECT = "nbchat.inspect(sky)"
+INSPECT_SWEEP = 'nbchat.inspect(sweep, by=["temperature", "prompt"], score="right")'
 
 
 class Film:
@@ -94,6 +96,7 @@ def main() -> None:
                 finally:
                     film.save(FILE)
                 stills(notebook)
+            sweep_still(lab)
         browser.close()
     seconds, size = sum(film.stands_ms) / 1000, FILE.stat().st_size / 1e6
     print(
@@ -157,18 +160,37 @@ def stills(notebook: Notebook) -> None:
     notebook.cell(2).locator(".nbx").get_by_role("tab", name="Tokens").click()
     for theme in get_args(Theme):
         notebook.show(theme=theme)
-        for name, panel in (
-            ("explorer", notebook.cell(2).locator(".nbx")),
-            ("inspector", notebook.cell(3).locator(".nbchat-inspector")),
-        ):
-            panel.scroll_into_view_if_needed()
-            notebook.page.wait_for_timeout(500)
-            path = FILE.with_name(f"{name}-{theme}.png")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            panel.screenshot(path=path, animations="disabled")
-            Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=255).save(
-                path, optimize=True
-            )
+        take_still(notebook.cell(2).locator(".nbx"), f"explorer-{theme}")
+        take_still(notebook.cell(3).locator(".nbchat-inspector"), f"inspector-{theme}")
+
+
+def sweep_still(lab: Lab) -> None:
+    """Take a picture of the sweep inspector, with the study of the gallery, in both themes."""
+    gallery = nbformat.read(ROOT / "notebooks" / "04_sweeps.ipynb", as_version=4)
+    cells = [cell.source for cell in gallery.cells if cell.cell_type == "code"]
+    lab.write("sweep.ipynb", [*cells[:3], INSPECT_SWEEP])
+    with lab.open("sweep.ipynb", size=(1240, 1000)) as notebook:
+        notebook.run_all()
+        notebook.wait_idle(timeout=300)
+        panel = notebook.cell(3).locator(".nbchat-sweep-inspector")
+        panel.locator("[data-cell]").last.click()
+        panel.get_by_label("Which rows").select_option("wrong")
+        panel.locator(".sw-wrong").nth(9).wait_for()
+        notebook.wait_idle()
+        for theme in get_args(Theme):
+            notebook.show(theme=theme)
+            take_still(panel, f"sweep-inspector-{theme}")
+
+
+def take_still(panel: Locator, name: str) -> None:
+    panel.scroll_into_view_if_needed()
+    panel.page.wait_for_timeout(500)
+    path = FILE.with_name(f"{name}.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    panel.screenshot(path=path, animations="disabled")
+    Image.open(path).convert("P", palette=Image.Palette.ADAPTIVE, colors=255).save(
+        path, optimize=True
+    )
 
 
 def watch_until(film: Film, is_so: Callable[[], bool], most_s: float = 60) -> None:

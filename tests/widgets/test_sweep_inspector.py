@@ -127,6 +127,8 @@ def test_a_cell_leads_to_its_rows_and_a_row_to_its_run_and_back(make: Make) -> N
     assert rows.lines[4].is_reason
     assert rows.lines[2].variables == "thing: pear · answer: yes"
     assert [line.kind for line in rows.lines[:5:2]] == ["right", "wrong", "missing"]
+    assert {line.kind for line in page.list(1, "wrong").lines} == {"wrong"}
+    rows = page.list(1)
     assert page.panel.selected == {"temperature": 1}
     assert len(sweep.rows(page.panel.selected)) == len(page.panel.rows)
     page.ask("run", row=rows.lines[3].row)
@@ -294,6 +296,7 @@ def test_more_cells_than_are_shown_are_counted(make: Make, monkeypatch: pytest.M
     assert page.figure.cut.startswith("9 of 16 cells are shown")
 
 
+@pytest.mark.long
 def test_what_a_model_and_a_user_write_is_text_in_the_picture(make: Make) -> None:
     long = "x" * 300_000
     things = [HOSTILE, "שלום \u202e\x07", "", long, None, float("nan")]

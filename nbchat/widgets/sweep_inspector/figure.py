@@ -86,7 +86,9 @@ def figure_of(cells: Cells) -> dict[str, Any]:
 
 
 def _label_at(by: list[str], axis: int, key: Any) -> dict[str, str]:
-    return label(key) if len(by) > axis else {"text": "all rows", "title": ""}
+    if len(by) > axis:
+        return label(key)
+    return {"text": "" if axis else "all rows", "title": ""}
 
 
 def _key(value: Any) -> Any:
