@@ -21,6 +21,7 @@ from nbchat.errors import (
     MissingLibraryError,
     SweepStoppedError,
 )
+from nbchat.session.state import STATE
 from nbchat.sweep import segments, store_lock
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.journal import Attempt, Journal
@@ -29,7 +30,7 @@ from nbchat.sweep.object_path import ObjectPath, read_each
 from nbchat.sweep.place import place_of
 from nbchat.sweep.segments import PutAttempts, attempts_in
 from nbchat.sweep.store_lock import StoreLock
-from tests.scripted import Reply, Request, ScriptedServer, completion
+from tests.scripted import MODEL, Reply, Request, ScriptedServer, completion, usage_of
 
 WORDS = [{"word": f"word {number}"} for number in range(30)]
 
@@ -82,6 +83,41 @@ def test_a_sweep_at_a_store_gives_the_frame_of_one_in_a_folder_and_goes_on_where
     assert len(nbchat.history.search(sweep="fruit")) == 30
     # its segments became a part, and who wrote has gone
     assert [name.partition("/")[0] for name in names_in(url)] == ["attempts", "parts"]
+
+
+def test_a_judge_has_its_folder_at_the_store_and_what_it_cost_is_of_the_budget(
+    server: ScriptedServer, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbchat.session.worst_case._is_here", lambda _: False)
+    STATE.settings.prices = nbchat.prices.read_prices(
+        [
+            {"model": model, "input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}
+            for model in ("m", MODEL)
+        ]
+    )
+
+    def answer(request: Request) -> Reply:
+        text = request.body["messages"][-1]["content"]
+        label = "good" if "7" in text else "bad"
+        reply = label if text.startswith("Judge ") else f"{text}!"
+        return Reply.json(completion(reply, usage=usage_of(9, 800)))
+
+    server.default = answer
+    judge = nbchat.evaluators.judge(
+        "Judge {{ reply }}", labels={"good": 1, "bad": 0}, model="m", max_completion_tokens=20
+    )
+    more: dict[str, Any] = {"evaluate": {"nice": judge}, "max_completion_tokens": 20}
+    found, plain = (sweep_at(place, **more).run() for place in (url, tmp_path))
+    scores = [sweep.scores().drop(columns="run_id") for sweep in (found, plain)]
+    pd.testing.assert_frame_equal(*scores)
+    assert found.scores()["nice"].sum() == 3
+    assert found.used_usd() == pytest.approx(plain.used_usd())
+    assert found.used_usd() > found.status.cost_usd > 0
+    n = len(server.requests)
+    again = sweep_at(url, **more)
+    assert again.run().judges["nice"].n_judged == len(again.judges["nice"].runs) == 30
+    assert len(server.requests) == n
+    assert any(name.startswith("judges/nice/parts/") for name in names_in(url))
 
 
 def test_rows_of_a_store_are_counted_when_their_segment_is_there(
