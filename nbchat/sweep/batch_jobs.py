@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbchat.client.presets import LOCAL
@@ -49,8 +48,7 @@ class BatchJobs:
 
     def __init__(self, sweep: Batched):
         self._sweep = sweep
-        # one at an object store has none, as `submit` says
-        self._state = BatchState(sweep.folder if isinstance(sweep.folder, Path) else None)
+        self._state = BatchState(sweep.folder)
         self._there = PartsThere(sweep, self._state)
 
     def submit(self, *, queue_tokens: int | None = None) -> BatchJobs:
@@ -71,12 +69,6 @@ class BatchJobs:
             raise CheckError(
                 "A batch may take a day, and the rows of this sweep are forgotten with it: give "
                 "nbchat.sweep(…, folder=…).",
-                field="folder",
-            )
-        if not isinstance(sweep.folder, Path):
-            raise CheckError(
-                f"folder is {sweep.folder}, and what is known of batches has to be in a folder of "
-                "this system: give one, or files with to_batch, which from_batch reads.",
                 field="folder",
             )
         with self._writing():

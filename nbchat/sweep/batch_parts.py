@@ -129,6 +129,7 @@ class PartsThere:
             try:
                 if not path.exists():
                     batch_endpoints.download(client, file_id, path)
+                    self._state.keep(path)
                 files.append(path)
             except NotFoundError as error:
                 part.error = f"The file {file_id} is no longer at the server: {error}"

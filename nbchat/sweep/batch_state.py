@@ -1,11 +1,17 @@
-"""What is known of the batches of a sweep, on disk: a file for each part, whole or as it was."""
+"""What is known of the batches of a sweep, in its folder: a file for each part, whole or as it was.
+
+Where that is at an object store, requests and answers are worked on in a folder of this process,
+and put there as soon as they are whole.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +20,8 @@ import msgspec
 from nbchat.client.batch_endpoints import ENDED, Batch
 from nbchat.errors import HistoryError
 from nbchat.sweep.batch_requests import RequestFile, row_ids_of
+from nbchat.sweep.object_path import ObjectPath
+from nbchat.sweep.place import Place
 
 FOLDER = "batch"
 #: not yet sent; sent, and nobody knows whether it is there; no longer there
@@ -85,28 +93,34 @@ class Part(msgspec.Struct, kw_only=True):
         self.error = batch.error
 
 
-def set_aside_usd(sweep_folder: object) -> float:
-    """Give what those batches of a sweep cost at most that were not collected, in US dollars.
-
-    A folder that is none of this system has no batches.
-    """
-    parts = BatchState(sweep_folder if isinstance(sweep_folder, Path) else None).parts()
+def set_aside_usd(sweep_folder: Place) -> float:
+    """Give what those batches of a sweep cost at most that were not collected, in US dollars."""
+    parts = BatchState(sweep_folder).parts()
     return sum(part.most_usd or 0.0 for part in parts if not part.is_collected)
 
 
 class BatchState:
-    """The parts of a sweep, in its folder. What is saved is on the disk; None has no parts."""
+    """The parts of a sweep, in its folder. What is saved is on the disk, or at the store."""
 
-    def __init__(self, sweep_folder: Path | None):
-        self._is_none = sweep_folder is None
-        self.folder = (sweep_folder or Path()) / FOLDER
+    def __init__(self, sweep_folder: Place):
+        self._place = sweep_folder / FOLDER
+        self._made: Path | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where files of this system are: the place itself, or a folder of this process."""
+        if isinstance(self._place, Path):
+            return self._place
+        if self._made is None:
+            made = tempfile.TemporaryDirectory(prefix="nbchat-batch-", ignore_cleanup_errors=True)
+            weakref.finalize(self, made.cleanup)
+            self._made = Path(made.name)
+        return self._made
 
     def parts(self) -> list[Part]:
         """Give all parts, in the order in which they were made."""
         parts: list[Part] = []
-        if self._is_none:
-            return parts
-        for path in self.folder.glob("part-*.json"):
+        for path in self._place.glob("part-*.json"):
             with contextlib.suppress(FileNotFoundError):  # it was taken back meanwhile
                 parts.append(_read(path))
         return sorted(parts, key=lambda part: part.number)
@@ -132,45 +146,58 @@ class BatchState:
             queue_tokens=queue_tokens,
             most_usd=file.most_usd,
         )
+        self.keep(file.path)
         self.save(part)
         return part
 
     def save(self, part: Part) -> None:
         """Write what is known of a part, and wait until it is on the disk."""
-        path = self._path(part)
+        path, data = self._place / _name(part), msgspec.json.encode(part)
+        if not isinstance(path, Path):
+            path.write_bytes(data)
+            return
         unfinished = path.with_name(f".{path.name}.unfinished")
         with unfinished.open("wb") as file:
-            file.write(msgspec.json.encode(part))
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
         if os.name == "posix":  # the name, too
-            folder = os.open(self.folder, os.O_RDONLY)
+            folder = os.open(path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
             finally:
                 os.close(folder)
 
+    def keep(self, path: Path) -> None:
+        """Put a file that is whole where the sweep is."""
+        there = self._place / path.name
+        if isinstance(there, ObjectPath):
+            there.put(str(path))
+
     def remove(self, part: Part) -> None:
         """Forget a part that was never sent, and its requests."""
-        self._path(part).unlink(missing_ok=True)
-        self.requests_of(part).unlink(missing_ok=True)
+        (self._place / _name(part)).unlink(missing_ok=True)
+        self._forget(f"requests-{part.id}.jsonl")
 
     def tidy(self) -> None:
         """Take away requests that became no part: their process ended before."""
-        known = {self.requests_of(part) for part in self.parts()}
-        for path in [*self.folder.glob("requests-*.jsonl"), *self.folder.glob(".*.unfinished")]:
-            if path not in known:
-                path.unlink(missing_ok=True)
+        known = {f"requests-{part.id}.jsonl" for part in self.parts()}
+        there = [path.name for path in self._place.glob("requests-*.jsonl")]
+        here = [path.name for path in self.folder.glob("requests-*.jsonl")]
+        unfinished = [path.name for path in self.folder.glob(".*.unfinished")]
+        names = {*there, *here, *unfinished}
+        for name in names - known:
+            self._forget(name)
 
     def requests_of(self, part: Part) -> Path:
-        return self.folder / f"requests-{part.id}.jsonl"
+        return self._here(f"requests-{part.id}.jsonl")
 
     def results_of(self, part: Part) -> dict[str, Path]:
         """Give the ids of the files that a batch has at its server, and their places here."""
         names = {part.output_file_id: "output", part.error_file_id: "errors"}
         return {
-            file_id: self.folder / f"{name}-{part.id}.jsonl"
+            file_id: self._here(f"{name}-{part.id}.jsonl")
             for file_id, name in names.items()
             if file_id
         }
@@ -186,11 +213,25 @@ class BatchState:
                 "bring it back."
             ) from None
 
-    def _path(self, part: Part) -> Path:
-        return self.folder / f"part-{part.number:04d}-{part.id}.json"
+    def _here(self, name: str) -> Path:
+        """Give a file of this system, fetched where it is at a store alone."""
+        path, there = self.folder / name, self._place / name
+        if isinstance(there, ObjectPath) and not path.exists():
+            with contextlib.suppress(FileNotFoundError):
+                data = there.read_bytes()
+                path.write_bytes(data)
+        return path
+
+    def _forget(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+        (self._place / name).unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Part:
+def _name(part: Part) -> str:
+    return f"part-{part.number:04d}-{part.id}.json"
+
+
+def _read(path: Place) -> Part:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Part)
     except msgspec.DecodeError as error:

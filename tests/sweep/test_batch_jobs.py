@@ -30,6 +30,7 @@ from nbchat.errors import (
     SweepStoppedError,
     TransportError,
 )
+from nbchat.session.state import STATE
 from nbchat.sweep import batch_parts, journal, records
 from nbchat.sweep.batch_state import BatchState
 from nbchat.sweep.writer_lock import WriterLock
@@ -150,6 +151,80 @@ def test_what_a_batch_answered_is_kept_and_only_the_rest_is_asked_again(
         assert sorted(asked) == left
     counts = make().status
     assert (counts.answered, counts.error, counts.not_sent) == (4 - len(refused), len(refused), 0)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    monkeypatch.setattr(journal, "ROWS_S", 0.02)
+    monkeypatch.setattr("nbchat.sweep.segments._ATTEMPTS_S", 0.005)
+    yield "memory://bucket/study"
+    MemoryFileSystem.store.clear()
+
+
+def names_in(store: str) -> list[str]:
+    import fsspec
+
+    fs, path = fsspec.url_to_fs(store)
+    names = [name.removeprefix(f"{path}/").partition("-")[0] for name in fs.find(path)]
+    return sorted(name for name in names if name.startswith("batch/"))
+
+
+def test_batches_of_a_sweep_at_a_store_stand_there_before_they_are_made_and_anyone_goes_on(
+    provider: BatchServer, make: Any, store: str
+) -> None:
+    there: list[tuple[str, list[str], bool]] = []
+
+    def look(method: str, path: str) -> None:
+        if method == "POST":
+            (part,) = make(folder=store).batch._state.parts()
+            there.append((path, names_in(store), part.is_uploading and part.is_sent))
+
+    provider.before, provider.course, provider.answers = look, EXPIRED, some(words(3))
+    make(folder=store).batch.submit()
+    names = ["batch/part", "batch/requests"]
+    assert there == [("/v1/files", names, False), ("/v1/batches", names, True)]
+    with pytest.raises(SweepStoppedError, match="4 rows are in a batch"):
+        make(folder=store).run()
+    taken = ended(make(folder=store)).batch.collect()
+    assert (taken.answered, taken.again) == (3, 1)
+    assert names_in(store) == ["batch/errors", "batch/output", *names]
+    provider.before = lambda _method, _path: None
+    again = make(folder=store).run()
+    assert again.batch.collect().rows == 0
+    assert provider.chats == ["word 3"]
+    assert again.runs()["text"].tolist() == ["word 0!", "word 1!", "word 2!", "word 3?"]
+
+
+def test_what_waits_at_a_store_is_forgotten_when_it_is_cancelled_or_refused(
+    provider: BatchServer, make: Any, store: str
+) -> None:
+    provider.has_batches = False
+    with pytest.raises(NotAvailableError):
+        make(folder=store).batch.submit()
+    assert names_in(store) == []
+    provider.has_batches = True
+    make(folder=store).batch.submit(queue_tokens=20)
+    waiting = make(folder=store).batch.status["status"].tolist().count("waiting")
+    assert waiting > 0
+    assert names_in(store).count("batch/requests") == 1 + waiting
+    make(folder=store).batch.cancel()
+    assert names_in(store) == ["batch/part", "batch/requests"]
+
+
+def test_a_batch_at_a_store_is_of_the_budget_until_it_is_collected(
+    provider: BatchServer, make: Any, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbchat.session.worst_case._is_here", lambda _: False)
+    prices = [{"model": "m", "input_usd_per_mtok": 1.0, "output_usd_per_mtok": 1.0}]
+    STATE.settings.prices = nbchat.prices.read_prices(prices)
+    more: dict[str, Any] = {"budget_usd": 1.0, "max_completion_tokens": 100}
+    used = []
+    for folder in (store, make().folder):
+        make(folder=folder, **more).batch.submit()
+        used.append(make(folder=folder, **more).used_usd())
+    assert used[0] == used[1] > 0
 
 
 def test_cancelling_keeps_what_is_done(provider: BatchServer, make: Any) -> None:
@@ -540,17 +615,19 @@ def events_of(monkeypatch: pytest.MonkeyPatch, at: int) -> list[int]:
             raise _Killed
 
     hooked(BatchState, "save")
+    hooked(BatchState, "keep")
     hooked(Client, "ask")
     hooked(Client, "open")
     return count
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("is_at_store", [False, True])
 def test_a_submit_that_is_cut_off_anywhere_makes_no_second_batch(
-    provider: BatchServer, make: Any
+    provider: BatchServer, make: Any, store: str, is_at_store: bool
 ) -> None:
     for at in range(1, 100):
-        folder = f"{make().folder}-{at}"
+        folder = f"{store if is_at_store else make().folder}-{at}"
         n_before = len(provider.batches)
         with pytest.MonkeyPatch.context() as patch:
             events_of(patch, at)
