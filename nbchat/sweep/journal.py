@@ -125,14 +125,14 @@ class Journal:
         self._waiting: list[Record] = []
         self._rows: Lines | PutRows | None = None
         self._attempts: Lines | PutAttempts | None = None
-        self._fault: BaseException | None = None
+        self._fault: HistoryError | None = None
         self._has_more = threading.Event()
         self._over = threading.Event()
         self._writer = threading.Thread(target=self._sync, name="nbchat-journal", daemon=True)
         self._writer.start()
 
     @property
-    def fault(self) -> BaseException | None:
+    def fault(self) -> HistoryError | None:
         """What the disk refused, None where it takes all."""
         return self._fault
 
@@ -173,10 +173,12 @@ class Journal:
         self._rows = self._attempts = None
 
     def _refused(self, error: OSError) -> HistoryError:
-        self._fault = self._fault or error
-        return HistoryError(
+        refused = HistoryError(
             f"The folder {self._folder} cannot be written: {error}. What is in it is safe."
         )
+        refused.__cause__ = error
+        self._fault = self._fault or refused
+        return refused
 
     def _row_lines(self) -> Lines | PutRows:
         if self._rows is None:
@@ -220,7 +222,7 @@ class Journal:
                 elif rows is not None:
                     rows.sync()
             except OSError as error:
-                self._fault = self._fault or error
+                self._refused(error)
             if safe and self._fault is None:
                 self._on_safe(safe)
             if is_last:

@@ -159,7 +159,7 @@ class Runner:
             lane.execution = None
         try:
             self._ended(task, run, error, source)
-        except BaseException as raised:  # noqa: BLE001 - a full disk, say: all ends, with this
+        except BaseException as raised:  # noqa: BLE001 - what nobody foresaw ends all
             self._end_all(raised)
 
     def _affords(self, task: Task) -> bool:
@@ -192,14 +192,15 @@ class Runner:
                 self._log.row(task, run)
             else:
                 self._log.gave_no_row(task, run, error, ending, n_requests)
-        finally:
-            with self._changed:  # not before it is written: the last one that ends ends all
-                self._count(task, ending, n_requests)
-                self._tell_limits(task, run, error, ending, source)
-                row_budget.settle(self._budget, task, run, ending, n_requests)
-                self._decide(task, run, error, ending)
-                self.n_going -= 1
-                self._changed.notify()
+        except BaseException as raised:  # noqa: BLE001 - a full disk, say: all ends, with this
+            self._end_all(raised)
+        with self._changed:  # not before it is written: the last one that ends ends all
+            self._count(task, ending, n_requests)
+            self._tell_limits(task, run, error, ending, source)
+            row_budget.settle(self._budget, task, run, ending, n_requests)
+            self._decide(task, run, error, ending)
+            self.n_going -= 1
+            self._changed.notify()
         if self._log.fault is not None:
             self._end_all(self._log.fault)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import weakref
 from pathlib import Path
@@ -11,9 +12,9 @@ import pandas as pd
 import pytest
 
 import nbchat
-from nbchat.errors import CheckError
+from nbchat.errors import CheckError, HistoryError
 from nbchat.session.execution import Execution
-from nbchat.sweep import design, journal, parts, runner
+from nbchat.sweep import design, journal, limits, parts, runner
 from nbchat.sweep.folder import Folder
 from tests.scripted import Gate, Reply, Request, ScriptedServer, completion
 
@@ -290,3 +291,33 @@ def test_a_row_that_has_ended_is_gone_without_the_collector(
         assert [made() for made in ended] == [None, None]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("full", ["rows", "attempts"])
+def test_a_full_disk_ends_a_sweep_with_a_sentence_and_every_slot_comes_back(
+    server: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    append, take, ended = journal.Lines.append, limits.SharedGrants.take, limits.SharedGrants.ended
+    held: list[Any] = []
+
+    def refuse(lines: journal.Lines, data: bytes) -> None:
+        if lines.path.name.startswith(full):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        append(lines, data)
+
+    def taken(grants: limits.SharedGrants, now: float, tokens: int) -> Any:
+        granted = take(grants, now, tokens)
+        held.extend([] if isinstance(granted, float) else [granted])
+        return granted
+
+    def given_back(grants: limits.SharedGrants, permit: Any, *about: Any, **more: Any) -> None:
+        held.remove(permit)
+        ended(grants, permit, *about, **more)
+
+    monkeypatch.setattr(journal.Lines, "append", refuse)
+    monkeypatch.setattr(limits.SharedGrants, "take", taken)
+    monkeypatch.setattr(limits.SharedGrants, "ended", given_back)
+    sweep = nbchat.sweep("Is this a fruit: {{ thing }}", data=FRUITS, folder=tmp_path, model="m")
+    with pytest.raises(HistoryError, match=r"cannot be written.*No space left"):
+        sweep.run()
+    assert held == []
