@@ -116,6 +116,10 @@ class Panel(anywidget.AnyWidget):
         timer.daemon = True
         timer.start()
 
+    def show_inside(self) -> None:
+        """Take note that another panel shows it from now on, which is to load it first."""
+        self._shown_at = time.monotonic()
+
     def _leave(self) -> None:
         layout = self.layout
         super().close()

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from nbchat import evaluators
 from nbchat.errors import CheckError
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.parts import pack
+from nbchat.widgets import stand_in
 from nbchat.widgets import sweep_inspector_messages as messages
 from nbchat.widgets.inspector import Inspector
 from nbchat.widgets.protocol import SWEEP_INSPECTOR
@@ -40,6 +42,11 @@ def reply(variables: dict[str, Any], _: Any) -> Any:
     if thing == "nut":
         return None
     return answer({"pear": "no", "fig": ""}.get(thing, "yes"))
+
+
+@pytest.fixture(autouse=True)
+def loaded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stand_in, "LOADED_WITHIN_S", 0)
 
 
 @pytest.fixture
@@ -148,6 +155,29 @@ def test_a_cell_leads_to_its_rows_and_a_row_to_its_run_and_back(make: Make) -> N
     page.panel.set_state({"_rows": None})
     assert page.panel.selected is page.panel.rows is None
     assert seen == [{"temperature": 1}, None]
+
+
+def test_an_inspector_that_a_page_may_be_loading_goes_a_little_later(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stand_in, "LOADED_WITHIN_S", 60)
+    later: list[Callable[[], None]] = []
+
+    def timer(_: float, leave: Callable[[], None]) -> Any:
+        later.append(leave)
+        return SimpleNamespace(start=lambda: None)
+
+    monkeypatch.setattr(stand_in.threading, "Timer", timer)
+    page = opened(make())
+    page.ask("run", row=page.list(0).lines[0].row)
+    inspector = page.panel.inspector
+    assert inspector is not None
+    page.panel.set_state({"_run": None})
+    assert page.panel.inspector is None
+    assert inspector.comm is not None
+    (leave,) = later
+    leave()
+    assert inspector.comm is None
 
 
 def test_a_row_that_was_not_sent_and_one_without_probabilities_say_so(make: Make) -> None:

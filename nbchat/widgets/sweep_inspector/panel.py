@@ -214,6 +214,8 @@ class SweepInspector(Panel):
             inspector = Inspector([run]) if has_probabilities(run) else None
         self._leave_run()
         self.run, self.inspector = run, inspector
+        if inspector is not None:
+            inspector.show_inside()
         page = place // SIZE * SIZE
         if page != self._rows["start"]:  # the way back leads to the page that has the row
             shown = self._rows

@@ -15,6 +15,9 @@ class View {
     this.timer = 0;
     /** @type {"cell" | "rows" | "run" | null} where the reader wants to be when it comes */
     this.wish = null;
+    // runs that were asked for and have not come; of these, how many the reader has gone back from
+    this.pending = 0;
+    this.unwanted = 0;
     /** @type {string | undefined} the row whose run was shown last */
     this.lastRow = undefined;
     this.name = element("span", { className: "sw-name" });
@@ -58,7 +61,7 @@ class View {
     this.heard = [
       ["change:_figure", () => this.drawFigure()],
       ["change:_rows", () => this.draw()],
-      ["change:_run", () => this.draw()],
+      ["change:_run", () => this.hearRun()],
       ["change:_work", () => this.drawWork()],
     ];
     for (const [event, hear] of this.heard) model.on(event, hear);
@@ -95,6 +98,10 @@ class View {
     clearTimeout(this.timer);
     this.frame.setAttribute("aria-busy", String(busy));
     this.refresh.textContent = busy ? "reading …" : "Refresh";
+    if (!busy) {
+      this.pending = Math.max(0, this.pending - 1);
+      this.unwanted = Math.min(this.unwanted, this.pending);
+    }
     this.say(sentence);
     if (sentence) this.wish = null;
   }
@@ -117,6 +124,13 @@ class View {
     this.status.textContent = figure.status;
     this.figure.draw(figure);
     this.draw();
+  }
+
+  hearRun() {
+    if (this.model.get("_run") && this.unwanted) {
+      this.model.set("_run", null);
+      this.model.save_changes();
+    } else this.draw();
   }
 
   get cells() {
@@ -170,16 +184,19 @@ class View {
   /** @param {string} row */
   openRun(row) {
     if (!this.run.el.contains(document.activeElement)) this.wish = "run";
+    this.pending += 1;
     this.ask({ type: "run", row });
   }
 
   leaveRun() {
     this.wish = "rows";
+    this.unwanted = this.pending;
     this.model.set("_run", null);
     this.model.save_changes();
   }
 
   leaveRows() {
+    this.unwanted = this.pending;
     const cell = this.model.get("_rows")?.cell ?? null;
     this.model.set("_rows", null);
     this.model.save_changes();
@@ -193,6 +210,7 @@ class View {
     setTimeout(() => {
       if (event.defaultPrevented) return;
       if (this.model.get("_run")) this.leaveRun();
+      else if (this.pending > this.unwanted) this.unwanted = this.pending; // before it has come
       else if (this.model.get("_rows")) this.leaveRows();
     });
   }
