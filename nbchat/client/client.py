@@ -261,7 +261,7 @@ class Client:
         """Send a request on an open connection, else on a new one."""
         if not self._proxies:
             verify, cert = self._verify, self._cert
-            response = self._adapter.ask(kept, data, timeout, verify=verify, cert=cert)
+            response = self._adapter.ask(kept, data, timeout[1], verify=verify, cert=cert)
             if response is not None:
                 return response
         request = kept.request.copy()

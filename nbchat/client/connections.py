@@ -97,11 +97,11 @@ class _Kept:
         return bytes(written).removesuffix(b"0\r\n\r\n")
 
     def ask(
-        self: Any, head: bytes, body: bytes, timeout: tuple[float, float]
+        self: Any, head: bytes, body: bytes, silence_s: float
     ) -> PlainAnswer | urllib3.HTTPResponse | None:
         """Send a request on a connection that is open; None where none is, and nothing was sent.
 
-        `timeout` are the seconds for sending, and for the first byte. Raise OSError and
+        `silence_s` is how long the server may take no byte, and then send none. Raise OSError and
         `http.client.HTTPException` where no answer came.
         """
         connection = self._open_connection()
@@ -110,12 +110,11 @@ class _Kept:
         sock = connection.sock
         note_connection(is_reused=True)
         try:
-            sock.settimeout(timeout[0])
+            incoming = Patience(sock, silence_s)
             # it may have answered before it had read all
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 for piece in _pieces(b"%s%d\r\n\r\n%s" % (head, len(body), body)):
-                    sock.sendall(piece)
-            incoming = Patience(sock, timeout[1])
+                    incoming.send(piece)
             with awaited(sock):
                 with incoming.for_head():
                     begun = incoming.recv(_PIECE)
@@ -202,7 +201,7 @@ class Adapter(requests.adapters.HTTPAdapter):
         self,
         kept: KeptRequest,
         body: bytes,
-        timeout: tuple[float, float],
+        silence_s: float,
         *,
         verify: Any,
         cert: Any,
@@ -217,7 +216,7 @@ class Adapter(requests.adapters.HTTPAdapter):
             headers = dict(request.headers)
             kept.head = pool.head_of(request.method, self.request_url(request, None), headers)
         try:
-            answer = pool.ask(kept.head, body, timeout)
+            answer = pool.ask(kept.head, body, silence_s)
         except TimeoutError:
             raise
         except (OSError, http.client.HTTPException) as error:

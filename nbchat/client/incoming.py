@@ -17,13 +17,16 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+#: a time-out that is so much longer than need be is left as it is
+_NEARLY = 1.02
+
 
 class SlowHeadError(TimeoutError):
     """The status line or the headers of an answer began, and were not whole in time."""
 
 
 class Patience:
-    """How long the bytes of one answer are waited for.
+    """How long a request may take to be sent, and the bytes of its answer to come.
 
     `silence_s` is the longest wait for the next bytes, in seconds, None for ever; after `ends_at`,
     in seconds of `time.perf_counter`, nothing is waited for. Both may change at any time.
@@ -36,6 +39,11 @@ class Patience:
         self.has_begun = False
         self._sock = sock
         self._in_force: float | None = sock.gettimeout()
+
+    def send(self, data: Any) -> None:
+        """Send all of this. Raise TimeoutError where it took too long."""
+        self._set_timeout()
+        self._sock.sendall(data)
 
     def recv(self, size: int) -> bytes:
         """Give the next bytes, at most so many, none at the end.
@@ -76,7 +84,11 @@ class Patience:
             if left <= 0:
                 raise TimeoutError("timed out")
             patience = left if patience is None else min(patience, left)
-        if patience != self._in_force:
+        in_force = self._in_force
+        if patience == in_force:
+            return
+        # it costs a call of the system, and who waits for minutes may wait a moment longer
+        if patience is None or in_force is None or not patience <= in_force <= _NEARLY * patience:
             self._sock.settimeout(patience)
             self._in_force = patience
 
