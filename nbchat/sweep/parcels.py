@@ -11,6 +11,8 @@ from nbchat.sweep.parcel import Parcel, Wrapping
 
 #: rows of a task, at least where there are enough, and at most; and bytes, about
 LEAST_ROWS, MOST_ROWS, MOST_BYTES = 500, 2_000, 4_000_000
+#: rows of the last ones, at least: no worker is to wait long for another one's last task
+_LAST_ROWS = 125
 #: as many tasks for each thread as the rest is cut into
 _TASKS_LEFT = 4
 #: tasks that are out for each thread of a worker
@@ -38,10 +40,11 @@ class Parcels:
         return self._parcels_of(cells) if cells else []
 
     def _next_cells(self, n_threads: int) -> list[Cell]:
-        least = min(LEAST_ROWS, max(-(-self.n_rows // (WINDOW * n_threads)), 1))
+        first = min(LEAST_ROWS, max(-(-self.n_rows // (WINDOW * n_threads)), 1))
+        least = min(_LAST_ROWS, first)
         size = min(max(-(-self._left // (_TASKS_LEFT * n_threads)), least), self._most_rows)
         if self._n_parcels < WINDOW * n_threads:
-            size = least  # so that all have something to do soon
+            size = first  # so that all have something to do soon
         cells: list[Cell] = []
         n_rows = 0
         while n_rows < size and not self.are_all_made:
