@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,7 +54,10 @@ def as_evaluator(name: str, candidate: Any) -> Any:
 
 
 def numbers_of(name: str, value: Any) -> dict[str, float]:
-    """Give what an evaluator said as numbers by their names. Raise TypeError for what is none."""
+    """Give what an evaluator said as numbers by their names.
+
+    Raise TypeError for what is none, ValueError for what is infinite: no mean is of that.
+    """
     if value is None:
         return {name: float("nan")}
     if isinstance(value, Mapping):
@@ -62,7 +66,10 @@ def numbers_of(name: str, value: Any) -> dict[str, float]:
             numbers.update(numbers_of(f"{name}.{key}", entry))
         return numbers
     if isinstance(value, (bool, int, float)) or hasattr(value, "__float__"):
-        return {name: float(value)}
+        number = float(value)
+        if math.isinf(number):
+            raise ValueError(f"{name} gave {number}, and a score is a finite number")
+        return {name: number}
     raise TypeError(
         f"{name} gave a {type(value).__name__}, and a score is a number, True or False, or a "
         "mapping of names to these"

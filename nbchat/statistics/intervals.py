@@ -40,15 +40,15 @@ def item_means(scores: ArrayLike) -> Floats:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def mean_interval(scores: ArrayLike, level: float = LEVEL) -> Interval:
+def mean_interval(scores: ArrayLike, level: float = LEVEL, *, of_shares: bool = False) -> Interval:
     """Give the mean of scores (I, R) or (I,), and its interval over items.
 
-    The mean of each item's repeats comes first, then Student's t over items. Where each item has
-    one answer that is right or wrong (0 or 1), it is Wilson's interval; and where answers are right
-    or wrong and all items have the same mean (all right, say), Wilson's over items, since t would
-    then have no width. NaN is a missing score. Raise ValueError for a level outside (0, 1).
-    Source: Miller, Adding Error Bars to Evals, arXiv 2411.00640 (2024), for the clustering of
-    repeats.
+    The mean of each item's repeats comes first, then Student's t over items. Where answers are
+    right or wrong (0 or 1) and each item's agree, or all items have the same mean, it is Wilson's
+    interval over items: t would be no better than for single answers, or have no width. With
+    `of_shares` scores from 0 to 1 are taken for shares of such answers. NaN is a missing score.
+    Raise ValueError for a level outside (0, 1). Source: Miller, Adding Error Bars to Evals,
+    arXiv 2411.00640 (2024), for the clustering of repeats.
     """
     _check_level(level)
     known = scores_known(scores)
@@ -58,17 +58,15 @@ def mean_interval(scores: ArrayLike, level: float = LEVEL) -> Interval:
     if not n:
         return Interval(np.nan, np.nan, np.nan, 0, "none")
     estimate = float(means.mean())
-    if is_right_or_wrong(known):
-        if len(known) == n or estimate in (0.0, 1.0) or (n > 1 and np.ptp(means) == 0):
-            lo, hi = wilson(min(float(means.sum()), n), n, level)
-            return Interval(estimate, lo, hi, n, "wilson")
-        half = t_half_width(float(means.std(ddof=1)), n, level) if n > 1 else np.nan
-        lo, hi = max(0.0, estimate - half), min(1.0, estimate + half)
-        return Interval(estimate, lo, hi, n, "t") if n > 1 else _none(estimate, n)
+    is_share = of_shares or is_right_or_wrong(known)
+    if is_share and (is_right_or_wrong(means) or np.ptp(means) == 0):
+        lo, hi = wilson(min(float(means.sum()), n), n, level)
+        return Interval(estimate, lo, hi, n, "wilson")
     if n < 2:
         return _none(estimate, n)
     half = t_half_width(float(means.std(ddof=1)), n, level)
-    return Interval(estimate, estimate - half, estimate + half, n, "t")
+    lo, hi = estimate - half, estimate + half
+    return Interval(estimate, *((max(0.0, lo), min(1.0, hi)) if is_share else (lo, hi)), n, "t")
 
 
 def proportion_interval(

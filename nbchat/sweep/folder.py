@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from nbchat.errors import UnreadableRunError
+from nbchat.errors import HistoryError, UnreadableRunError
 from nbchat.run import Run
 from nbchat.sweep import parts
 from nbchat.sweep.journal import ATTEMPTS, JOURNALS, Attempt, journal_name
@@ -49,6 +49,8 @@ class Folder:
 
     def __init__(self, path: Place):
         self.path = path
+        #: whether rows were read here, or a process of ours writes some
+        self.has_rows = False
         #: part at a store, which never changes -> its journals
         self._journals_in: dict[Place, list[str]] = {}
 
@@ -66,8 +68,17 @@ class Folder:
         names = ["row_id", "status", "attempt", "cost_usd"]
         return sum(brief.cost_usd or 0.0 for brief in self._each(_read_brief, names, _Brief))
 
+    def check_there(self) -> None:
+        """Raise HistoryError where rows were here, and the folder is not there any more."""
+        if self.has_rows and not isinstance(self.path, ObjectPath) and not self.path.exists():
+            raise HistoryError(
+                f"The folder {self.path} is no longer there, and its rows are gone with it. Put it "
+                "back; a new nbchat.sweep(…) begins without them."
+            )
+
     def records(self) -> dict[str, Record]:
-        """Give row id -> its latest record."""
+        """Give row id -> its latest record. Raise HistoryError where the folder is gone."""
+        self.check_there()
         latest: dict[str, Record] = {}
         for record in self.all_records():
             before = latest.get(record.row_id)
@@ -188,12 +199,14 @@ class Folder:
             is_complete = True
             for path in self._new_parts(seen):
                 seen.add(path)
+                self.has_rows = True
                 yield path, None
             for path, file in opened(path for path in self.journals() if path not in seen):
                 if file is None:
                     is_complete = False
                     continue
                 seen.add(path)
+                self.has_rows = True
                 yield path, (line for line in file if line.endswith(b"\n"))
             if any(self._new_parts(seen)):
                 is_complete = False  # made while the journals were read

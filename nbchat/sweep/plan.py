@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -212,9 +211,12 @@ def _detectable(design: Design, evaluators: Mapping[str, Any]) -> dict[str, Dete
 def _sentence(name: str, detectable: Detectable) -> str:
     better = "items" if detectable.twice_items <= detectable.twice_repeats else "repeats"
     values = (detectable.difference, detectable.twice_items, detectable.twice_repeats)
-    least, items, repeats = (f"{100 * min(value, math.inf):.1f}" for value in values)
+    least, items, repeats = (f"{100 * v:.1f}" if v <= 1 else "none" for v in values)
+    seen = f"a paired difference of {least} points" if values[0] <= 1 else (
+        "with so few items and repeats no paired difference, not even one of 100 points,"
+    )  # fmt: skip
     return (
-        f"{name}: a paired difference of {least} points is seen in four of five cases (twice the "
+        f"{name}: {seen} is seen in four of five cases (twice the "
         f"items: {items}, twice the repeats: {repeats}; more {better} help more), if half of the "
         "variance lies within items"
     )

@@ -112,6 +112,7 @@ class Sweep(Answered):
         """What `run` would send now, and what that costs. Nothing is sent."""
         from nbchat.sweep.plan import plan_of
 
+        self._folder.check_there()
         return plan_of(
             self.design, self._folder.standings(), self._limits, self.evaluators, self.judges
         )
@@ -239,6 +240,7 @@ class Sweep(Answered):
 
     def _begin(self, again: frozenset[str]) -> None:
         say = PrintingWatcher().status
+        self._folder.check_there()
         self.design.make_ready(say)
         self._lock.take(current_notebook())
         if self._is_kept:
@@ -246,6 +248,7 @@ class Sweep(Answered):
                 note_sweep(history_file(), self.name, self.folder)
         try:
             wait_for_workers(self.folder, say)
+            self._folder.has_rows = True
             standings = self._folder.standings()
             rows = {row.id for row in self.design.rows()}
             self.batch.refuse_to_ask(rows - standings.keys())

@@ -194,6 +194,8 @@ def _interval(
     interval = statistics.mean_interval(values, level)
     if method == "exact" and interval.method == "wilson":
         n_right = round(interval.estimate * interval.n)
+        if abs(n_right - interval.estimate * interval.n) > 1e-9:  # no count, but shares of items
+            return interval
         return statistics.proportion_interval(n_right, interval.n, level, "exact")
     return interval
 
@@ -238,7 +240,7 @@ def _passes(part: pd.DataFrame, name: str, tries: Sequence[int], level: float) -
     columns: dict[str, float] = {}
     for k in tries:
         for sign, chance in (("@", statistics.pass_at_k), ("^", statistics.pass_hat_k)):
-            interval = statistics.mean_interval(chance(n, right, k), level)
+            interval = statistics.mean_interval(chance(n, right, k), level, of_shares=True)
             columns |= {f"pass{sign}{k}": interval.estimate}
             columns |= {f"pass{sign}{k}_lo": interval.lo, f"pass{sign}{k}_hi": interval.hi}
     return columns

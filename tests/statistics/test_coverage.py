@@ -100,8 +100,24 @@ def test_items_that_are_alike_are_no_certainty_either() -> None:
         assert found.estimate == pytest.approx(2 / 3)
         assert found.method == "wilson"
         assert (found.lo, found.hi) == pytest.approx(proportion_confint(8, 12, method="wilson"))
+    alone = statistics.mean_interval([[1.0, 1.0, 0.0, 1.0]])
+    assert (alone.lo, alone.hi) == pytest.approx(proportion_confint(0.75, 1, method="wilson"))
     measured = statistics.mean_interval(np.full((12, 3), 0.25))  # which no chance has drawn
     assert (measured.lo, measured.hi, measured.method) == (0.25, 0.25, "t")
+
+
+def test_repeats_that_agree_are_as_single_answers() -> None:
+    single, repeated = np.array([1.0, 0.0, 0.0]), np.tile([[1.0], [0.0], [0.0]], (1, 4))
+    found = statistics.mean_interval(repeated)
+    assert found == statistics.mean_interval(single)
+    assert (found.lo, found.hi) == pytest.approx(proportion_confint(1, 3, method="wilson"))
+
+
+def test_shares_of_items_have_an_interval_within_0_and_1() -> None:
+    found = statistics.mean_interval([0.0, 0.0, 0.6], of_shares=True)
+    assert (found.lo, found.method) == (0.0, "t")
+    assert statistics.mean_interval([0.0, 0.0, 0.6]).lo < 0
+    assert statistics.mean_interval([0.5, 0.5, 0.5], of_shares=True).method == "wilson"
 
 
 def test_the_smallest_difference_is_found_with_its_power() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import shutil
 import weakref
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,20 @@ def test_the_same_call_again_sends_nothing_and_gives_the_same_frame(
     assert again.status.done == 4
     pd.testing.assert_frame_equal(again.run().runs(), first)
     assert len(server.requests) == 4
+
+
+def test_a_folder_that_is_gone_is_said_and_its_rows_are_not_sent_again(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    sweep = nbchat.sweep(["a", "b"], folder=tmp_path / "gone", profile=server.url, model="m")
+    sweep.run()
+    shutil.rmtree(tmp_path / "gone")
+    for use in (sweep.run, sweep.retry_errors, sweep.runs, lambda: sweep.plan):
+        with pytest.raises(HistoryError, match=r"gone is no longer there.* a new nbchat\.sweep"):
+            use()
+    assert len(server.requests) == 2
+    assert not (tmp_path / "gone").exists()
+    assert "2 of 2 rows" in repr(sweep)
 
 
 @pytest.mark.parametrize(

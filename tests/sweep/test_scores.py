@@ -256,6 +256,22 @@ class TestJudge:
             sweep.judges["good"].agreement()
 
 
+def test_an_infinite_score_is_none_and_said(server: ScriptedServer) -> None:
+    sweep = study().run()
+    with pytest.warns(ScoreWarning, match="far gave inf, and a score is a finite number"):
+        frame = sweep.evaluate(far=lambda row, run: math.inf)
+    assert frame["far"].isna().all()
+
+
+def test_few_items_show_no_difference_and_the_plan_says_so(server: ScriptedServer) -> None:
+    few = nbchat.sweep(
+        "{{ word }}", data=[{"word": "a"}], grid={"temperature": [0, 1]}, profile=server.url,
+        model="m", evaluate={"right": evaluators.contains("a")},
+    )  # fmt: skip
+    assert "not even one of 100 points, is seen" in repr(few.plan)
+    assert "twice the items: none" in repr(few.plan)
+
+
 def test_measures_of_nbchats_are_scores(server: ScriptedServer) -> None:
     sweep = study(logprobs=True, evaluate={"bits": evaluators.mean_surprisal()}).run()
     frame = sweep.scores()

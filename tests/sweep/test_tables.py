@@ -104,6 +104,14 @@ def test_pass_at_k_and_pass_hat_k_are_means_over_items() -> None:
     assert row["pass@1"] == row["pass^1"] == pytest.approx(row["mean"])
 
 
+def test_chances_of_passes_lie_between_0_and_1() -> None:
+    frame = pd.DataFrame({"item": np.repeat([0, 1, 2], 5), "right": [0] * 10 + [1, 1, 0, 0, 0]})
+    (row,) = table(frame, score="right", by=[], k=[1, 2]).to_dict("records")
+    for name in ("pass@1", "pass@2", "pass^2"):
+        assert row[f"{name}_lo"] == 0.0 < row[name] < row[f"{name}_hi"]
+    assert (row["lo"], row["hi"]) == pytest.approx((row["pass@1_lo"], row["pass@1_hi"]))
+
+
 def test_variances_within_and_between_items_are_those_of_the_analysis_of_variance() -> None:
     frame = gpqa()
     row = row_of(table(frame), model="gpt_5_nano")
