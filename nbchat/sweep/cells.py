@@ -11,7 +11,13 @@ from nbchat.sweep.comparison import flipped
 from nbchat.sweep.folder import Folder
 from nbchat.sweep.records import HAVE_ANSWERS
 from nbchat.sweep.row_places import RowPlaces
-from nbchat.sweep.score_columns import as_names, checked_columns, scores_of
+from nbchat.sweep.score_columns import (
+    ANSWERED,
+    TOKENS,
+    as_names,
+    checked_columns,
+    scores_of,
+)
 from nbchat.sweep.tables import parts_of, table
 
 if TYPE_CHECKING:
@@ -24,9 +30,6 @@ if TYPE_CHECKING:
 #: which rows of a cell: all, those that are wrong, those without a score, those of items whose mean
 #: is another one in another cell
 Which = Literal["all", "wrong", "missing", "flips"]
-#: figures that every sweep has, with a score or without one: the share of requests that have an
-#: answer, and the tokens of the answers
-ANSWERED, TOKENS = "answered", "completion_tokens"
 
 
 class Listed(NamedTuple):

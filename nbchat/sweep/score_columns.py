@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 KEYS = ("row_id", "item", "sample")
 AROUND = ("status", "run_id")
+#: figures that every sweep has, with a score or without one: the share of requests that have an
+#: answer, and the tokens of the answers
+ANSWERED, TOKENS = "answered", "completion_tokens"
 #: what can have become of a row, as columns that count it
 STATUSES = ("answered", "truncated", "refused", "error", "not_sent")
 

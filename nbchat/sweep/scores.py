@@ -13,7 +13,7 @@ from nbchat.evaluators.evaluator import Evaluator, as_evaluator, numbers_of
 from nbchat.measures import normalised
 from nbchat.sweep.judging import Judging
 from nbchat.sweep.records import HAVE_ANSWERS, Record
-from nbchat.sweep.score_columns import AROUND, KEYS
+from nbchat.sweep.score_columns import ANSWERED, AROUND, KEYS, TOKENS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,7 +62,8 @@ class Scores:
 
         Raise CheckError where one is no evaluator, or a name is that of another column.
         """
-        taken = {*KEYS, *AROUND, *self._design.axes, *self._design.items.columns}
+        taken = {*KEYS, *AROUND, ANSWERED, TOKENS}
+        taken |= {*self._design.axes, *self._design.items.columns}
         checked = {str(name): as_evaluator(str(name), one) for name, one in evaluators.items()}
         for name in checked:
             if name in taken:

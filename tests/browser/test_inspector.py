@@ -111,7 +111,7 @@ def test_a_token_is_chosen_by_mouse_and_by_keyboard_and_python_sees_it(
         says(notebook, 2, "")
         notebook.wait_idle()
         expect(token(panel, 12)).to_have_attribute("aria-selected", "true")
-        expect(panel.locator(".title")).to_contain_text("position 12 of 60")
+        expect(panel.locator(".title")).to_contain_text("position 12 (0 to 59)")
         assert rows.nth(0).get_attribute("aria-label") != shown
 
 
@@ -340,7 +340,7 @@ def test_a_saved_notebook_shows_the_picture_without_a_kernel(lab: Lab, weights: 
         token(panel, 8).click()
         expect(panel.locator(".rows .row")).to_have_count(6)
         chosen = notebook.cell(0).locator("[data-nbchat-stand-in-more]")
-        expect(chosen).to_contain_text("Position 8")
+        expect(chosen).to_contain_text("Position 8 (0 to 59)")
         expect(chosen).to_be_hidden()
         expect(notebook.cell(0).locator("[data-nbchat-stand-in]")).to_be_hidden()
         panel.locator(".text").focus()
@@ -349,7 +349,9 @@ def test_a_saved_notebook_shows_the_picture_without_a_kernel(lab: Lab, weights: 
     with lab.open("saved-inspector.ipynb", fresh=True, size=(1280, 1000)) as notebook:
         picture = notebook.panel.locator("[data-nbchat-stand-in]")
         expect(picture).to_be_visible()
-        expect(notebook.panel.locator("[data-nbchat-stand-in-more]")).to_contain_text("Position 8")
+        expect(notebook.panel.locator("[data-nbchat-stand-in-more]")).to_contain_text(
+            "Position 8 (0 to 59)"
+        )
         assert picture.locator("[title]").count() == 60
         notebook.screenshot("inspector-saved", cell=0)
 

@@ -69,7 +69,7 @@ def test_it_works_without_kernel_and_network(lab: Lab, tmp_path: Path) -> None:
         expect(page.locator(".text [aria-selected=true]")).to_have_text("␣is")
         page.locator(".text").focus()
         page.keyboard.press("ArrowRight")
-        expect(page.locator(".title")).to_contain_text("position 3 of 5")
+        expect(page.locator(".title")).to_contain_text("position 3 (0 to 4)")
         rows = page.locator(".rows .row")
         expect(rows).to_have_count(4)
         expect(page.locator(".rest .unseen")).to_have_count(1)
@@ -78,7 +78,7 @@ def test_it_works_without_kernel_and_network(lab: Lab, tmp_path: Path) -> None:
         page.keyboard.press("Enter")  # where a kernel would be asked for a branch nothing happens
         page.keyboard.press("Escape")
         tokens.nth(0).click()
-        expect(page.locator(".title")).to_contain_text("position 0 of 5")
+        expect(page.locator(".title")).to_contain_text("position 0 (0 to 4)")
         # every scale
         colours = set()
         for measure in MEASURES:
@@ -146,7 +146,7 @@ def test_ten_thousand_tokens_are_a_small_file(lab: Lab, tmp_path: Path) -> None:
         page.locator(".text").focus()
         page.keyboard.press("Control+End")
         page.keyboard.press("Control+End")
-        expect(page.locator(".title")).to_contain_text("position 9,999 of 10,000")
+        expect(page.locator(".title")).to_contain_text("position 9,999 (0 to 9,999)")
         assert page.locator(".rows .row").count() >= 19
 
 

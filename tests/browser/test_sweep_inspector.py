@@ -47,6 +47,23 @@ panel
 """
 SEEN = "print(panel.selected, panel.run and panel.run.text, panel.inspector is None)"
 
+#: whether the names of the axes stay where they are, before all else, when the figure is scrolled
+CORNER_STAYS = """panel => {
+    const figure = panel.querySelector(".sw-multiples");
+    figure.style.width = "16em";
+    const corner = figure.querySelector(".sw-corner");
+    const name = corner.querySelector("bdi");
+    const left = corner.getBoundingClientRect().left;
+    figure.scrollLeft = 70;
+    const { x, y, width, height } = name.getBoundingClientRect();
+    const before = document.elementFromPoint(x + width / 2, y + height / 2);
+    const is = [Math.abs(corner.getBoundingClientRect().left - left) < 20, corner.contains(before)];
+    const hasScrolled = figure.scrollLeft > 40;
+    figure.style.width = "";
+    figure.scrollLeft = 0;
+    return hasScrolled ? is : ["not scrolled"];
+}"""
+
 
 def fits(panel: Locator) -> bool:
     """Whether nothing is wider than what it stands in, but for what scrolls."""
@@ -113,6 +130,7 @@ def test_a_cell_leads_to_its_rows_a_row_to_its_run_and_back(lab: Lab) -> None:
                 notebook.show(theme=theme, width=width)
                 assert fits(panel)
                 notebook.screenshot(f"sweep-inspector-{theme}-{width}", cell=0)
+        assert panel.evaluate(CORNER_STAYS) == [True, True]
         notebook.save()
     shutil.copy(lab.folder / "clicks.ipynb", lab.folder / "saved-clicks.ipynb")
     with lab.open("saved-clicks.ipynb") as notebook:

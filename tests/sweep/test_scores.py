@@ -139,7 +139,7 @@ def test_what_a_function_breaks_at_is_missing_and_said(server: ScriptedServer) -
     assert frame["broken"].notna().sum() == 2
 
 
-@pytest.mark.parametrize("name", ["temperature", "status", "land"])
+@pytest.mark.parametrize("name", ["temperature", "status", "land", "answered", "completion_tokens"])
 def test_a_score_has_a_name_of_its_own(server: ScriptedServer, name: str) -> None:
     with pytest.raises(CheckError, match=f"{name} is a column already"):
         study().evaluate({name: evaluators.equals("x")})

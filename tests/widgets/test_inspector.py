@@ -473,6 +473,7 @@ def test_the_picture_has_tokens_and_alternatives_and_is_escaped() -> None:
     assert "<script" not in html
     assert "&lt;b&gt;" in html
     assert "not listed" in html
+    assert "Position 0 (0 to 0): &lt;script" in html
     assert ">0.136<" in html  # 1 - exp(-0.7) - exp(-1)
 
 

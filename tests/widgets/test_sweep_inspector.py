@@ -26,6 +26,7 @@ from nbchat.widgets.sweep_inspector import SweepInspector, figure
 from nbchat.widgets.sweep_inspector.figure import colour_at
 from nbchat.widgets.sweep_inspector.rows import SIZE
 from nbchat.widgets.sweep_inspector.shown_run import MOST_TEXT
+from nbchat.widgets.sweep_inspector.words import compact
 from tests.sweep.written import NOBODY, answer, failed, write_rows
 from tests.widgets.messages import read
 
@@ -327,6 +328,20 @@ def test_more_cells_than_are_shown_are_counted(make: Make, monkeypatch: pytest.M
 
 
 @pytest.mark.long
+def test_large_numbers_are_short_in_a_cell_and_whole_beside_it(make: Make) -> None:
+    values = iter([-9_409_584, 1_000_000, 0, 4_872_078, 250_000] * 2)
+    sweep = make(evaluate={"cost": lambda row, run: next(values)}, grid=None, repeats=2)
+    row = sweep.table(score="cost").iloc[0]
+    (cell,) = opened(sweep).cells()
+    assert cell.mean == f"{row['mean']:.3g}"
+    assert cell.interval == f"{row['lo']:.3g} to {row['hi']:.3g}"
+    assert "e+06 to " in cell.interval
+    assert (
+        f"mean {row['mean']:,.0f}, interval {row['lo']:,.0f} to {row['hi']:,.0f}" in cell.sentence
+    )
+    assert [compact(value) for value in (99_999, -1e5, 0.123456)] == ["99,999", "-1e+05", "0.123"]
+
+
 def test_what_a_model_and_a_user_write_is_text_in_the_picture(make: Make) -> None:
     long = "x" * 300_000
     things = [HOSTILE, "שלום \u202e\x07", "", long, None, float("nan")]
@@ -382,6 +397,8 @@ def test_what_has_no_rows_behind_it_is_refused_with_a_sentence(make: Make) -> No
     with pytest.raises(CheckError, match=r"no score rigt.*right"):
         nbchat.inspect(sweep, score="rigt")
     assert isinstance(nbchat.inspect(sweep.scores()), Inspector)
+    with pytest.raises(ValueError, match="the frame has no rows, so none matched"):
+        nbchat.inspect(sweep.rows(temperature=0, right=0))
 
 
 def test_an_evaluator_that_breaks_is_a_sentence_on_the_page(make: Make) -> None:

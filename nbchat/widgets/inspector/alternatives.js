@@ -167,7 +167,7 @@ class Alternatives {
     const chip = element("span", { className: "token" }, element("bdi", { textContent: shortened(entry, MOST_IN_HEAD) }));
     chip.title = shortened(entry, 200);
     paint(chip, this.view.scale, figures);
-    const where = `position ${position.toLocaleString("en")} of ${table.length.toLocaleString("en")}`;
+    const where = `position ${position.toLocaleString("en")} (0 to ${(table.length - 1).toLocaleString("en")})`;
     /** @type {[name: string, words: string][]} */
     const pairs = [
       ...facts(figures),

@@ -377,6 +377,10 @@ def inspect(
         inspector.plant(source)
         return inspector
     runs: Any = runs_of(source)
+    if not runs and hasattr(source, "columns") and not len(source):
+        raise ValueError(
+            "there is no run to inspect: the frame has no rows, so none matched what was asked for"
+        )
     if not runs:
         raise ValueError("there is no run to inspect: expected a run, or some")
     labels = getattr(source, "names", None)

@@ -64,10 +64,13 @@ def picture_of_chosen(
         return ""
     number = next(n for n, run in enumerate(page.runs) if run.id == selected["run_id"])
     where = [page.labels[number]] if len(page.runs) > 1 else []
-    of_run = [key for key, _, _ in page.tables() if key.startswith(f"{number}:")]
+    of_run = [table for key, _, table in page.tables() if key.startswith(f"{number}:")]
     if len(of_run) > 1:
         where.append(f"choice {selected['choice']}")
-    return _alternatives(selected, alternatives, "".join(f"{name}, " for name in where))
+    here = (selected["choice"], selected["channel"])
+    table = next(one for one in of_run if (one.choice, one.channel) == here)
+    before = "".join(f"{name}, " for name in where)
+    return _alternatives(selected, alternatives, before, last=len(table) - 1)
 
 
 def _branch(node: Node) -> str:
@@ -87,7 +90,9 @@ def _tokens(table: Table, *, several: bool) -> str:
     return f"{name}{shown}{note}"
 
 
-def _alternatives(selected: Mapping[str, Any], alternatives: pd.DataFrame, where: str) -> str:
+def _alternatives(
+    selected: Mapping[str, Any], alternatives: pd.DataFrame, where: str, last: int
+) -> str:
     rows = alternatives.head(MOST_ROWS).to_dict("records")
     unseen = max(0.0, 1.0 - float(alternatives["prob"].sum()))
     body = "".join(_row(row) for row in rows)
@@ -103,7 +108,7 @@ def _alternatives(selected: Mapping[str, Any], alternatives: pd.DataFrame, where
         f'<tr><th style="{_CELL}">token</th><th style="{_NUMBER}">probability</th>'
         f'<th style="{_NUMBER}">logprob, nats</th><th style="{_CELL}"></th></tr>'
     )
-    position = f"position {selected['position']}"
+    position = f"position {selected['position']:,} (0 to {last:,})"
     place = f"{shortened(where, 120)}{position}" if where else position.capitalize()
     title = f"{place}: {shortened(selected['display'], 60)}"
     return (

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbchat.plots.heatmap import SCALE, ink
 from nbchat.widgets.sweep_inspector.words import (
+    compact,
     in_a_line,
+    interval_of,
     is_not_set,
     items_of,
     label,
@@ -111,11 +113,10 @@ def _cell(place: int, row: dict[Any, Any], cells: Cells, low: float, high: float
     else:
         share = (row["mean"] - low) / (high - low) if high > low else 0.5
         colour = colour_at(share)
-        interval = f"{number(row['lo'], 2)} to {number(row['hi'], 2)}"
-        interval = "" if row["lo"] != row["lo"] else interval
-        words = {"mean": number(row["mean"]), "interval": interval, "colour": colour,
-                 "ink": ink(colour)}  # fmt: skip
-        facts = [f"mean {words['mean']}"]
+        words = {"mean": compact(row["mean"]), "interval": interval_of(row, compact),
+                 "colour": colour, "ink": ink(colour)}  # fmt: skip
+        facts = [f"mean {number(row['mean'])}"]
+        interval = interval_of(row, number)
         facts += [f"interval {interval}"] if interval else []
         facts.append(items_of(row))
         facts.append(f"{missing}{' of ' if missing else ''}{row['n_rows']:,} rows")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from nbchat.display.characters import encodable, visible
@@ -11,6 +12,8 @@ from nbchat.plots.glyphs import shortened
 
 #: characters of a label, and of what is shown where the mouse rests on it
 _LABEL, _TITLE = 40, 300
+#: numbers from here on do not fit into a cell as they are
+_LARGE = 1e5
 _REASONS = {"error": "failed", "refused": "refused", "not_sent": "not sent"}
 
 
@@ -60,6 +63,16 @@ def number(value: float, digits: int = 3) -> str:
     if value != value:
         return "not known"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.{digits}g}"
+
+
+def compact(value: float, digits: int = 3) -> str:
+    """Give a mean as a cell has room for it: of a large one three digits, as 1.62e+06."""
+    return f"{value:.3g}" if abs(value) >= _LARGE else number(value, digits)
+
+
+def interval_of(row: dict[Any, Any], of: Callable[[float, int], str]) -> str:
+    """Give the interval of a mean, its ends as `of` writes a number; nothing if unknown."""
+    return "" if row["lo"] != row["lo"] else f"{of(row['lo'], 2)} to {of(row['hi'], 2)}"
 
 
 def why_missing(row: dict[Any, Any], *, is_of_status: bool) -> str:
