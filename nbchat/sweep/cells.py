@@ -73,12 +73,8 @@ class Cells:
         Raise CheckError where the folder is gone in which there were answers.
         """
         data = [name for name in self.by if name in self.sweep.design.items.columns]
-        if hasattr(self, "frame") and self.n_ended and not self._places.is_there:
-            raise CheckError(
-                f"The folder {self.sweep.folder} is no longer there: this is what was read of it "
-                "before.",
-                field="folder",
-            )
+        if hasattr(self, "frame"):
+            self.check_folder()
         frame = self.sweep.scores(data)
         checked_columns(frame, "by", self.by)
         self.scores = [*scores_of(frame)]
@@ -95,7 +91,7 @@ class Cells:
         else:
             self._has_tokens = True
         self.frame = frame
-        self._parts: Any = None
+        self._parts: list[Any] | None = None
         if hasattr(self, "score"):
             self.show(self.score if self.score in self.scores else self.scores[0])
 
@@ -110,12 +106,22 @@ class Cells:
                 value=score,
             )
         if score == TOKENS and not self._has_tokens:
+            self.check_folder()
             self._places.look()
             tokens = [self._places.completion_tokens(run_id) for run_id in self.frame["run_id"]]
             self.frame[TOKENS] = tokens
             self._has_tokens = True
         self.score = score
         self.table = table(self.frame, self.by, score)
+
+    def check_folder(self) -> None:
+        """Raise CheckError where the folder is gone in which there were answers."""
+        if self.n_ended and not self._places.is_there:
+            raise CheckError(
+                f"The folder {self.sweep.folder} is no longer there: this is what was read of it "
+                "before.",
+                field="folder",
+            )
 
     @property
     def n_ended(self) -> int:
@@ -202,9 +208,18 @@ class Cells:
         """Give the run of a row. Raise RunNotFoundError where it is no longer in the folder."""
         return self._places.run(run_id)
 
+    def cell_of(self, row_id: str) -> int | None:
+        """Give the number of the cell that has this row; None where the plan has no such row."""
+        rows = self.frame.index[self.frame["row_id"] == row_id]
+        return next((n for n, part in enumerate(self._indexes()) if rows.isin(part).any()), None)
+
     def _part(self, cell: int) -> pd.DataFrame:
         """Give the rows of a cell, which are those that its mean was taken of."""
+        part: pd.DataFrame = self.frame.loc[self._indexes()[cell]]
+        return part
+
+    def _indexes(self) -> list[Any]:
+        """Give which rows of the frame each cell has."""
         if self._parts is None:
             self._parts = [part.index for _, part in parts_of(self.frame, self.by)]
-        part: pd.DataFrame = self.frame.loc[self._parts[cell]]
-        return part
+        return self._parts

@@ -29,6 +29,22 @@ class ScoreWarning(UserWarning):
     """An evaluator failed for some answers, which have no score."""
 
 
+def checked_evaluators(design: Design, evaluators: Mapping[str, Any]) -> dict[str, Evaluator]:
+    """Give evaluators by the names of their scores.
+
+    Raise CheckError where one is no evaluator, or a name is that of another column.
+    """
+    taken = {*KEYS, *AROUND, ANSWERED, TOKENS, *design.axes, *design.items.columns}
+    checked = {str(name): as_evaluator(str(name), one) for name, one in evaluators.items()}
+    for name in checked:
+        if name in taken:
+            raise CheckError(
+                f"evaluate: {name} is a column already: give the score another name.",
+                field=f"evaluate.{name}",
+            )
+    return checked
+
+
 class Scores:
     """Keeps the evaluators of a sweep, and the score of each answer that was scored.
 
@@ -62,15 +78,7 @@ class Scores:
 
         Raise CheckError where one is no evaluator, or a name is that of another column.
         """
-        taken = {*KEYS, *AROUND, ANSWERED, TOKENS}
-        taken |= {*self._design.axes, *self._design.items.columns}
-        checked = {str(name): as_evaluator(str(name), one) for name, one in evaluators.items()}
-        for name in checked:
-            if name in taken:
-                raise CheckError(
-                    f"evaluate: {name} is a column already: give the score another name.",
-                    field=f"evaluate.{name}",
-                )
+        checked = checked_evaluators(self._design, evaluators)
         with self._lock:
             for name, one in checked.items():
                 self._numbers[name] = {}

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from nbchat.client import retry
 from nbchat.display.publisher import notebook_publisher
 from nbchat.errors import SweepStoppedError
-from nbchat.evaluators.evaluator import as_evaluator
 from nbchat.history.store import path_now as history_file
 from nbchat.history.sweeps import note_sweep
 from nbchat.session.budget import Budget
@@ -36,6 +35,7 @@ from nbchat.sweep.packing import pack_segments
 from nbchat.sweep.place import place_of
 from nbchat.sweep.progress import Counts, Tally
 from nbchat.sweep.request_size import order_of
+from nbchat.sweep.scores import checked_evaluators
 from nbchat.sweep.store_lock import StoreLock
 from nbchat.sweep.writer_lock import Writer, WriterLock
 
@@ -85,9 +85,7 @@ class Sweep(Answered):
         self._executor = checked_executor(executor)
         self._limit_usd = None if budget_usd is None else Budget(budget_usd).limit_usd
         self.design = Design(prompt, data=data, grid=grid, repeats=repeats, fields=fields)
-        self.evaluators = {
-            str(name): as_evaluator(str(name), one) for name, one in (evaluate or {}).items()
-        }
+        self.evaluators: dict[str, Any] = {**checked_evaluators(self.design, evaluate or {})}
         self._is_kept = folder is not None
         self.folder = _temporary_folder(self) if folder is None else place_of(folder)
         self.is_kept = folder is not None

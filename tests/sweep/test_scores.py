@@ -143,6 +143,8 @@ def test_what_a_function_breaks_at_is_missing_and_said(server: ScriptedServer) -
 def test_a_score_has_a_name_of_its_own(server: ScriptedServer, name: str) -> None:
     with pytest.raises(CheckError, match=f"{name} is a column already"):
         study().evaluate({name: evaluators.equals("x")})
+    with pytest.raises(CheckError, match=f"{name} is a column already"):
+        study(evaluate={name: evaluators.equals("x")})
 
 
 class TestJudge:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -256,9 +257,20 @@ def test_a_folder_that_is_gone_is_said_and_what_was_read_stays(make: Make) -> No
     page.ask("look")
     assert "no longer there" in page.work.sentence
     assert page.cells()[0].mean == "1"
-    rows = page.list(0)
-    assert [line.answer for line in rows.lines] == [""] * 10
-    page.ask("run", row=rows.lines[0].row)
+    for ask in (lambda: page.ask("rows", cell=0, which="all", other=None, start=0),
+                lambda: page.ask("score", name="answered"),
+                lambda: page.ask("score", name="completion_tokens")):  # fmt: skip
+        page.ask("rows", cell=1, which="missing", other=None, start=0)
+        page.panel._work = {"busy": False, "sentence": ""}
+        ask()
+        assert "no longer there" in page.work.sentence
+    assert page.panel.score == "answered"
+    page.ask("rows", cell=0, which="all", other=None, start=0)
+    assert [line.answer for line in page.rows.lines] == [""] * 10
+    with pytest.raises(CheckError, match="no longer there"):
+        page.panel.selected = {"temperature": 1}
+    assert page.told("_rows").total == 10
+    page.ask("run", row=page.told("_rows").lines[0].row)
     assert "moved or deleted" in page.work.sentence
 
 
@@ -382,9 +394,34 @@ def test_a_cell_is_chosen_from_python(make: Make) -> None:
             panel.selected = wrong
     panel.selected = {"temperature": 0}
     panel.show_run(panel.rows["row_id"].iloc[0])
+    other = panel.sweep.rows(temperature=1)["row_id"].iloc[3]
+    panel.show_run(other)  # a row of another cell
+    assert (panel.selected, panel._run["row"]) == ({"temperature": 1}, other)
+    with pytest.raises(CheckError, match="'none' is no row of this sweep"):
+        panel.show_run("none")
     inspector = panel.inspector
     panel.close()
     assert inspector.comm is panel.comm is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"temperature": 1}, "2 cells have that: add tone, which is 'kind' or None."),
+        ({"tone": None}, "2 cells have that: add temperature, which is 0 or 1."),
+        ({"temperature": 2, "tone": None}, "temperature must be 0 or 1."),
+        ({"temperature": 1, "tome": None}, "tome is no axis; the axes are temperature, tone."),
+        (1, "it must be the values of one cell, as {'temperature': 0, 'tone': 'kind'}."),
+    ],
+)
+def test_values_of_no_cell_or_of_several_say_what_is_missing(
+    make: Make, wanted: Any, words: str
+) -> None:
+    grid = {"temperature": [0, 1], "tone": ["kind", None]}
+    panel = nbchat.inspect(make(grid=grid, system="{{ tone }}"))
+    with pytest.raises(CheckError, match=re.escape(f"selected is {wanted!r}, but {words}")):
+        panel.selected = wanted
+    assert panel.selected is None
 
 
 def test_what_has_no_rows_behind_it_is_refused_with_a_sentence(make: Make) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -10,6 +10,7 @@ import traitlets
 from nbchat.errors import CheckError, type_and_sentence
 from nbchat.widgets.inspector.panel import Inspector
 from nbchat.widgets.stand_in import Panel, joined
+from nbchat.widgets.sweep_inspector.chosen_cell import cell_at
 from nbchat.widgets.sweep_inspector.figure import figure_of
 from nbchat.widgets.sweep_inspector.picture import (
     picture_of_figure,
@@ -24,7 +25,7 @@ from nbchat.widgets.sweep_inspector.shown_run import (
     messages_of,
     note_of,
 )
-from nbchat.widgets.sweep_inspector.words import in_a_line, is_not_set, number
+from nbchat.widgets.sweep_inspector.words import in_a_line, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,16 +106,20 @@ class SweepInspector(Panel):
         self._draw()
 
     def show_run(self, row_id: str) -> None:
-        """Show the run of one of the rows that are listed. Raise CheckError for another row."""
-        listed: Any = self._listed
-        places: Any = () if listed is None else (listed["row_id"] == row_id).to_numpy().nonzero()[0]
-        if not len(places):
-            raise CheckError(
-                f"{row_id!r} is none of the rows that are listed: panel.rows has their row_id.",
-                field="row_id",
-                value=row_id,
-            )
-        self._show_row(int(places[0]))
+        """Show the run of a row; where it is not listed, its cell is chosen, with all its rows.
+
+        Raise CheckError where there is no such row.
+        """
+        if self._place_of(row_id) is None:
+            cell = self._cells.cell_of(row_id)
+            if cell is None:
+                raise CheckError(
+                    f"{row_id!r} is no row of this sweep: sweep.rows() has the row_id of each.",
+                    field="row_id",
+                    value=row_id,
+                )
+            self._list(cell, "all", None, 0)
+        self._show_listed(row_id)
 
     def close(self) -> None:
         """Take it out of the page, with the inspector in it."""
@@ -136,16 +141,17 @@ class SweepInspector(Panel):
     @traitlets.validate("selected")
     def _check_selected(self, proposal: Any) -> dict[str, Any] | None:
         wanted = proposal["value"]
-        return None if wanted is None else self._cells.points[self._cell_at(wanted)]
+        points = self._cells.points
+        return None if wanted is None else points[cell_at(points, wanted)]
 
     @traitlets.observe("selected")
     def _show_selected(self, change: Any) -> None:
         if change["new"] is None:
             self._rows = None
         else:
-            cell = self._cell_at(change["new"])
+            cell = cell_at(self._cells.points, change["new"])
             if self._rows is None or self._rows["cell"] != cell:
-                self._list(cell, "all", None, 0)
+                self._open(cell, "all", None, 0)
 
     @traitlets.observe("_rows")
     def _take_rows(self, change: Any) -> None:
@@ -161,24 +167,6 @@ class SweepInspector(Panel):
             self._leave_run()
         self.refresh_stand_in()
 
-    def _cell_at(self, wanted: Any) -> int:
-        """Give the number of the only cell with these values. Raise CheckError where it is none."""
-        points = self._cells.points
-        if isinstance(wanted, Mapping):
-            cells = [
-                number
-                for number, point in enumerate(points)
-                if all(name in point and _is_same(point[name], wanted[name]) for name in wanted)
-            ]
-            if len(cells) == 1:
-                return cells[0]
-        axes = ", ".join(self._cells.by) or "none"
-        raise CheckError(
-            f"selected is {wanted!r}, but it must be the values of one cell; the axes are {axes}.",
-            field="selected",
-            value=wanted,
-        )
-
     def _draw(self) -> None:
         """Draw the figure anew, and the page of rows that is listed."""
         self._figure = figure_of(self._cells)
@@ -188,6 +176,13 @@ class SweepInspector(Panel):
             which: Which = "all" if is_none else shown["which"]
             self._list(shown["cell"], which, shown["other"], shown["start"])
         self.refresh_stand_in()
+        if self._rows is not None:
+            self._cells.check_folder()
+
+    def _open(self, cell: int, which: Which, other: int | None, start: int) -> None:
+        """List rows. Raise CheckError where their texts are gone; what is known is listed then."""
+        self._list(cell, which, other, start)
+        self._cells.check_folder()
 
     def _list(self, cell: int, which: Which, other: int | None, start: int) -> None:
         rows = self._cells.rows(cell, which, other)
@@ -196,6 +191,20 @@ class SweepInspector(Panel):
         self._run = None
         self._rows = page
         self.selected = self._cells.points[cell]
+
+    def _place_of(self, row_id: str) -> int | None:
+        """Give the place of a row among those that are listed, None where it is none of them."""
+        ids = [] if self._listed is None else self._listed["row_id"].to_list()
+        return ids.index(row_id) if row_id in ids else None
+
+    def _show_listed(self, row_id: str) -> None:
+        """Show the run of one of the rows that are listed: a page asks for no other one."""
+        place = self._place_of(row_id)
+        if place is None:
+            raise CheckError(
+                f"{row_id!r} is none of the rows that are listed.", field="row_id", value=row_id
+            )
+        self._show_row(place)
 
     def _show_row(self, place: int) -> None:
         """Show the run of the row at this place of those that are listed."""
@@ -250,9 +259,9 @@ class SweepInspector(Panel):
                 self._try(lambda: setattr(self, "score", name))
             case {"type": "rows", "cell": cell, "which": which, "other": other, "start": start}:
                 if cell in range(len(self._cells.points)):
-                    self._try(lambda: self._list(cell, which, other, start))
+                    self._try(lambda: self._open(cell, which, other, start))
             case {"type": "run", "row": row}:
-                self._try(lambda: self.show_run(row))
+                self._try(lambda: self._show_listed(row))
 
     def _try(self, does: Callable[[], object]) -> None:
         """Do what the page asks for. What goes wrong with it is said there, and nowhere else."""
@@ -273,9 +282,3 @@ def _named(row: Any, repeats: int) -> str:
 
 def _row_id(listed: Any, place: int) -> str | None:
     return str(listed["row_id"].iloc[place]) if place in range(len(listed)) else None
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    if is_not_set(one) or is_not_set(other):
-        return is_not_set(one) and is_not_set(other)
-    return bool(one == other)
