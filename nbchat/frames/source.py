@@ -164,7 +164,7 @@ def warn_of_missing_logprobs(runs: Iterable[RunLike]) -> None:
                 f"Run {run.id} asked for logprobs and {run.model or 'the server'} sent none."
                 + what_to_ask(run),
                 MissingLogprobsWarning,
-                stacklevel=_depth_of_caller(),
+                stacklevel=depth_of_caller(),
             )
 
 
@@ -187,7 +187,7 @@ def lacks_logprobs(run: RunLike) -> bool:
     )
 
 
-def _depth_of_caller() -> int:
+def depth_of_caller() -> int:
     """Give the `stacklevel` at which the caller's own line stands."""
     depth, frame = 1, sys._getframe(1)  # noqa: SLF001 - warnings count the same way
     while _is_ours(frame) and frame.f_back is not None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbchat.plots.axes import colours, height_of, ink, new_axes, setting, width_of
+from nbchat.plots.axis_values import value_key
 from nbchat.plots.glyphs import drawable
-from nbchat.plots.sweep import value_key
 from nbchat.plots.sweep_table import (
     axes_of,
     is_number,
     is_share,
     label,
     lacking,
+    named,
+    named_places,
     sweep_table,
     titled,
     with_way_to_rows,
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # points of height and width below which what stands in a cell cannot be read
 _LEGIBLE_CELL = (22.0, 44.0)
+# the share of the room that a colour bar and long labels leave
+_LEFT = 0.75
 
 
 def grid(
@@ -40,9 +44,10 @@ def grid(
     first two if not given; a sweep has all others taken together. Each cell has its mean, and below
     it the interval; rows without a score are counted there as "n missing", and the cell has a
     dotted edge. A combination without any score is hatched. Where cells are too small for text the
-    colour bar has the numbers. Below the figure of a sweep stands how the rows of a cell are found
-    (`nbchat.inspect`, `Sweep.rows`). Raise ValueError for axes that are not there, and for a table
-    that has further ones; TypeError for another frame.
+    colour bar has the numbers, and where labels would cover one another each k-th is written, which
+    the axis says. Below the figure of a sweep stands how the rows of a cell are found
+    (`nbchat.inspect`, `Sweep.rows`). Raise CheckError for axes that are not there, ValueError for a
+    table that has further ones; TypeError for another frame.
     """
     by = [name for name in (x, y) if name is not None]
     if hasattr(source, "table") and len(by) < 2:
@@ -83,9 +88,12 @@ def _drawn(frame: pd.DataFrame, x: str, y: str, ax: Axes | None) -> Axes:
     texts, properties = drawable([label(value, 18) for value in across])
     turn: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
     is_narrow = max(map(len, texts)) * 5.5 > width_of(ax) / len(texts)
-    ax.set_xticks(range(len(across)), texts, **(turn if is_narrow else {}), **properties)
+    at_x = named_places(len(across), _LEFT * width_of(ax)) if is_narrow else range(len(across))
+    ticks = [texts[place] for place in at_x]
+    ax.set_xticks(at_x, ticks, **(turn if is_narrow else {}), **properties)
     texts, properties = drawable([label(value) for value in down])
-    ax.set_yticks(range(len(down)), texts, **properties)
+    at_y = named_places(len(down), _LEFT * height_of(ax) * 2)
+    ax.set_yticks(at_y, [texts[place] for place in at_y], **properties)
     ax.tick_params(length=0)
     is_legible = (
         height_of(ax) / len(down) >= _LEGIBLE_CELL[0]
@@ -95,7 +103,8 @@ def _drawn(frame: pd.DataFrame, x: str, y: str, ax: Axes | None) -> Axes:
         ax.figure.colorbar(image, ax=ax, label=f"mean {frame['score'].iloc[0]}")
     for place in np.ndindex(means.shape):
         _write(ax, place, rows.get(place), image, is_legible)
-    (name_x, name_y), properties = drawable([x, y])
+    names = [named(x, len(at_x), len(across)), named(y, len(at_y), len(down))]
+    (name_x, name_y), properties = drawable(names)
     ax.set_xlabel(name_x, **properties)
     ax.set_ylabel(name_y, **properties)
     unit = "share" if is_of_right else "mean"

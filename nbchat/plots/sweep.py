@@ -6,14 +6,18 @@ from itertools import product
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from nbchat.plots.axes import legend_on_top, new_axes, setting
+from nbchat.plots.axes import legend_on_top, new_axes, setting, width_of
+from nbchat.plots.axis_values import value_key
 from nbchat.plots.glyphs import drawable
 from nbchat.plots.sweep_table import (
     axes_of,
+    checked_axis,
     is_number,
     is_share,
     label,
     lacking,
+    named,
+    named_places,
     sweep_table,
     titled,
     with_way_to_rows,
@@ -49,29 +53,30 @@ def sweep(
     from the mean if all of them were wrong to that if all were right, and the title counts them.
     A point without any score is a cross at the foot. Below the figure of a sweep stands how the
     rows behind a mean are found (`nbchat.inspect`, `Sweep.rows`). Raise ValueError where there is
-    nothing to draw, or where `ax` is given and there are several panels; TypeError for another
-    frame.
+    nothing to draw, or where `ax` is given and there are several panels; CheckError for an axis or
+    a score that is not there; TypeError for another frame.
     """
     frame = sweep_table(source, None, score)
     axes = axes_of(frame)
     x, lines = _chosen(frame, axes, x, lines)
     further = [name for name in axes if name not in (x, lines)]
-    values = [list(dict.fromkeys(frame[name])) for name in further]
+    values = [list(dict.fromkeys(map(value_key, frame[name]))) for name in further]
     panels = [dict(zip(further, point, strict=True)) for point in product(*values)]
     if len(panels) > 1 and ax is not None:
         raise ValueError(f"{' and '.join(further)} need a panel for each value: leave ax out")
     places = _panels(len(panels)) if len(panels) > 1 else [ax or new_axes(6.4, 4.2)]
     name = str(frame["score"].iloc[0])
+    notes: list[str] = []
     for place, panel in zip(places, panels, strict=True):
         rows = frame
         for axis, value in panel.items():
-            rows = rows[rows[axis].eq(value) | (rows[axis].isna() & (value != value))]
-        _draw(place, rows, x, lines)
+            rows = rows[_is_at(rows[axis], value)]
+        notes.append(_draw(place, rows, x, lines))
         point = ", ".join(f"{axis} {label(value)}" for axis, value in panel.items())
         titled(place, [name if not point else f"{name} at {point}", lacking(rows)])
     _scale(places, frame)
-    for place in places:
-        _name_axes(place, x, name, is_share(frame))
+    for place, note in zip(places, notes, strict=True):
+        _name_axes(place, note, name, is_share(frame))
         if lines is not None and place is places[0]:
             legend_on_top(place, ncols=3)
             _set_plainly(place)
@@ -89,9 +94,8 @@ def _chosen(
     frame: pd.DataFrame, axes: Sequence[str], x: str | None, lines: str | None
 ) -> tuple[str | None, str | None]:
     for name, argument in ((x, "x"), (lines, "lines")):
-        if name is not None and name not in axes:
-            there = ", ".join(axes) or "none"
-            raise ValueError(f"{argument}: there is no axis {name} here; there is {there}")
+        if name is not None:
+            checked_axis(argument, name, axes)
     if x is None:
         left = [name for name in axes if name != lines]
         numbers = [name for name in left if is_number(frame[name]) and frame[name].nunique() > 1]
@@ -103,42 +107,43 @@ def _chosen(
     return x, lines
 
 
-def _draw(ax: Axes, rows: pd.DataFrame, x: str | None, lines: str | None) -> None:
-    kinds = [None] if lines is None else list(dict.fromkeys(rows[lines]))
-    places = _places(ax, rows, x)
+def _is_at(column: pd.Series[Any], key: Any) -> pd.Series[bool]:
+    return column.isna() if key is None else column.eq(key)
+
+
+def _draw(ax: Axes, rows: pd.DataFrame, x: str | None, lines: str | None) -> str:
+    """Draw the lines; give what the axis across is called."""
+    kinds = [None] if lines is None else list(dict.fromkeys(map(value_key, rows[lines])))
+    places, name = _places(ax, rows, x)
     span = _span(places)
     for number, kind in enumerate(kinds):
-        if lines is None:
-            line = rows
-        else:
-            line = rows[rows[lines].isna() if kind is None or kind != kind else rows[lines] == kind]
+        line = rows if lines is None else rows[_is_at(rows[lines], kind)]
         shift = 0.012 * span * (number - (len(kinds) - 1) / 2)  # so that intervals do not overlap
         at = [places[value_key(value)] + shift for value in (line[x] if x else [0.0] * len(line))]
         text = f"{lines} {label(kind)}" if lines else None
         is_joined = x is not None and is_number(rows[x])
         _line(ax, line.assign(_at=at).sort_values("_at"), number, text, is_joined)
+    return name
 
 
-def value_key(value: Any) -> Any:
-    """Give a value as a key: those that are not set are one."""
-    return None if value is None or value != value else value
-
-
-def _places(ax: Axes, rows: pd.DataFrame, x: str | None) -> dict[Any, float]:
+def _places(ax: Axes, rows: pd.DataFrame, x: str | None) -> tuple[dict[Any, float], str]:
     if x is None:
         ax.set_xticks([])
-        return {value_key(0.0): 0.0}
+        return {0.0: 0.0}, "all rows"
     values = list(dict.fromkeys(map(value_key, rows[x])))
     if is_number(rows[x]):
         if len(values) <= 12:
             ax.set_xticks(sorted(values), [f"{value:g}" for value in sorted(values)])
-        return {value: float(value) for value in values}
+        return {value: float(value) for value in values}, x
     texts, properties = drawable([label(value, 18) for value in values])
     turn: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
     is_long = sum(map(len, texts)) > 50
-    ax.set_xticks(range(len(values)), texts, **(turn if is_long else {}), **properties)
-    ax.set_xlim(-0.5, len(values) - 0.5)
-    return {value: float(place) for place, value in enumerate(values)}
+    n = len(values)
+    shown = named_places(n, width_of(ax)) if is_long else range(n)
+    ticks = [texts[place] for place in shown]
+    ax.set_xticks(shown, ticks, **(turn if is_long else {}), **properties)
+    ax.set_xlim(-0.5, n - 0.5)
+    return {value: float(place) for place, value in enumerate(values)}, named(x, len(shown), n)
 
 
 def _span(places: dict[Any, float]) -> float:
@@ -199,8 +204,8 @@ def _scale(places: Sequence[Axes], frame: pd.DataFrame) -> None:
         ax.set_ylim(low - room, high + room)
 
 
-def _name_axes(ax: Axes, x: str | None, score: str, is_of_right: bool) -> None:  # noqa: FBT001
-    (text, name), properties = drawable([score, x or "all rows"])
+def _name_axes(ax: Axes, across: str, score: str, is_of_right: bool) -> None:  # noqa: FBT001
+    (text, name), properties = drawable([score, across])
     ax.set_xlabel(name, **properties)
     ax.set_ylabel(f"{text} (share)" if is_of_right else text, **properties)
     ax.grid(axis="y", color=setting("text.color"), alpha=0.15, linewidth=0.6)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from nbchat.plots.axes import counted, in_lines
+from nbchat.api.explain import did_you_mean, nearest
+from nbchat.errors import CheckError
+from nbchat.plots.axes import counted, in_lines, points, setting
+from nbchat.plots.axis_values import value_name
 from nbchat.plots.glyphs import drawable, shortened
 from nbchat.plots.subject import table_of
 
@@ -15,29 +19,46 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TABLE = "a sweep with scores, or what its table() gives"
+# heights of a letter that a label at 30 degrees takes along its axis, with a gap
+_ROOM = 2.6
 _COLUMNS = ("score", "mean", "lo", "hi", "n_rows", "missing")
 
 
 def sweep_table(source: Any, by: Sequence[str] | None, score: str | None) -> pd.DataFrame:
     """Give the table of one score: of a sweep by these axes, or the one that `source` is.
 
-    Raise TypeError for what is neither, ValueError where a column or the score is not there.
+    Raise TypeError for what is neither, CheckError where an axis or the score is not there,
+    ValueError where there are several scores or no row.
     """
     made = source.table(by=by, score=score) if hasattr(source, "table") else source
     frame = table_of(made, _COLUMNS, TABLE)
     axes = axes_of(frame)
     for name in by or ():
-        if name not in axes:
-            raise ValueError(f"there is no axis {name} here; there is {', '.join(axes) or 'none'}")
+        checked_axis("by", name, axes)
     names = list(dict.fromkeys(frame["score"]))
     if score is None and len(names) > 1:
         raise ValueError(f"this figure is of one score: name one of {', '.join(names)} as score=")
     if score is not None and score not in names:
-        raise ValueError(f"there is no score {score} here; there is {', '.join(names)}")
+        raise _not_there("score", "score", score, names)
     rows = frame[frame["score"] == (names[0] if score is None else score)]
     if not len(rows):
         raise ValueError("there is no row to draw")
     return rows.reset_index(drop=True)
+
+
+def checked_axis(argument: str, name: str, axes: Sequence[str]) -> None:
+    """Raise CheckError where a table has no axis of this name."""
+    if name not in axes:
+        raise _not_there(argument, "axis", name, axes)
+
+
+def _not_there(argument: str, kind: str, name: str, there: Sequence[str]) -> CheckError:
+    near = did_you_mean(nearest(name, there))
+    return CheckError(
+        f"{argument}: there is no {kind} {name} here; there is {', '.join(there) or 'none'}.{near}",
+        field=argument,
+        value=name,
+    )
 
 
 def axes_of(frame: pd.DataFrame) -> list[str]:
@@ -53,11 +74,25 @@ def is_number(values: pd.Series[Any]) -> bool:
 
 def label(value: Any, longest: int = 24) -> str:
     """Give a value of an axis as a figure names it, on one line."""
-    if value is None or value != value:
-        return "not set"
-    if isinstance(value, float):
-        return f"{value:g}"
-    return shortened(" ".join(str(value).split()), longest)
+    return shortened(value_name(value), longest)
+
+
+def named_places(n: int, room: float) -> list[int]:
+    """Give which of n names on an axis of so many points are written so that none covers another.
+
+    The first and the last always are, and between them each k-th.
+    """
+    need = _ROOM * points(setting("xtick.labelsize"))
+    step = max(1, ceil(need * n / max(room, 1.0)))
+    places = list(range(0, n, step))
+    if n - 1 - places[-1] and len(places) > 1:
+        places.pop()  # the last takes its place: closer than a step to it is too close
+    return places if places[-1] == n - 1 else [*places, n - 1]
+
+
+def named(axis: str, shown: int, n: int) -> str:
+    """Give the name of an axis, which says where values have no label."""
+    return axis if shown == n else f"{axis} ({shown:,} of {n:,} values are labelled)"
 
 
 def is_share(frame: pd.DataFrame) -> bool:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from nbchat.display.publisher import Publisher, notebook_publisher
+from nbchat.plots.axes import counted
 from nbchat.sweep.progress import Counts, duration
 
 #: seconds between two frames of the display
@@ -105,7 +106,7 @@ def _figure(rows: int, course: Sequence[tuple[float, int]]) -> str:
     points = " ".join(
         f"{_WIDTH * at / span:.1f},{_HEIGHT * (1 - done / max(rows, 1)):.1f}" for at, done in course
     )
-    label = f"{course[-1][1]:,} of {rows:,} rows in {duration(course[-1][0])}"
+    label = f"{course[-1][1]:,} of {counted(rows, 'row')} in {duration(course[-1][0])}"
     return (
         f'<svg width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="{label}" style="vertical-align: middle; '

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nbchat.plots.axes import counted
 from nbchat.sweep.batch_state import Part
 from nbchat.sweep.progress import Counts
 
@@ -53,7 +54,7 @@ def words_of(parts: Sequence[Part]) -> str:
     n_open = sum(part.may_answer and part.has_ended for part in parts)
     words += [f"{n_open:,} to be collected"] if n_open else []
     requests, done = sum(p.requests for p in parts), sum(p.completed for p in parts)
-    words.append(f"{done:,} of {requests:,} requests answered")
+    words.append(f"{done:,} of {counted(requests, 'request')} answered")
     return " · ".join(words)
 
 

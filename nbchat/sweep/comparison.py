@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat.errors import CheckError
+from nbchat.plots.axis_values import value_name
+from nbchat.sweep.difference_words import sentences_of
 from nbchat.sweep.score_columns import (
     as_names,
     axes_of,
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     from nbchat.statistics import Test
 
     Floats = NDArray[Any]
+
+
+#: rows of the frame that HTML has
+_MOST_ROWS = 60
 
 
 class _Pair(msgspec.Struct, frozen=True):
@@ -76,10 +82,11 @@ class Differences:
         pairs = [one for one in self._pairs if all(each in (one.a, one.b) for each in wanted)]
         if not pairs:
             there = ", ".join(
-                dict.fromkeys(str(at) for one in self._pairs for at in (one.a, one.b))
+                dict.fromkeys(value_name(at) for one in self._pairs for at in (one.a, one.b))
             )
+            names = " and ".join(map(value_name, wanted))
             raise CheckError(
-                f"There is no pair of {' and '.join(map(str, wanted))}: {self.axis} has {there}.",
+                f"There is no pair of {names}: {self.axis} has {there}.",
                 field=self.axis,
                 value=wanted,
             )
@@ -88,18 +95,28 @@ class Differences:
         return pd.DataFrame(rows, columns=columns)
 
     def __repr__(self) -> str:
-        return f"<Differences along {self.axis}: {'; '.join(self._sentences())}>"
+        sentences = self._sentences()
+        start = " " if len(sentences) == 1 else "\n  "
+        return f"<Differences along {self.axis}:{start}" + ";\n  ".join(sentences) + ">"
 
     def _repr_html_(self) -> str:
         from html import escape
 
         lines = "<br>".join(map(escape, self._sentences()))
-        return f"<div><p>{lines}</p>{self._frame.to_html(index=False, na_rep='')}</div>"
+        named = {
+            name: [value_name(value) for value in self._frame[name]]
+            for name in (*self.by, "a", "b")
+        }
+        table = self._frame.assign(**named).to_html(
+            index=False,
+            na_rep="",
+            max_rows=_MOST_ROWS,
+            show_dimensions=len(self._frame) > _MOST_ROWS,
+        )
+        return f"<div><p>{lines}</p>{table}</div>"
 
-    def _sentences(self) -> Iterator[str]:
-        for row in self._frame.to_dict("records"):
-            point = ", ".join(f"{name} {row[name]}" for name in self.by)
-            yield _sentence(row, point)
+    def _sentences(self) -> list[str]:
+        return sentences_of(self._frame, self.by)
 
 
 _FLIP_COLUMNS = (
@@ -243,12 +260,17 @@ def flipped(
 def _known_keys(rows: pd.DataFrame, name: str, keys: list[str]) -> set[tuple[Any, ...]]:
     """Give the items, with their points of the other axes, that have a score."""
     known = rows[rows[name].notna()]
-    return set(known[keys].astype(object).itertuples(index=False, name=None))
+    return set(_keys(known, keys))
 
 
 def _of_keys(rows: pd.DataFrame, keys: list[str], wanted: set[tuple[Any, ...]]) -> pd.DataFrame:
-    there = [key in wanted for key in rows[keys].astype(object).itertuples(index=False, name=None)]
-    return rows[there]
+    return rows[[key in wanted for key in _keys(rows, keys)]]
+
+
+def _keys(rows: pd.DataFrame, names: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Give these columns of each row, with None where a value is not set: no NaN is another one."""
+    cells = rows[names].astype(object)
+    return cells.where(cells.notna(), None).itertuples(index=False, name=None)
 
 
 def _facts(pair: _Pair, level: float, groups: str | None, seed: int) -> dict[str, Any]:
@@ -367,22 +389,3 @@ def _check_margin(margin: float | None) -> None:
         raise CheckError(
             f"margin is {margin}, but it {rule}.", field="margin", value=margin, rule=rule
         )
-
-
-def _sentence(row: dict[Hashable, Any], point: str) -> str:
-    at = f" at {point}" if point else ""
-    names = f"{row['score']}, {row['a']} - {row['b']}{at}"
-    if not row["n_items"]:
-        return f"{names}: no item has a score at both"
-    verdict = {
-        "a": f"{row['a']} is higher",
-        "b": f"{row['b']} is higher",
-        "tied": f"tied within {row['margin']:g}" if row["verdict"] == "tied" else "",
-        "open": "not told apart",
-    }[row["verdict"]]
-    lacking = f", {row['missing']:,} rows without a score left out" if row["missing"] else ""
-    return (
-        f"{names}: {row['difference']:+.3g} [{row['lo']:.3g}, {row['hi']:.3g}], "
-        f"p {row['p_holm']:.3g} (Holm): {verdict}; flips +{row['a_higher']:,} "
-        f"-{row['b_higher']:,} of {row['n_items']:,}{lacking}"
-    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from nbchat import prices
+from nbchat.plots.axes import counted
 from nbchat.request.token_counter import token_counter
 from nbchat.session.budget import dollars
 from nbchat.session.state import STATE
@@ -63,10 +64,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(self._lines())
 
     def _lines(self) -> list[str]:
-        sizes = f"{self.items:,} items × {self.points:,} points × {self.repeats:,} repeats"
-        lines = [f"{self.rows:,} rows: {sizes}"]
-        there = f", {self.ended:,} rows have ended already" if self.ended else ""
-        lines.append(f"{self.requests:,} requests to be sent{there}")
+        sizes = ((self.items, "item"), (self.points, "point"), (self.repeats, "repeat"))
+        product = " × ".join(counted(n, noun) for n, noun in sizes)
+        lines = [f"{counted(self.rows, 'row')}: {product}"]
+        have = "has" if self.ended == 1 else "have"
+        there = f", {counted(self.ended, 'row')} {have} ended already" if self.ended else ""
+        lines.append(f"{counted(self.requests, 'request')} to be sent{there}")
         how = "counted" if self.is_counted else "estimated: four characters a token"
         most = "no limit is set" if self.completion_tokens is None else (
             f"at most {self.completion_tokens:,}"
@@ -81,7 +84,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             usd = "cost not known" if self.judges_usd is None else (
                 f"about {dollars(self.judges_usd)}"
             )  # fmt: skip
-            lines.append(f"judges: at most {self.judge_requests:,} requests, {usd}")
+            lines.append(f"judges: at most {counted(self.judge_requests, 'request')}, {usd}")
         if self.least_s is not None:
             lines.append(f"time: at least {duration(self.least_s)} at the limits that were given")
         lines += [_sentence(name, detectable) for name, detectable in self.detectable.items()]

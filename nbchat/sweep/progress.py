@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from nbchat.plots.axes import counted
 from nbchat.sweep.records import Record, Status
 
 
@@ -50,7 +51,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         return self.rows - self.not_sent
 
     def __str__(self) -> str:
-        words = [f"{self.done:,} of {self.rows:,} rows"]
+        words = [f"{self.done:,} of {counted(self.rows, 'row')}"]
         named = ((self.refused, "refused"), (self.truncated, "truncated"), (self.error, "failed"))
         words += [f"{count:,} {name}" for count, name in named if count]
         if self.unknown:

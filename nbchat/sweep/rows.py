@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbchat.api.explain import did_you_mean, nearest
 from nbchat.errors import CheckError, RunNotFoundError
 from nbchat.frames.sweep_rows import axis_column
+from nbchat.plots.axis_values import is_not_set
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,18 +41,12 @@ def rows_at(frame: pd.DataFrame, values: Mapping[str, Any], axes: tuple[str, ...
 
 
 def _is_in(cell: Any, values: Any) -> bool:
-    return any(_is_not_set(cell) if _is_not_set(value) else _equal(cell, value) for value in values)
-
-
-def _is_not_set(value: Any) -> bool:
-    from pandas import NA
-
-    return value is None or value is NA or (isinstance(value, float) and value != value)
+    return any(is_not_set(cell) if is_not_set(value) else _equal(cell, value) for value in values)
 
 
 def _equal(cell: Any, value: Any) -> bool:
     try:
-        return not _is_not_set(cell) and bool(cell == value)
+        return not is_not_set(cell) and bool(cell == value)
     except (TypeError, ValueError):  # an array, say
         return False
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from nbchat.api.explain import did_you_mean, nearest
 from nbchat.errors import CheckError
 from nbchat.sweep import tables
 from nbchat.sweep.comparison import Differences, compare
@@ -139,7 +140,10 @@ class Scored:
         for name in names:
             if name is not None and name not in axes and name not in columns:
                 there = ", ".join([*self.design.axes, *columns]) or "none"
+                near = did_you_mean(nearest(name, [*axes, *columns]))
                 raise CheckError(
-                    f"There is no axis or column {name}; there is {there}.", field=name, value=name
+                    f"There is no axis or column {name}; there is {there}.{near}",
+                    field=name,
+                    value=name,
                 )
         return list(dict.fromkeys(name for name in names if name is not None and name in columns))

@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from nbchat.api.explain import did_you_mean, nearest
 from nbchat.errors import CheckError, NbchatError
 from nbchat.evaluators import Judge
 from nbchat.evaluators.evaluator import Evaluator, as_evaluator, numbers_of
+from nbchat.frames.source import depth_of_caller
 from nbchat.measures import normalised
 from nbchat.sweep.judging import Judging
 from nbchat.sweep.records import HAVE_ANSWERS, Record
@@ -167,7 +169,7 @@ class Scores:
                 f"{name} has no score for {len(sentences):,} of {len(missing):,} answers, for "
                 f"which its evaluator failed. The first: {sentences[0]}",
                 ScoreWarning,
-                stacklevel=4,
+                stacklevel=depth_of_caller(),
             )
 
     def _check(self, columns: Sequence[str]) -> None:
@@ -175,8 +177,9 @@ class Scores:
         for name in columns:
             if name not in known:
                 there = ", ".join(known) or "none"
+                near = did_you_mean(nearest(name, known))
                 raise CheckError(
-                    f"columns: {name} is no column of the data, which has {there}.",
+                    f"columns: {name} is no column of the data, which has {there}.{near}",
                     field="columns",
                     value=name,
                 )

@@ -7,6 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from nbchat import plots
+from nbchat.errors import CheckError
 from nbchat.sweep.comparison import compare
 from nbchat.sweep.tables import agreement, table
 from tests.plots.drawn import draw, legend
@@ -71,12 +72,40 @@ class TestSweep:
         ax = plots.sweep(table(study(), "wording"))
         assert [label.get_text() for label in ax.get_xticklabels()] == ["plain", "kind"]
 
+    def test_what_is_not_set_is_one_value_and_an_empty_text_has_a_name(self):
+        rows = table(study().replace({"temperature": {0.0: None}, "wording": {"kind": ""}}))
+        assert rows["temperature"].isna().sum() == 2  # each a NaN of its own
+        ax = plots.sweep(rows, "wording")
+        assert legend(ax) == ["temperature not set", "temperature 1"]
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["plain", "(empty)"]
+        assert sum(map(len, markers(ax).values())) == 4
+        ax = plots.sweep(rows, "temperature")
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["not set", "1"]
+        assert legend(ax) == ["wording plain", "wording (empty)"]
+
+    def test_a_value_that_is_not_set_has_one_panel(self):
+        frame = study().replace({"temperature": {0.0: None}})
+        frame.insert(3, "model", np.where(frame["item"] % 2, "a", "b"))
+        axes = plots.sweep(table(frame), "wording", lines="model")
+        titles = [ax.get_title().split("\n")[0] for ax in axes]
+        assert titles == ["right at temperature not set", "right at temperature 1"]
+
+    def test_of_many_names_as_many_are_written_as_fit(self):
+        ax = plots.sweep(table(scores_of({f"model {n}": [[1], [0]] for n in range(100)})))
+        names = [tick.get_text() for tick in ax.get_xticklabels()]
+        assert (names[0], names[-1]) == ("model 0", "model 99")
+        assert ax.get_xlabel() == f"model ({len(names)} of 100 values are labelled)"
+
     def test_what_is_not_there_is_refused(self):
         rows = table(study())
-        with pytest.raises(ValueError, match="no score rigth here; there is right"):
+        with pytest.raises(CheckError, match=r"no score rigth here; there is right.*mean right"):
             plots.sweep(rows, score="rigth")
-        with pytest.raises(ValueError, match="x: there is no axis model here"):
+        with pytest.raises(CheckError, match="x: there is no axis model here"):
             plots.sweep(rows, "model")
+        with pytest.raises(CheckError, match=r"lines: .*Did you mean temperature"):
+            plots.sweep(rows, lines="temprature")
+        with pytest.raises(CheckError, match=r"by: .*Did you mean wording"):
+            plots.grid(rows, "wordng", "temperature")
         with pytest.raises(TypeError, match="a sweep with scores, or what its table"):
             plots.sweep(study())
 
@@ -97,6 +126,31 @@ class TestGrid:
         ax = plots.grid(table(frame))
         assert [text.get_text() for text in ax.texts].count("no score") == 1
         assert [patch.get_hatch() for patch in ax.patches].count("///") == 1
+
+    def test_labels_are_thinned_until_none_covers_another(self):
+        frame = scores_of({f"model {n}": [[1]] for n in range(100)})
+        frame.insert(3, "temperature", 0.0)
+        rows = table(frame)
+        for axes in (("temperature", "model"), ("model", "temperature")):
+            ax = plots.grid(rows, *axes)
+            ax.figure.draw_without_rendering()
+            is_across = axes[0] == "model"
+            axis = ax.xaxis if is_across else ax.yaxis
+            labels = axis.get_ticklabels()
+            names = [label.get_text() for label in labels]
+            assert (names[0], names[-1]) == ("model 0", "model 99")
+            assert 10 < len(names) < 50
+            assert axis.get_label_text() == f"model ({len(names)} of 100 values are labelled)"
+            places = ax.transData.transform([(at, at) for at in axis.get_ticklocs()])
+            room = np.abs(np.diff(places[:, 0 if is_across else 1])).min()
+            if is_across:
+                room *= np.sin(np.deg2rad(labels[0].get_rotation()))
+            assert room >= labels[0].get_fontsize() * ax.figure.dpi / 72
+
+    def test_few_labels_are_all_written(self):
+        ax = plots.grid(table(study()), "temperature", "wording")
+        assert [tick.get_text() for tick in ax.get_yticklabels()] == ["plain", "kind"]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("temperature", "wording")
 
     def test_small_cells_have_a_colour_bar(self):
         frame = scores_of({f"model {n}": [[n % 2], [1]] for n in range(60)})

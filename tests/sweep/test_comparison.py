@@ -78,6 +78,33 @@ def test_points_of_other_axes_are_paired_too() -> None:
     assert apart["n_items"].tolist() == [12, 0]
 
 
+def test_points_at_which_an_axis_is_not_set_are_paired() -> None:
+    frame = study()
+    without = frame.assign(temperature=frame["temperature"].replace(0.0, None).astype(float))
+    assert without["temperature"].isna().any()
+    columns = ["difference", "lo", "hi", "p", "a_higher", "b_higher"]
+    a, b = (compare(each, "wording").frame()[columns] for each in (frame, without))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_what_is_not_set_and_an_empty_text_have_names_in_words() -> None:
+    frame = study().replace({"temperature": {0.0: None}, "wording": {"kind": ""}})
+    assert "right, not set - 1: " in repr(compare(frame, "temperature"))
+    of_both = compare(frame, "wording", by="temperature")
+    assert "right, plain - (empty) at temperature not set: " in repr(of_both)
+    assert "<td>(empty)</td>" in of_both._repr_html_()
+    assert "<td>not set</td>" in of_both._repr_html_()
+
+
+def test_of_many_pairs_the_first_are_told_in_lines() -> None:
+    compared = compare(scores_of({f"m{n}": [[1], [0]] for n in range(8)}), "model")
+    lines = repr(compared).splitlines()
+    assert len(compared.frame()) == 28
+    assert len(lines) == 22
+    assert max(map(len, lines)) < 120
+    assert lines[-1] == "  … 8 pairs more: frame() has all>"
+
+
 def test_p_values_hold_for_all_pairs_together() -> None:
     rng = np.random.default_rng(2)
     shares = {"a": 0.9, "b": 0.5, "c": 0.4, "d": 0.35}
@@ -118,7 +145,7 @@ def test_flips_name_their_items_rows_and_runs() -> None:
 def test_flips_are_of_the_pair_that_is_named() -> None:
     compared = compare(study(), "temperature")
     assert len(compared.flips(0, 1)) == len(compared.flips(1.0)) == len(compared.flips()) > 0
-    with pytest.raises(CheckError, match=r"no pair of 0 and 2: temperature has 0.0, 1.0"):
+    with pytest.raises(CheckError, match=r"no pair of 0 and 2: temperature has 0, 1"):
         compared.flips(0, 2)
 
 

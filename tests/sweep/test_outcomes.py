@@ -18,6 +18,8 @@ from nbchat.errors import BudgetError, CheckError, FolderInUseError, SweepStoppe
 from nbchat.session.state import STATE
 from nbchat.sweep import parts
 from nbchat.sweep.folder import Folder
+from nbchat.sweep.plan import Plan
+from nbchat.sweep.progress import Counts
 from tests.scripted import (
     Gate,
     Reply,
@@ -363,3 +365,15 @@ def test_keys_are_nowhere_in_the_folder(server: ScriptedServer, tmp_path: Path) 
     for path in tmp_path.rglob("*.*"):
         assert key.encode() not in path.read_bytes() if path.is_file() else True
     assert key not in repr(sweep) + sweep._repr_html_()
+
+
+def test_one_of_a_kind_is_not_said_in_the_plural() -> None:
+    sizes = {"items": 1, "points": 1, "repeats": 1, "rows": 1, "ended": 0, "requests": 1}
+    costs = {"completion_tokens": 5, "cost_usd": None, "worst_usd": None, "least_s": None}
+    plan = Plan(**sizes, **costs, prompt_tokens=9, is_counted=True, detectable={})
+    assert repr(plan).splitlines()[:2] == [
+        "1 row: 1 item × 1 point × 1 repeat",
+        "1 request to be sent",
+    ]
+    assert str(Counts(rows=1)) == "1 of 1 row"
+    assert str(Counts(rows=2, not_sent=1)) == "1 of 2 rows"

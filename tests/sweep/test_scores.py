@@ -116,8 +116,10 @@ def test_tables_and_comparisons_are_by_axes_and_by_columns_of_the_data(
     assert flips["item"].tolist() == [0]
     assert {run.id for run in sweep._folder.runs()} >= set(flips["a_runs"][0])
     assert set(sweep.agreement()["agreement"].dropna()) == {1.0}
-    with pytest.raises(CheckError, match="There is no axis or column lnd; there is temperature"):
+    with pytest.raises(CheckError, match=r"no axis or column lnd; there is temperature.*mean land"):
         sweep.table("lnd")
+    with pytest.raises(CheckError, match=r"axis or column temprature.*Did you mean temperature"):
+        sweep.table(by=["temprature"])
 
 
 def test_the_id_of_a_row_leads_to_its_run(server: ScriptedServer) -> None:
@@ -134,8 +136,11 @@ def test_what_a_function_breaks_at_is_missing_and_said(server: ScriptedServer) -
     def broken(row: Any, run: Any) -> float:
         return {"Paris": 1.0}[run.text]
 
-    with pytest.warns(ScoreWarning, match=r"broken has no score for 8 of 10 answers.*KeyError"):
+    with pytest.warns(
+        ScoreWarning, match=r"broken has no score for 8 of 10 answers.*KeyError"
+    ) as warned:
         frame = sweep.evaluate(broken=broken)
+    assert {Path(each.filename).name for each in warned} == {Path(__file__).name}
     assert frame["broken"].notna().sum() == 2
 
 

@@ -6,12 +6,13 @@ import time
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from nbchat.plots.axes import counted
+from nbchat.plots.axis_values import value_key
 from nbchat.plots.heatmap import SCALE, ink
 from nbchat.widgets.sweep_inspector.words import (
     compact,
     in_a_line,
     interval_of,
-    is_not_set,
     items_of,
     label,
     number,
@@ -39,7 +40,7 @@ def figure_of(cells: Cells) -> dict[str, Any]:
     by_place: dict[tuple[Any, ...], int] = {}
     values: list[dict[Any, None]] = [{} for _ in range(max(2, len(cells.by)))]
     for place, row in enumerate(rows):
-        keys = [_key(row[name]) for name in cells.by]
+        keys = [value_key(row[name]) for name in cells.by]
         keys += [None] * (2 - len(keys))
         by_place[tuple(keys)] = place
         for axis, key in enumerate(keys):
@@ -93,10 +94,6 @@ def _label_at(by: list[str], axis: int, key: Any) -> dict[str, str]:
     return {"text": "" if axis else "all rows", "title": ""}
 
 
-def _key(value: Any) -> Any:
-    return None if is_not_set(value) else value
-
-
 def _ends(rows: list[dict[Any, Any]], *, is_share: bool) -> tuple[float, float]:
     means = [row["mean"] for row in rows if row["mean"] == row["mean"]]
     if is_share or not means:
@@ -119,7 +116,7 @@ def _cell(place: int, row: dict[Any, Any], cells: Cells, low: float, high: float
         interval = interval_of(row, number)
         facts += [f"interval {interval}"] if interval else []
         facts.append(items_of(row))
-        facts.append(f"{missing}{' of ' if missing else ''}{row['n_rows']:,} rows")
+        facts.append(f"{missing}{' of ' if missing else ''}{counted(int(row['n_rows']), 'row')}")
         sentence = f"{name}: {', '.join(facts)}"
     return {
         "number": place,
@@ -146,14 +143,14 @@ def colour_at(share: float) -> str:
 
 def _status(cells: Cells) -> str:
     n, ended = len(cells.frame), cells.n_ended
-    rows = f"{n:,} rows" if ended == n else f"{ended:,} of {n:,} rows"
+    rows = counted(n, "row") if ended == n else f"{ended:,} of {counted(n, 'row')}"
     return f"{rows} at {time.strftime('%H:%M:%S')}"
 
 
 def _lacking(cells: Cells) -> str:
     totals = cells.table.sum(numeric_only=True).to_dict()
     why = why_missing(totals, is_of_status=cells.is_of_status)
-    of = f"{int(totals['missing']):,} of {int(totals['n_rows']):,} rows"
+    of = f"{int(totals['missing']):,} of {counted(int(totals['n_rows']), 'row')}"
     return f"{of} without a score ({why})" if why else ""
 
 

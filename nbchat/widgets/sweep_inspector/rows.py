@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nbchat.widgets.sweep_inspector.words import in_a_line, number, plain, point_name
+from nbchat.plots.axis_values import value_text
+from nbchat.widgets.sweep_inspector.words import in_a_line, number, point_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +77,7 @@ def variables_of(variables: dict[str, Any]) -> str:
     """Give variables and their values on one line."""
     parts: list[str] = []
     for name, value in variables.items():
-        parts.append(f"{in_a_line(name, _VALUE)}: {in_a_line(plain(value), _VALUE)}")
+        parts.append(f"{in_a_line(name, _VALUE)}: {in_a_line(value_text(value), _VALUE)}")
         if sum(map(len, parts)) > _VARIABLES:
             break
     return in_a_line(" · ".join(parts), _VARIABLES)

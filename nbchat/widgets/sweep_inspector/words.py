@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from nbchat.display.characters import encodable, visible
 from nbchat.plots.axes import counted
+from nbchat.plots.axis_values import EMPTY, value_text
 from nbchat.plots.glyphs import shortened
 
 #: characters of a label, and of what is shown where the mouse rests on it
@@ -15,28 +15,6 @@ _LABEL, _TITLE = 40, 300
 #: numbers from here on do not fit into a cell as they are
 _LARGE = 1e5
 _REASONS = {"error": "failed", "refused": "refused", "not_sent": "not sent"}
-
-
-def is_not_set(value: Any) -> bool:
-    """Tell whether a value is None, NaN or pandas' NA."""
-    return value is None or type(value).__name__ == "NAType" or is_nan(value)
-
-
-def is_nan(value: Any) -> bool:
-    return isinstance(value, float) and value != value
-
-
-def plain(value: Any) -> str:
-    """Give a value of a point or of an item as text."""
-    if is_not_set(value):
-        return "not set"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, (dict, list, tuple)):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
 
 
 def in_a_line(text: str, most: int) -> str:
@@ -48,8 +26,8 @@ def in_a_line(text: str, most: int) -> str:
 
 def label(value: Any) -> dict[str, str]:
     """Give a value as a figure names it (`Label`)."""
-    text = plain(value)
-    return {"text": in_a_line(text, _LABEL) or "(empty)", "title": in_a_line(text, _TITLE)}
+    text = value_text(value)
+    return {"text": in_a_line(text, _LABEL) or EMPTY, "title": in_a_line(text, _TITLE)}
 
 
 def point_name(point: dict[str, Any]) -> str:
