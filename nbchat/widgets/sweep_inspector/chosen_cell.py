@@ -7,8 +7,8 @@ from typing import Any
 
 from nbchat.api.explain import did_you_mean, nearest
 from nbchat.errors import CheckError
+from nbchat.plots.axis_values import is_not_set
 from nbchat.plots.glyphs import shortened
-from nbchat.widgets.sweep_inspector.words import is_not_set
 
 #: of more values of an axis the first are named
 _MOST_NAMED = 8

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from nbchat.errors import CheckError, type_and_sentence
-from nbchat.plots.axis_values import is_not_set
 from nbchat.widgets.inspector.panel import Inspector
 from nbchat.widgets.stand_in import Panel, joined
 from nbchat.widgets.sweep_inspector.chosen_cell import cell_at
