@@ -210,7 +210,7 @@ class Cells:
 
     def cell_of(self, row_id: str) -> int | None:
         """Give the number of the cell that has this row; None where the plan has no such row."""
-        rows = self.frame.index[self.frame["row_id"] == row_id]
+        rows = self.frame.index[self.frame["row_id"] == str(row_id)]
         return next((n for n, part in enumerate(self._indexes()) if rows.isin(part).any()), None)
 
     def _part(self, cell: int) -> pd.DataFrame:

@@ -397,8 +397,9 @@ def test_a_cell_is_chosen_from_python(make: Make) -> None:
     other = panel.sweep.rows(temperature=1)["row_id"].iloc[3]
     panel.show_run(other)  # a row of another cell
     assert (panel.selected, panel._run["row"]) == ({"temperature": 1}, other)
-    with pytest.raises(CheckError, match="'none' is no row of this sweep"):
-        panel.show_run("none")
+    for none in ("none", ["none"]):
+        with pytest.raises(CheckError, match="is no row of this sweep"):
+            panel.show_run(none)
     inspector = panel.inspector
     panel.close()
     assert inspector.comm is panel.comm is None
@@ -408,6 +409,7 @@ def test_a_cell_is_chosen_from_python(make: Make) -> None:
     ("wanted", "words"),
     [
         ({"temperature": 1}, "2 cells have that: add tone, which is 'kind' or None."),
+        ({}, "4 cells have that: add temperature, which is 0 or 1; and tone, which is 'kind' or "),
         ({"tone": None}, "2 cells have that: add temperature, which is 0 or 1."),
         ({"temperature": 2, "tone": None}, "temperature must be 0 or 1."),
         ({"temperature": 1, "tome": None}, "tome is no axis; the axes are temperature, tone."),

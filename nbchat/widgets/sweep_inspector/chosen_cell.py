@@ -43,7 +43,7 @@ def cell_at(points: list[dict[str, Any]], wanted: Any) -> int:
         for name in axes
         if name not in wanted
     ]
-    raise _error(wanted, f"{len(cells):,} cells have that: add {' and '.join(missing)}")
+    raise _error(wanted, f"{len(cells):,} cells have that: add {'; and '.join(missing)}")
 
 
 def _error(wanted: Any, why: str, near: str = "") -> CheckError:
@@ -54,7 +54,7 @@ def _error(wanted: Any, why: str, near: str = "") -> CheckError:
 def _values(values: Iterable[Any]) -> str:
     names = list(dict.fromkeys(_in_code(None if is_not_set(each) else each) for each in values))
     left = len(names) - _MOST_NAMED
-    if left > 0:
+    if left > 1:
         return f"{', '.join(names[:_MOST_NAMED])} or one of {left:,} others"
     return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
