@@ -155,6 +155,11 @@ def most(
     return cost(model, base_url, usage, service_tier=service_tier, own_prices=own_prices)
 
 
+def is_listed(own_prices: tuple[OwnPrice, ...], model: str, base_url: str) -> bool:
+    """Tell whether the user's own table has a price of a model at a server, of whatever tier."""
+    return any(_fits(row, model, base_url, row.service_tier) for row in own_prices)
+
+
 def context_window(model: str, base_url: str) -> int | None:
     """Give the tokens that a model takes in and gives out together, None where not known."""
     listing = _listed(model, base_url, None)

@@ -22,22 +22,31 @@ _DESCRIBED = ("tools", "functions", "response_format")
 
 
 class WorstCase(msgspec.Struct, frozen=True):
-    """US dollars, None where the price is not known; and in words how that came about."""
+    """US dollars, None where the price is not known; and in words how that came about.
+
+    `is_here`: nothing, since the server is on this machine.
+    """
 
     usd: float | None
     what: str
+    is_here: bool = False
 
 
 def worst_case(order: Order) -> WorstCase:
-    """Give what one exchange may cost at most; 0 where the server is on this machine.
+    """Give what one exchange may cost at most.
+
+    0 where the server is on this machine, unless the user has prices for it: it may pass on what
+    costs something elsewhere.
 
     A token is at least one byte, so that no prompt has more tokens than bytes. Where no limit
     is set to the reply, it is the model's, and where media go with it, so is the prompt's.
     """
     base_url, fields = order.profile.base_url, order.fields
     model = str(fields.get("model") or order.profile.model or "")
-    if all(_is_here(address) for address in order.profile.addresses):
-        return WorstCase(0.0, "")
+    own_prices = STATE.settings.prices
+    is_here = all(_is_here(address) for address in order.profile.addresses)
+    if is_here and not prices.is_listed(own_prices, model, base_url):
+        return WorstCase(0.0, "", is_here=True)
     window = prices.context_window(model, base_url)
     limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
     prompt = window if _has_media(order.messages) else _most_tokens(order)
@@ -59,7 +68,7 @@ def worst_case(order: Order) -> WorstCase:
         completion_tokens=int(completion),
         n=int(n),
         service_tier=fields.get("service_tier"),
-        own_prices=STATE.settings.prices,
+        own_prices=own_prices,
     )
     return WorstCase(None if cost is None else cost.usd, basis if n == 1 else f"{basis}, {n} times")
 

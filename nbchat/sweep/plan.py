@@ -36,7 +36,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     - `prompt_tokens`: of these requests, an estimate (a token for four characters) unless
       `is_counted`; `completion_tokens`: what their replies have at most, None without a limit
     - `cost_usd`: of the prompts alone; `worst_usd`: where each prompt has as many tokens as
-      bytes, and each reply its full length; None where a price is not known
+      bytes, and each reply its full length; None where a price is not known. `are_here`: whether
+      all go to servers of this machine, for which there is no price
     - `judge_requests`, `judges_usd`: requests of judges to come, at most, and what they cost,
       about, where each answer has its full length; None where that is not known
     - `least_s`: seconds that the limits which were given leave, None where none was
@@ -57,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     worst_usd: float | None
     least_s: float | None
     detectable: dict[str, Detectable]
+    are_here: bool = False
     judge_requests: int = 0
     judges_usd: float | None = 0.0
 
@@ -75,7 +77,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             f"at most {self.completion_tokens:,}"
         )  # fmt: skip
         lines.append(f"tokens in: {self.prompt_tokens:,} ({how}); out: {most}")
-        if self.worst_usd is None:
+        if self.are_here and self.requests:
+            lines.append("cost: none, the server is on this machine")
+        elif self.worst_usd is None:
             lines.append("cost: not known")
         else:
             prompts = "" if self.cost_usd is None else f"prompts {dollars(self.cost_usd)}, "
@@ -118,6 +122,7 @@ def plan_of(
         completion_tokens=sums.completion_tokens,
         cost_usd=sums.cost_usd,
         worst_usd=sums.worst_usd,
+        are_here=sums.are_here,
         least_s=_least_s(sums, limits),
         detectable=_detectable(design, evaluators),
         judge_requests=sum(one.n for one in ahead),
@@ -133,15 +138,17 @@ class _Sums:
         self.completion_tokens: int | None = 0
         self.cost_usd: float | None = 0.0
         self.worst_usd: float | None = 0.0
-        self.is_counted = True
+        self.is_counted = self.are_here = True
         self._counters: dict[str, Any] = {}
         self._last: tuple[Prepared, int, int | None, float | None, float | None] | None = None
 
     def add(self, prepared: Prepared) -> None:
         if self._last is None or self._last[0] is not prepared:
             size = prompt_size(prepared, self._counter(prepared))
-            worst = worst_case(order_of(prepared)).usd
-            cost = 0.0 if worst == 0 else _cost(prepared, size)
+            case = worst_case(order_of(prepared))
+            worst, is_here = case.usd, case.is_here
+            self.are_here &= is_here
+            cost = 0.0 if is_here else _cost(prepared, size)
             self._last = (prepared, size, reply_limit(prepared), cost, worst)
         _, size, limit, cost, worst = self._last
         self.n += 1

@@ -163,3 +163,17 @@ def test_a_budget_is_taken_away_by_none(server: ScriptedServer) -> None:
     assert ask().status == "complete"
     with pytest.raises(CheckError, match="budget_usd"):
         nbchat.configure(budget_usd=-1)
+
+
+def test_a_server_of_this_machine_with_prices_of_ones_own_is_no_free_one(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a proxy, which passes on what costs something elsewhere."""
+    monkeypatch.undo()
+    STATE.settings.profile = server.url
+    nbchat.configure(prices=PRICES, budget_usd=0.05)
+    with pytest.raises(BudgetError, match=r"m, at most 100 tokens"):
+        ask(100)
+    assert server.requests == []
+    assert ask(10).cost_usd == pytest.approx(STATE.budget.spent_usd)
+    assert nbchat.chat("hi", model="another").status == "complete"
