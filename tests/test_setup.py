@@ -29,10 +29,14 @@ def conda_lines() -> list[str]:
 
 
 def make(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run make as a user does, also where the tests are run by one, which tells it of itself."""
+    env = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFL"))
+    }
     return subprocess.run(
         [shutil.which("make") or "make", *words],
         cwd=folder,
-        env=os.environ | variables,
+        env=env | variables,
         capture_output=True,
         text=True,
         check=False,
