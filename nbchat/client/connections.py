@@ -126,7 +126,9 @@ class _Kept:
                     return PlainAnswer(plain, begun[plain.n_bytes :], incoming, give_back)
                 answer: urllib3.HTTPResponse = self._read_by_libraries(connection, begun)
                 return answer
-        except BaseException:
+        except (
+            BaseException
+        ):  # an interrupt too leaves half an answer on it, which is nobody else's
             self._give_back(connection, is_whole=False)
             raise
 
@@ -156,7 +158,7 @@ class _Kept:
         answer: Any = Answer(sock, begun=begun, method="POST")
         try:
             answer.begin()
-        except BaseException:
+        except BaseException:  # else it holds the socket open, as http.client has it in getresponse
             answer.close()
             raise
         if answer.will_close:

@@ -94,6 +94,19 @@ def test_heads_as_servers_send_them_are_plain() -> None:
         assert read_head(b"HTTP/1.1 200 OK\r\n" + lines + b"content-length: 12\r\n") is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"transfer-encoding: chunked", b"content-encoding: gzip", b"connection: close",
+        b"content-length: 3", b" folded", b"no colon", b"a blank : 1", b"x-line: a\nb", b"x: a\x00",
+    ],
+)  # fmt: skip
+def test_what_is_in_any_way_different_is_left_to_the_libraries(line: bytes) -> None:
+    whole = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n%s\r\n\r\nEND"
+    assert read_head(whole % b"x: y") is not None
+    assert read_head(whole % line) is None
+
+
 def test_a_head_that_is_made_to_be_slow_is_read_quickly() -> None:
     for hostile in (b"a:" + b" " * 60_000 + b"\n", b"a:b\r\n" * 12_000, b"a" * 60_000):
         began = time.perf_counter()
@@ -156,10 +169,22 @@ def test_an_error_is_one_and_the_connection_is_kept() -> None:
 
 CUT = {
     "nothing": (b"", FirstByteTimeout, ConnectError),
+    "half a status line": (b"HTTP/1.", FirstByteTimeout, ConnectError),
     "half a head": (PLAIN[: HEAD_SIZE // 2], FirstByteTimeout, StreamCutError),
     "a head": (PLAIN[:HEAD_SIZE], FirstByteTimeout, StreamCutError),
     "half a body": (PLAIN[: HEAD_SIZE + 20], BetweenBytesTimeout, StreamCutError),
 }
+
+
+@contextlib.contextmanager
+def kept(piece: bytes) -> Iterator[tuple[RawServer, Client]]:
+    """A client whose connection is open, and a server that answers with this from now on."""
+    with (
+        serving([PLAIN], keeps_connection=True, then=[piece]) as server,
+        Client(server.url, max_retries=0) as client,
+    ):
+        client.complete("Hi")
+        yield server, client
 
 
 @contextlib.contextmanager
@@ -181,11 +206,7 @@ def when_asked_again(server: RawServer, act: Callable[[], object]) -> Iterator[N
 @pytest.mark.parametrize("what", CUT)
 def test_silence_on_an_open_connection_is_bounded(what: str) -> None:
     piece, error, _ = CUT[what]
-    with (
-        serving([PLAIN], keeps_connection=True, then=[piece]) as server,
-        Client(server.url, max_retries=0) as client,
-    ):
-        client.complete("Hi")
+    with kept(piece) as (server, client):
         impatient = client.start(HI, _params(), streams=False, timeout=Timeouts(5, 0.1, 0.1))
         with impatient as stream, pytest.raises((error, FirstByteTimeout)):
             list(stream)
@@ -195,11 +216,7 @@ def test_silence_on_an_open_connection_is_bounded(what: str) -> None:
 @pytest.mark.parametrize("what", CUT)
 def test_a_request_on_an_open_connection_can_be_cancelled(what: str) -> None:
     piece, _, _ = CUT[what]
-    with (
-        serving([PLAIN], keeps_connection=True, then=[piece]) as server,
-        Client(server.url, max_retries=0) as client,
-    ):
-        client.complete("Hi")
+    with kept(piece) as (server, client):
         with (
             client.start(HI, _params(), streams=False) as stream,
             when_asked_again(server, stream.cancel),
@@ -211,11 +228,7 @@ def test_a_request_on_an_open_connection_can_be_cancelled(what: str) -> None:
 @pytest.mark.parametrize("what", CUT)
 def test_an_answer_cut_short_on_an_open_connection_is_asked_for_once(what: str) -> None:
     piece, _, error = CUT[what]
-    with (
-        serving([PLAIN], keeps_connection=True, then=[piece]) as server,
-        Client(server.url, max_retries=0) as client,
-    ):
-        client.complete("Hi")
+    with kept(piece) as (server, client):
         # of one that ends without a byte it is not known whether it was closed before
         cut = server.drop if piece else server.close
         with when_asked_again(server, cut), pytest.raises(error):
